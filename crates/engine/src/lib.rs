@@ -1,0 +1,1 @@
+//! Sans-IO shards: many executions, timers, activity queues, batches

@@ -1,0 +1,1 @@
+//! Task drivers: Lambda functions run as processes, by endpoint and by URL

@@ -1,0 +1,1 @@
+//! Immutable JSON values with exact numbers and cheap sharing

@@ -1,0 +1,1 @@
+//! JSONPath and reference paths as Step Functions reads them

@@ -1,0 +1,1 @@
+//! Deterministic simulator, random workflows, oracle and checkers

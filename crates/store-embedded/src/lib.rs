@@ -1,0 +1,1 @@
+//! The one-directory store: our own journal in front of fjall
