@@ -1,0 +1,415 @@
+//! The definition model: what a valid Amazon States Language text means, field by field.
+//!
+//! States keep document order and nothing is looked up by name while running: `Next` targets are kept as
+//! written, and the interpreter turns them into positions. Everything that can be compiled from text (paths,
+//! payload templates, intrinsic functions, timestamps) is compiled here, once.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use stepwell_json::Value;
+use stepwell_jsonpath::{Path, ReferencePath};
+
+pub use crate::resource::{InvocationPattern, Resource};
+use crate::choice::ChoiceRule;
+use crate::expression::Expression;
+use crate::template::Template;
+use crate::timestamp::Instant;
+
+/// A whole state machine.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// Name of the first state; it is in `states`.
+    pub start_at: Arc<str>,
+    /// The top-level states in document order. Never empty.
+    pub states: Vec<State>,
+    /// Budget of the whole execution in seconds (`TimeoutSeconds`); none when absent.
+    pub timeout_seconds: Option<u32>,
+    /// `Comment`.
+    pub comment: Option<String>,
+    /// `Version`; only `1.0` exists.
+    pub version: Option<String>,
+    /// `QueryLanguage` of the machine.
+    pub query_language: QueryLanguage,
+}
+
+/// A branch of a Parallel state, or the processor of a Map state: a machine within the machine.
+#[derive(Debug, Clone)]
+pub struct SubMachine {
+    /// Name of the first state; it is in `states`.
+    pub start_at: Arc<str>,
+    /// The states in document order. Never empty.
+    pub states: Vec<State>,
+    /// `Comment`.
+    pub comment: Option<String>,
+}
+
+/// The language in which a state selects and transforms data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueryLanguage {
+    /// Paths, payload templates and intrinsic functions.
+    #[default]
+    JsonPath,
+    /// JSONata expressions.
+    JsonAta,
+}
+
+/// One state, with the fields that most types share.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The state's name, unique in the whole machine.
+    pub name: Arc<str>,
+    /// `Comment`.
+    pub comment: Option<String>,
+    /// `InputPath`; absent means `$`. Always absent on Fail.
+    pub input_path: Option<PathOrNull>,
+    /// `OutputPath`; absent means `$`. Always absent on Fail.
+    pub output_path: Option<PathOrNull>,
+    /// `Assign`: variable names at the top. On a Choice it counts only when `Default` is taken.
+    pub assign: Option<Template>,
+    /// What is particular to the type.
+    pub kind: StateKind,
+    /// Bytes of the state's object in the definition text.
+    pub span: Range<usize>,
+}
+
+impl State {
+    /// The value of `Type`, as in the names of history events.
+    pub fn type_name(&self) -> &'static str {
+        match self.kind {
+            StateKind::Task(_) => "Task",
+            StateKind::Pass(_) => "Pass",
+            StateKind::Choice(_) => "Choice",
+            StateKind::Wait(_) => "Wait",
+            StateKind::Succeed(_) => "Succeed",
+            StateKind::Fail(_) => "Fail",
+            StateKind::Parallel(_) => "Parallel",
+            StateKind::Map(_) => "Map",
+        }
+    }
+}
+
+/// The eight state types.
+#[derive(Debug, Clone)]
+pub enum StateKind {
+    /// Work done by a function, an activity or a service.
+    Task(Box<Task>),
+    /// Passes its input on, perhaps reshaped.
+    Pass(Pass),
+    /// Picks the next state.
+    Choice(Choice),
+    /// Waits for a time.
+    Wait(Wait),
+    /// Ends the machine, branch or iteration well.
+    Succeed(Succeed),
+    /// Ends the machine, branch or iteration with an error.
+    Fail(Fail),
+    /// Runs branches side by side.
+    Parallel(Box<Parallel>),
+    /// Runs a processor once per item.
+    Map(Box<Map>),
+}
+
+/// Where a state goes when it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transition {
+    /// `Next`: the name of a state in the same scope.
+    Next(Arc<str>),
+    /// `End: true`.
+    End,
+}
+
+/// A value of `InputPath` or `OutputPath`.
+#[derive(Debug, Clone)]
+pub enum PathOrNull {
+    /// `null`: the state works on, or gives, an empty object.
+    Null,
+    /// A path into the data, the context object (`$$`) or a variable (`$name`).
+    Path(Path),
+}
+
+/// Where a result goes in the raw input.
+#[derive(Debug, Clone, Default)]
+pub enum ResultPath {
+    /// `null`: the result is dropped and the raw input goes on.
+    Discard,
+    /// `$`, the default: the result replaces the input.
+    #[default]
+    Whole,
+    /// The result is written at this place of the raw input.
+    At(ReferencePath),
+}
+
+/// A number that is written in the definition or read when the state runs.
+#[derive(Debug, Clone)]
+pub enum Count {
+    /// A literal. Literals above `u32::MAX` are kept as `u32::MAX`.
+    Literal(u32),
+    /// The `…Path` form: a reference path into the effective input or a variable.
+    Path(Path),
+}
+
+/// `Task`.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// What does the work.
+    pub resource: Resource,
+    /// `Resource` as written, for history events.
+    pub resource_text: Arc<str>,
+    /// `Parameters`; absent means the effective input.
+    pub parameters: Option<Template>,
+    /// `ResultSelector`, over the raw result.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `TimeoutSeconds` or `TimeoutSecondsPath`; none when absent (99,999,999 seconds hold then).
+    pub timeout: Option<Count>,
+    /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
+    pub heartbeat: Option<Count>,
+    /// `Credentials`: an object with `RoleArn`.
+    pub credentials: Option<Template>,
+    /// `Retry`.
+    pub retry: Vec<Retrier>,
+    /// `Catch`.
+    pub catch: Vec<Catcher>,
+    /// Where to go when done.
+    pub transition: Transition,
+}
+
+/// `Pass`.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// `Result`: a literal, never evaluated. It takes the place of the effective input.
+    pub result: Option<Value>,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// Where to go when done.
+    pub transition: Transition,
+}
+
+/// `Choice`.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// `Choices` in order. Never empty.
+    pub choices: Vec<ChoiceBranch>,
+    /// `Default`: the state to go to when no rule matches.
+    pub default: Option<Arc<str>>,
+}
+
+/// One entry of `Choices`.
+#[derive(Debug, Clone)]
+pub struct ChoiceBranch {
+    /// The test.
+    pub rule: ChoiceRule,
+    /// The state to go to when the test holds.
+    pub next: Arc<str>,
+    /// `Assign`, when the test holds.
+    pub assign: Option<Template>,
+    /// `Comment`.
+    pub comment: Option<String>,
+}
+
+/// `Wait`.
+#[derive(Debug, Clone)]
+pub struct Wait {
+    /// Until when.
+    pub until: WaitUntil,
+    /// Where to go when done.
+    pub transition: Transition,
+}
+
+/// The four ways to say how long to wait.
+#[derive(Debug, Clone)]
+pub enum WaitUntil {
+    /// `Seconds`, 0 to 99,999,999.
+    Seconds(u32),
+    /// `SecondsPath`.
+    SecondsPath(Path),
+    /// `Timestamp`.
+    Timestamp(Instant),
+    /// `TimestampPath`.
+    TimestampPath(Path),
+}
+
+/// `Succeed`.
+#[derive(Debug, Clone, Default)]
+pub struct Succeed {}
+
+/// `Fail`.
+#[derive(Debug, Clone, Default)]
+pub struct Fail {
+    /// `Error` or `ErrorPath`; none when absent.
+    pub error: Option<FailText>,
+    /// `Cause` or `CausePath`; none when absent.
+    pub cause: Option<FailText>,
+}
+
+/// A text of a Fail state.
+#[derive(Debug, Clone)]
+pub enum FailText {
+    /// Written in the definition.
+    Literal(Arc<str>),
+    /// `ErrorPath` or `CausePath`: a path or one of the string-giving intrinsic functions.
+    Expression(Expression),
+}
+
+/// `Parallel`.
+#[derive(Debug, Clone)]
+pub struct Parallel {
+    /// `Branches` in order. Never empty.
+    pub branches: Vec<SubMachine>,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultSelector`, over the array of branch outputs.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `Retry`.
+    pub retry: Vec<Retrier>,
+    /// `Catch`.
+    pub catch: Vec<Catcher>,
+    /// Where to go when done.
+    pub transition: Transition,
+}
+
+/// `Map` in inline mode.
+#[derive(Debug, Clone)]
+pub struct Map {
+    /// `ItemProcessor`, or its old name `Iterator`.
+    pub processor: SubMachine,
+    /// `ProcessorConfig` of the processor.
+    pub processor_config: ProcessorConfig,
+    /// `ItemsPath` over the effective input; absent means `$`. May address the context or a variable.
+    pub items_path: Option<Path>,
+    /// `ItemSelector`, or its old name `Parameters`; absent means that the item is the input.
+    pub item_selector: Option<ItemSelector>,
+    /// `MaxConcurrency` or `MaxConcurrencyPath`; absent or 0 means no limit of its own.
+    pub max_concurrency: Option<Count>,
+    /// `Label`, for the names of child executions.
+    pub label: Option<Arc<str>>,
+    /// `ResultSelector`, over the array of iteration outputs.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `Retry`.
+    pub retry: Vec<Retrier>,
+    /// `Catch`.
+    pub catch: Vec<Catcher>,
+    /// Where to go when done.
+    pub transition: Transition,
+}
+
+/// `ItemSelector` or `Parameters` of a Map state.
+#[derive(Debug, Clone)]
+pub struct ItemSelector {
+    /// The template; `$` is the Map's effective input, the item is in `$$.Map.Item`.
+    pub template: Template,
+    /// The field's name as written, for error texts: `ItemSelector` or `Parameters`.
+    pub field: &'static str,
+}
+
+/// `ProcessorConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProcessorConfig {
+    /// `Mode`.
+    pub mode: ProcessorMode,
+    /// `ExecutionType`, which only distributed mode uses.
+    pub execution_type: Option<MachineType>,
+}
+
+/// `ProcessorConfig.Mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProcessorMode {
+    /// Iterations run within the execution.
+    #[default]
+    Inline,
+    /// Iterations are child executions.
+    Distributed,
+}
+
+/// The type of a state machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum MachineType {
+    /// Durable, up to a year.
+    #[default]
+    Standard,
+    /// Short, up to five minutes; no activities, callbacks or `.sync`.
+    Express,
+}
+
+/// One entry of `Retry`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retrier {
+    /// `ErrorEquals`. Never empty.
+    pub error_equals: Vec<Arc<str>>,
+    /// `IntervalSeconds`, at least 1; 1 when absent.
+    pub interval_seconds: u32,
+    /// `MaxAttempts`; 0 means never retry; 3 when absent.
+    pub max_attempts: u32,
+    /// `BackoffRate`, at least 1.0; 2.0 when absent.
+    pub backoff_rate: f64,
+    /// `MaxDelaySeconds`.
+    pub max_delay_seconds: Option<u32>,
+    /// `JitterStrategy`.
+    pub jitter: Jitter,
+}
+
+/// `JitterStrategy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Jitter {
+    /// `NONE`, the default.
+    #[default]
+    None,
+    /// `FULL`: the delay is uniform between 0 and the computed one.
+    Full,
+}
+
+/// One entry of `Catch`.
+#[derive(Debug, Clone)]
+pub struct Catcher {
+    /// `ErrorEquals`. Never empty.
+    pub error_equals: Vec<Arc<str>>,
+    /// The state to go to.
+    pub next: Arc<str>,
+    /// `ResultPath` for the error output, into the raw input.
+    pub result_path: ResultPath,
+    /// `Assign`, over the error output.
+    pub assign: Option<Template>,
+}
+
+impl Retrier {
+    /// The delay before retry `retry_number` (1 for the first) in seconds, before jitter:
+    /// `min(IntervalSeconds * BackoffRate^(retry_number - 1), MaxDelaySeconds)`.
+    pub fn delay_seconds(&self, retry_number: u32) -> f64 {
+        let exponent = i32::try_from(retry_number.saturating_sub(1)).unwrap_or(i32::MAX);
+        let delay = f64::from(self.interval_seconds) * self.backoff_rate.powi(exponent);
+        match self.max_delay_seconds {
+            Some(limit) => delay.min(f64::from(limit)),
+            None => delay,
+        }
+    }
+}
+
+/// Whether `ErrorEquals` names the error.
+///
+/// `States.ALL` matches every error but `States.Runtime`, which the service never lets a state handle;
+/// `States.TaskFailed` matches every error but `States.Timeout` and `States.Runtime`;
+/// `States.HeartbeatTimeout` matches only by name here: a missed heartbeat carries the name `States.Timeout`
+/// in history, so a caller that knows of a missed heartbeat asks with [`error_matches_heartbeat`].
+pub fn error_matches<S: AsRef<str>>(error_equals: &[S], error: &str) -> bool {
+    error_equals.iter().any(|name| match name.as_ref() {
+        "States.ALL" => error != "States.Runtime",
+        "States.TaskFailed" => error != "States.Timeout" && error != "States.Runtime",
+        name => name == error,
+    })
+}
+
+/// Whether `ErrorEquals` names a missed heartbeat: AWS records it as `States.Timeout` and documents that
+/// `States.HeartbeatTimeout` catches it, so both names do; `States.TaskFailed` does not.
+pub fn error_matches_heartbeat<S: AsRef<str>>(error_equals: &[S]) -> bool {
+    error_equals
+        .iter()
+        .any(|name| matches!(name.as_ref(), "States.ALL" | "States.Timeout" | "States.HeartbeatTimeout"))
+}

@@ -1,0 +1,83 @@
+//! Why an expression could not be worked out, in the words of AWS.
+
+use std::fmt;
+
+use stepwell_json::Value;
+use stepwell_jsonpath::PathError;
+
+/// An error from working out a path, a template, an intrinsic function or a Choice rule.
+///
+/// Texts are made only when asked for: an error that a Retry or Catch handles by name costs no formatting.
+#[derive(Debug, Clone)]
+pub enum EvaluationError {
+    /// A definite path in a template or an expression field found nothing.
+    PathNotFound {
+        /// The path as written.
+        path: String,
+        /// The field as written, for example `value.$`.
+        field: String,
+        /// The value that the path looked into.
+        input: Value,
+    },
+    /// A path of a field that holds a bare path (`InputPath`, `SecondsPath`, …) can't be followed.
+    InvalidPath {
+        /// The path as written.
+        path: String,
+        /// Where it ends.
+        problem: PathError,
+    },
+    /// The `Variable` of a Choice rule, or the operand of a `…Path` operator, leads nowhere.
+    ChoicePath {
+        /// The path as written.
+        path: String,
+    },
+    /// An intrinsic function refused its arguments.
+    Intrinsic {
+        /// The text.
+        cause: String,
+    },
+    /// Any other `States.Runtime`.
+    Runtime {
+        /// The text.
+        cause: String,
+    },
+}
+
+impl EvaluationError {
+    /// The name of the error, as `Retry`, `Catch` and history have it.
+    pub fn error_name(&self) -> &'static str {
+        match self {
+            EvaluationError::Intrinsic { .. } => "States.IntrinsicFailure",
+            _ => "States.Runtime",
+        }
+    }
+
+    /// The cause, without `An error occurred while executing the state …`, which the interpreter puts in front.
+    pub fn cause(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for EvaluationError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EvaluationError::PathNotFound { path, field, input } => write!(
+                formatter,
+                "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{}'",
+                input.to_text()
+            ),
+            EvaluationError::InvalidPath { path, problem } => {
+                write!(formatter, "Invalid path '{path}' : {problem}")
+            }
+            EvaluationError::ChoicePath { path } => write!(
+                formatter,
+                "Invalid path '{path}': The choice state's condition path references an invalid value."
+            ),
+            EvaluationError::Intrinsic { cause } | EvaluationError::Runtime { cause } => {
+                formatter.write_str(cause)
+            }
+        }
+    }
+}
+
+impl std::error::Error for EvaluationError {}

@@ -1,0 +1,97 @@
+//! Values that are worked out when a state runs: paths and calls of intrinsic functions.
+
+use std::sync::Arc;
+
+use stepwell_json::Value;
+use stepwell_jsonpath::{Path, PathError, Root};
+
+use crate::error::EvaluationError;
+use crate::intrinsic::Call;
+
+/// What an expression can read.
+pub trait Roots {
+    /// The value of `$`.
+    fn input(&self) -> &Value;
+    /// The context object, the value of `$$`. Built on first use.
+    fn context(&mut self) -> &Value;
+    /// The value of a variable that is visible here, or none.
+    fn variable(&self, name: &str) -> Option<Value>;
+    /// A random number, for `States.UUID` and `States.MathRandom`.
+    fn random_u64(&mut self) -> u64;
+}
+
+/// A path, or a call of an intrinsic function.
+#[derive(Debug, Clone)]
+pub enum Expression {
+    /// A path.
+    Path(Path),
+    /// A call.
+    Intrinsic(Arc<Call>),
+}
+
+impl Expression {
+    /// Works the expression out. `field` is the name in error texts, for example `ErrorPath` or `value.$`.
+    pub fn evaluate(&self, field: &str, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
+        match self {
+            Expression::Path(path) => evaluate_field_path(path, field, roots),
+            Expression::Intrinsic(call) => call.evaluate(field, roots),
+        }
+    }
+}
+
+/// Works out a path in a field that holds a bare path: `InputPath`, `OutputPath`, `ItemsPath`, `SecondsPath`,
+/// `TimeoutSecondsPath`, …. A missing value gives `Invalid path '$.x' : No results for path: $['x']`.
+pub fn evaluate_path(path: &Path, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
+    look_up(path, roots).map_err(|failure| match failure {
+        Failure::Path(problem) => EvaluationError::InvalidPath { path: path.text().to_owned(), problem },
+        Failure::Variable(error) => error,
+    })
+}
+
+/// Works out a path in a `.$` field, an intrinsic's argument, `ErrorPath` or `CausePath`. A missing value gives
+/// `The JSONPath '$.x' specified for the field 'value.$' could not be found in the input '…'`.
+pub(crate) fn evaluate_field_path(
+    path: &Path,
+    field: &str,
+    roots: &mut dyn Roots,
+) -> Result<Value, EvaluationError> {
+    look_up(path, roots).map_err(|failure| match failure {
+        Failure::Path(problem) => not_found(path, field, problem, roots),
+        Failure::Variable(error) => error,
+    })
+}
+
+/// Why a path gave no value.
+pub(crate) enum Failure {
+    Path(PathError),
+    Variable(EvaluationError),
+}
+
+/// Follows a path from its root.
+pub(crate) fn look_up(path: &Path, roots: &mut dyn Roots) -> Result<Value, Failure> {
+    match path.root() {
+        Root::Input => path.evaluate(roots.input()).map_err(Failure::Path),
+        Root::Context => path.evaluate(roots.context()).map_err(Failure::Path),
+        Root::Variable(name) => match roots.variable(name) {
+            Some(value) => path.evaluate(&value).map_err(Failure::Path),
+            None => Err(Failure::Variable(EvaluationError::Runtime {
+                cause: format!(
+                    "The variable '${name}' that is used in '{}' has no value in this state.",
+                    path.text()
+                ),
+            })),
+        },
+    }
+}
+
+/// The error for a missing value in a `.$` field. The input that it shows is what `$` (or `$$`, or the
+/// variable) stands for. A path that can't be followed for another reason than a missing property keeps its own
+/// text.
+fn not_found(path: &Path, field: &str, _problem: PathError, roots: &mut dyn Roots) -> EvaluationError {
+    let input = match path.root() {
+        Root::Input => roots.input().clone(),
+        Root::Context => roots.context().clone(),
+        Root::Variable(name) => roots.variable(name).unwrap_or_default(),
+    };
+    EvaluationError::PathNotFound { path: path.text().to_owned(), field: field.to_owned(), input }
+}

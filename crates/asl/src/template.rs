@@ -1,0 +1,79 @@
+//! Payload templates: `Parameters`, `ItemSelector`, `ResultSelector`, `Assign`, `Credentials`.
+
+use std::sync::Arc;
+
+use stepwell_json::{Array, Object, Value};
+
+use crate::error::EvaluationError;
+use crate::expression::{Expression, Roots};
+
+/// A compiled payload template. Parts without expressions are shared, never rebuilt.
+#[derive(Debug, Clone)]
+pub struct Template {
+    pub(crate) root: Node,
+}
+
+/// A part of a template.
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
+    /// No expression inside: copied by pointer.
+    Literal(Value),
+    /// An object with at least one expression inside.
+    Object(Vec<(Arc<str>, Node)>),
+    /// An array with at least one expression inside.
+    Array(Vec<Node>),
+    /// The value of a `.$` key.
+    Expression {
+        /// The key as written, with `.$`, for error texts.
+        field: Arc<str>,
+        /// What to work out.
+        expression: Expression,
+    },
+}
+
+impl Template {
+    /// Works the template out. The top is always an object; for `Assign` its members are the variables.
+    pub fn evaluate(&self, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
+        self.root.evaluate(roots)
+    }
+
+    /// The value of a template without expressions, which is the same every time.
+    pub fn literal(&self) -> Option<&Value> {
+        match &self.root {
+            Node::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The keys at the top in order, without `.$`: for `Assign`, the variables' names.
+    pub fn keys(&self) -> Vec<&str> {
+        match &self.root {
+            Node::Literal(Value::Object(object)) => object.iter().map(|(key, _)| &**key).collect(),
+            Node::Object(members) => members.iter().map(|(key, _)| &**key).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Node {
+    fn evaluate(&self, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
+        match self {
+            Node::Literal(value) => Ok(value.clone()),
+            Node::Expression { field, expression } => expression.evaluate(field, roots),
+            Node::Object(members) => {
+                let mut entries = Vec::with_capacity(members.len());
+                for (key, node) in members {
+                    entries.push((key.clone(), node.evaluate(roots)?));
+                }
+                Ok(Value::Object(Object::from_entries(entries)))
+            }
+            Node::Array(nodes) => {
+                let mut items = Vec::with_capacity(nodes.len());
+                for node in nodes {
+                    items.push(node.evaluate(roots)?);
+                }
+                Ok(Value::Array(Array::new(items)))
+            }
+        }
+    }
+}
