@@ -1,0 +1,12 @@
+//! Requests and responses, grouped as the API reference groups its operations.
+//!
+//! Texts that the engine keeps (definitions, inputs, outputs, causes) are `Arc<str>`, made once from the body.
+
+pub mod activity;
+pub mod execution;
+pub mod map_run;
+pub mod state_machine;
+pub mod tag;
+pub mod task;
+pub mod timestamp;
+pub mod validate;
