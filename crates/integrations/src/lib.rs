@@ -1,1 +1,18 @@
-//! Task drivers: Lambda functions run as processes, by endpoint and by URL
+//! Task drivers: Lambda functions run as processes, by endpoint and by URL.
+//!
+//! [`Lambda`] takes an [`Invocation`] to wherever the configuration says that the function lives and brings back an
+//! [`Outcome`]; [`function_arn_result`] and [`invoke_result`] then read it as the two forms of a Lambda task do.
+//! Nothing here knows the engine: what is recorded, retried or timed out is decided there.
+
+pub mod config;
+mod http_client;
+pub mod lambda;
+mod runner;
+
+pub use config::{
+    ConfigError, FunctionConfig, LambdaConfig, LambdaIntegration, LambdaSection, OnUncertain, Runtime,
+};
+pub use lambda::{
+    Answer, Invocation, InvocationKind, InvokeRequest, Lambda, Outcome, TaskError, function_arn_result,
+    invoke_request, invoke_result,
+};

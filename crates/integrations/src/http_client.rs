@@ -1,0 +1,148 @@
+//! One pooled HTTP/1.1 client for all outgoing calls: bounded answers, time limits, no redirects followed.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an unused connection is kept.
+const POOL_IDLE: Duration = Duration::from_secs(60);
+/// Unused connections kept for one host.
+const POOL_IDLE_PER_HOST: usize = 64;
+
+/// A complete answer.
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no complete answer.
+#[derive(Debug)]
+pub(crate) enum HttpError {
+    /// Nothing usable came back; the text follows `Unable to execute HTTP request: `, as AWS's SDK words it.
+    NoAnswer(String),
+    /// The time limit passed.
+    TimedOut,
+    /// The answer is longer than the caller takes.
+    TooLarge,
+}
+
+/// A client whose connections are shared by all callers.
+pub(crate) struct HttpClient {
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl HttpClient {
+    pub(crate) fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+            .build(connector);
+        Self { client }
+    }
+
+    /// Posts `body` and reads the whole answer, at most `limit_bytes` of it, within `timeout`.
+    pub(crate) async fn post(
+        &self,
+        uri: Uri,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Bytes,
+        limit_bytes: usize,
+        timeout: Duration,
+    ) -> Result<Response, HttpError> {
+        if uri.scheme_str() == Some("https") {
+            return Err(HttpError::NoAnswer(format!(
+                "{uri} needs https, which is not supported yet; use an http:// address"
+            )));
+        }
+        let place = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        for (name, value) in headers {
+            request.headers_mut().insert(name, value);
+        }
+        let exchange = async {
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| HttpError::NoAnswer(describe(&place, &error)))?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, limit_bytes).collect().await.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    HttpError::TooLarge
+                } else {
+                    HttpError::NoAnswer(format!(
+                        "{place} closed the connection before its answer was complete"
+                    ))
+                }
+            })?;
+            Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes() })
+        };
+        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(HttpError::TimedOut))
+    }
+}
+
+/// Says what happened in the order in which a reader looks for it: connecting, else waiting for the answer.
+fn describe(place: &str, error: &hyper_util::client::legacy::Error) -> String {
+    let mut innermost = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        innermost = cause.to_string();
+        source = cause.source();
+    }
+    if error.is_connect() {
+        format!("Connect to {place} failed: {innermost}")
+    } else if innermost.is_empty() {
+        format!("{place} failed to respond")
+    } else {
+        format!("{place} failed to respond: {innermost}")
+    }
+}
+
+/// Parses an address from configuration or an endpoint setting.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub(crate) fn check_address(address: &str) -> Result<Uri, String> {
+    let example = "give an address such as http://127.0.0.1:3001";
+    let uri: Uri = address.parse().map_err(|_| format!("{address:?} is not an address: {example}"))?;
+    match uri.scheme_str() {
+        Some("http" | "https") => {}
+        _ => return Err(format!("{address:?} does not start with http:// or https://: {example}")),
+    }
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => {
+            Err(format!("{:?} must not carry a user name or password", authority.host()))
+        }
+        Some(_) => Ok(uri),
+        None => Err(format!("{address:?} names no host: {example}")),
+    }
+}
+
+/// Percent-encodes one segment of a path or a query value.
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

@@ -1,0 +1,391 @@
+//! Lambda tasks: one call goes to a process of ours, a Lambda Invoke API or a plain address, as configured.
+
+mod endpoint;
+mod function_name;
+mod invoke_result;
+mod plain_url;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::config::{CONCURRENCY_MAX, ConfigError, LambdaConfig, OnUncertain, Target};
+use crate::http_client::{HttpClient, check_address};
+use crate::runner::Runner;
+pub(crate) use function_name::FunctionName;
+pub use invoke_result::{InvokeRequest, function_arn_result, invoke_request, invoke_result};
+
+/// Longest answer that Lambda takes from a function, in bytes (its quota of 6 MB, as its own error text has it).
+pub const ANSWER_MAX_BYTES: usize = 6_291_556;
+/// How long an answer is waited for when the task has no time limit: Lambda's longest run and some margin.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(915);
+/// Calls that may wait for their turn, over all functions; above it a call is refused as Lambda refuses it.
+pub const QUEUE_MAX: usize = 100_000;
+/// Longest error name that Step Functions records, in characters.
+const ERROR_MAX_CHARACTERS: usize = 256;
+/// Longest cause that Step Functions records, in characters.
+const CAUSE_MAX_CHARACTERS: usize = 32_768;
+
+/// How the function is called; the values of Lambda's `InvocationType`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InvocationKind {
+    /// Wait for the answer.
+    #[default]
+    RequestResponse,
+    /// Accept the event and answer at once; the function runs on its own.
+    Event,
+    /// Only check that the function is there.
+    DryRun,
+}
+
+impl InvocationKind {
+    /// The value as Lambda spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RequestResponse => "RequestResponse",
+            Self::Event => "Event",
+            Self::DryRun => "DryRun",
+        }
+    }
+}
+
+/// One call of a function, with what the call needs to know of its execution.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What to call and with what.
+    pub request: InvokeRequest,
+    /// The execution, for log lines.
+    pub execution_arn: Arc<str>,
+    /// Region that a bare function name belongs to.
+    pub region: Arc<str>,
+    /// Account that a bare function name belongs to.
+    pub account: Arc<str>,
+    /// How long the caller waits; afterwards the answer is `States.Timeout`. A handler process runs on, as on AWS.
+    pub timeout: Option<Duration>,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function (or Lambda on its behalf) answered, perhaps with an error of the handler.
+    Answered(Answer),
+    /// There is no answer of the function: it does not exist, can't be reached, was throttled.
+    Failed(TaskError),
+    /// The drivers were shut down during the call: nothing is known, and nothing should be recorded.
+    Interrupted,
+}
+
+/// The function's answer, with those parts of Lambda's HTTP answer that Step Functions shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// 200, 202 for `Event`, 204 for `DryRun`.
+    pub status: u16,
+    /// The payload's text exactly as it came.
+    pub payload: Arc<str>,
+    /// The header `X-Amz-Function-Error` was there: the payload is an error document.
+    pub function_error: bool,
+    /// Version that ran; absent for `Event`.
+    pub executed_version: Option<String>,
+    /// Lambda's id of the request.
+    pub request_id: String,
+    /// Value of `X-Amzn-Trace-Id`.
+    pub trace_id: String,
+    /// Value of the header `Date`.
+    pub date: String,
+    /// Value of the header `Content-Type`.
+    pub content_type: String,
+    /// The log's tail in base64, when it was asked for.
+    pub log_result: Option<String>,
+}
+
+impl Answer {
+    /// An answer of our own making, with fresh ids and the present date.
+    pub(crate) fn local(status: u16, payload: impl Into<Arc<str>>, request_id: String) -> Self {
+        Self {
+            status,
+            payload: payload.into(),
+            function_error: false,
+            executed_version: Some("$LATEST".into()),
+            request_id,
+            trace_id: new_trace_id(),
+            date: http_date(),
+            content_type: "application/json".into(),
+            log_result: None,
+        }
+    }
+
+    /// The answer to an event that was accepted, or a dry run that found its function.
+    pub(crate) fn without_payload(kind: InvocationKind) -> Self {
+        let status = if kind == InvocationKind::DryRun { 204 } else { 202 };
+        let mut answer = Self::local(status, "", uuid::Uuid::new_v4().to_string());
+        answer.executed_version = None;
+        answer
+    }
+
+    /// An error document as the function's answer.
+    pub(crate) fn error(payload: impl Into<Arc<str>>, request_id: String) -> Self {
+        let mut answer = Self::local(200, payload, request_id);
+        answer.function_error = true;
+        answer
+    }
+
+    /// Lambda's answer for a function that returned more than [`ANSWER_MAX_BYTES`].
+    pub(crate) fn too_large(request_id: String) -> Self {
+        let payload = format!(
+            r#"{{"errorMessage":"Response payload size exceeded maximum allowed payload size ({ANSWER_MAX_BYTES} bytes).","errorType":"Function.ResponseSizeTooLarge"}}"#
+        );
+        Self::error(payload, request_id)
+    }
+}
+
+/// A task's failure as its history shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskError {
+    /// Error name, matched by `ErrorEquals`.
+    pub error: String,
+    /// Cause, if there is one.
+    pub cause: Option<String>,
+}
+
+impl TaskError {
+    /// An error with its cause, both cut to the lengths that Step Functions records.
+    pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Self {
+        let cut = |text: String, characters: usize| match text.char_indices().nth(characters) {
+            Some((end, _)) => text[..end].to_owned(),
+            None => text,
+        };
+        Self {
+            error: cut(error.into(), ERROR_MAX_CHARACTERS),
+            cause: Some(cut(cause.into(), CAUSE_MAX_CHARACTERS)),
+        }
+    }
+
+    /// `States.Timeout`, which has no cause.
+    pub fn timeout() -> Self {
+        Self { error: "States.Timeout".into(), cause: None }
+    }
+
+    /// No answer from the other side, worded as AWS's SDK does.
+    pub(crate) fn sdk_client(reason: &str) -> Self {
+        Self::new("Lambda.SdkClientException", format!("Unable to execute HTTP request: {reason}"))
+    }
+
+    /// An error that Lambda's API answered, in the wording of the first Java SDK that optimized integrations show.
+    pub(crate) fn service(error: &str, message: &str, status: u16, code: &str, request_id: &str) -> Self {
+        Self::new(
+            format!("Lambda.{error}"),
+            format!(
+                "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null)"
+            ),
+        )
+    }
+
+    /// The error for a function that nobody knows.
+    pub(crate) fn function_not_found(function: &FunctionName) -> Self {
+        let name = "ResourceNotFoundException";
+        let message = format!("Function not found: {}", function.arn_with_version());
+        Self::service(name, &message, 404, name, &uuid::Uuid::new_v4().to_string())
+    }
+
+    /// The error for a call above what may run or wait.
+    pub(crate) fn too_many_requests() -> Self {
+        let name = "TooManyRequestsException";
+        Self::service(name, "Rate Exceeded.", 429, name, &uuid::Uuid::new_v4().to_string())
+    }
+}
+
+/// The Lambda driver.
+pub struct Lambda {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    targets: BTreeMap<String, Target>,
+    endpoint: Option<String>,
+    on_uncertain: OnUncertain,
+    client: HttpClient,
+    runner: Runner,
+    running: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    stop: watch::Sender<bool>,
+}
+
+impl Lambda {
+    /// Checks the configuration and makes the driver. No process is started and no address tried yet.
+    ///
+    /// # Errors
+    /// The first setting that can't be used.
+    pub fn new(config: LambdaConfig) -> Result<Self, ConfigError> {
+        let wrong = |setting: &str, message: String| ConfigError { setting: setting.into(), message };
+        let concurrency = config.integration.concurrency;
+        if !(1..=CONCURRENCY_MAX).contains(&concurrency) {
+            let message = format!("must be between 1 and {CONCURRENCY_MAX}");
+            return Err(wrong("integrations.lambda.concurrency", message));
+        }
+        if let Some(endpoint) = &config.endpoint {
+            check_address(endpoint).map_err(|message| wrong("endpoints.lambda", message))?;
+        }
+        let mut targets = BTreeMap::new();
+        let mut processes = Vec::new();
+        for (name, section) in &config.functions {
+            let target = section.target(name, &config.base_dir)?;
+            if let Target::Process(process) = &target {
+                processes.push((name.clone(), process.clone()));
+            }
+            targets.insert(name.clone(), target);
+        }
+        let runner = Runner::new(processes, &config.handler_environment, &config.region);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                targets,
+                endpoint: config.endpoint,
+                on_uncertain: config.integration.on_uncertain,
+                client: HttpClient::new(),
+                runner,
+                running: Arc::new(Semaphore::new(concurrency)),
+                waiting: AtomicUsize::new(0),
+                stop: watch::Sender::new(false),
+            }),
+        })
+    }
+
+    /// What the server does with calls whose outcome a crash made unknown.
+    pub fn on_uncertain(&self) -> OnUncertain {
+        self.shared.on_uncertain
+    }
+
+    /// Calls the function and waits for what comes of it.
+    ///
+    /// Dropping the future gives up the answer only: a handler process that has its event runs on to its own time
+    /// limit, as a function does on AWS.
+    pub async fn invoke(&self, invocation: Invocation) -> Outcome {
+        let limit = invocation.timeout;
+        let shared = self.shared.clone();
+        let mut stop = shared.stop.subscribe();
+        let expiry = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => Outcome::Interrupted,
+            outcome = shared.route(invocation) => outcome,
+            () = expiry => Outcome::Failed(TaskError::timeout()),
+        }
+    }
+
+    /// Ends all handler processes and waits until they are gone; calls under way end as [`Outcome::Interrupted`].
+    pub async fn shutdown(&self) {
+        self.shared.stop.send_replace(true);
+        self.shared.running.close();
+        self.shared.runner.shutdown().await;
+    }
+}
+
+impl Shared {
+    async fn route(self: Arc<Self>, invocation: Invocation) -> Outcome {
+        let request = &invocation.request;
+        let function = match FunctionName::resolve(
+            &request.function,
+            request.qualifier.as_deref(),
+            &invocation.region,
+            &invocation.account,
+        ) {
+            Ok(function) => function,
+            Err(error) => return Outcome::Failed(error),
+        };
+        let section = function.section_names().into_iter().find(|name| self.targets.contains_key(name));
+        let target = section.as_ref().and_then(|name| self.targets.get(name));
+        let kind = request.kind;
+        let in_background = match (target, &self.endpoint) {
+            (None, None) => return Outcome::Failed(TaskError::function_not_found(&function)),
+            // A Lambda API has its own notion of these kinds; the other targets have none, so they are made here.
+            (Some(Target::Endpoint { .. }), _) | (None, Some(_)) => false,
+            (Some(_), _) if kind == InvocationKind::DryRun => {
+                return Outcome::Answered(Answer::without_payload(kind));
+            }
+            (Some(_), _) => kind == InvocationKind::Event,
+        };
+        if self.waiting.load(Ordering::Relaxed) >= QUEUE_MAX {
+            return Outcome::Failed(TaskError::too_many_requests());
+        }
+        if !in_background {
+            return self.call(section, function, invocation).await;
+        }
+        tokio::spawn(async move {
+            let execution_arn = invocation.execution_arn.clone();
+            let arn = function.arn();
+            let outcome = self.call(section, function, invocation).await;
+            if let Err(error) = function_arn_result(outcome) {
+                let cause = error.cause.unwrap_or_default();
+                tracing::warn!(execution = %execution_arn, function = %arn, error = %error.error, cause = %cause.escape_debug(),
+                    "a function called as an event failed");
+            }
+        });
+        Outcome::Answered(Answer::without_payload(kind))
+    }
+
+    async fn call(&self, section: Option<String>, function: FunctionName, invocation: Invocation) -> Outcome {
+        match section.as_ref().and_then(|name| self.targets.get(name)) {
+            Some(Target::Process(_)) => {
+                self.runner.invoke(&section.unwrap_or_default(), function, invocation, &self.running).await
+            }
+            Some(Target::Endpoint { endpoint, name }) => {
+                let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
+                let name = name.as_deref().unwrap_or(&function.name);
+                endpoint::invoke(&self.client, endpoint, name, &function, &invocation).await
+            }
+            Some(Target::Url(url)) => {
+                let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
+                plain_url::invoke(&self.client, url, &invocation).await
+            }
+            None => {
+                let Some(endpoint) = &self.endpoint else {
+                    return Outcome::Failed(TaskError::function_not_found(&function));
+                };
+                let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
+                endpoint::invoke(&self.client, endpoint, &function.name, &function, &invocation).await
+            }
+        }
+    }
+
+    /// A place among the calls that run at once; `None` after shutdown.
+    async fn permit(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        let _waiting = Counted::new(&self.waiting);
+        self.running.clone().acquire_owned().await.ok()
+    }
+}
+
+/// Counts one more for as long as it lives.
+pub(crate) struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    pub(crate) fn new(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A trace id in X-Ray's form; not sampled, as in Step Functions' own calls without tracing.
+pub(crate) fn new_trace_id() -> String {
+    let root = uuid::Uuid::new_v4().simple().to_string();
+    let parent = uuid::Uuid::new_v4().simple().to_string();
+    let seconds = jiff::Timestamp::now().as_second();
+    format!("root=1-{seconds:08x}-{};parent={};sampled=0", &root[..24], &parent[..16])
+}
+
+/// The present time as HTTP writes dates.
+fn http_date() -> String {
+    jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
