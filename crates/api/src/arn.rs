@@ -123,7 +123,7 @@ impl<'a> StateMachineArn<'a> {
     pub fn without_label(self) -> Result<StateMachineArn<'a>, ApiError> {
         match self.qualifier {
             Qualifier::Label(_) => Err(ApiError::validation_because(
-                crate::error::ValidationReason::ApiDoesNotSupportLabeledArns,
+                crate::ValidationReason::ApiDoesNotSupportLabeledArns,
                 "This operation does not support state machine ARNs with a label.",
             )),
             _ => Ok(self),
@@ -402,7 +402,7 @@ fn state_machine<'a>(location: Location<'a>, resource: &'a str) -> Option<StateM
         (Some(label), None) => Qualifier::Label(label),
         (Some(_), Some(_)) => return None,
         (None, Some(rest)) if !is_part(rest) || rest.contains([':', '/']) => return None,
-        // Names of aliases can't be numbers. A number that is no possible version is a version that does not exist.
+        // Names of aliases can't be numbers, so digits are a version; versions count from 1.
         (None, Some(rest)) if rest.bytes().all(|byte| byte.is_ascii_digit()) => {
             let is_canonical = !rest.starts_with('0');
             match rest.parse() {

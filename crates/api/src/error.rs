@@ -63,6 +63,8 @@ impl ValidationReason {
 }
 
 /// Constructors. Those that take text take what AWS puts between the quotes.
+///
+/// Where a comment says that the text is ours, AWS's own is not recorded anywhere we know; the name is AWS's.
 impl ApiError {
     /// An error with status 400, for the cases that have no constructor of their own.
     pub fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> ApiError {
@@ -117,6 +119,7 @@ impl ApiError {
     }
 
     /// The body is larger than the service reads. `limit` is in bytes. AWS answers HTTP 413 to these.
+    /// The text is ours.
     pub fn request_too_large(limit: usize) -> ApiError {
         ApiError {
             status: 413,
@@ -135,6 +138,7 @@ impl ApiError {
     }
 
     /// The server has a fault: HTTP 500. SDKs repeat the call.
+    /// The text is ours.
     pub fn internal_failure() -> ApiError {
         ApiError {
             status: 500,
@@ -143,6 +147,7 @@ impl ApiError {
     }
 
     /// The server can't take the request now (it is starting, stopping or full): HTTP 503. SDKs repeat the call.
+    /// The text is ours.
     pub fn service_unavailable(message: impl Into<Cow<'static, str>>) -> ApiError {
         ApiError { status: 503, ..ApiError::new("ServiceUnavailable", message) }
     }
@@ -225,11 +230,13 @@ impl ApiError {
     }
 
     /// The tracing configuration can't be used; `detail` is a whole sentence.
+    /// The text is ours.
     pub fn invalid_tracing_configuration(detail: impl fmt::Display) -> ApiError {
         ApiError::new("InvalidTracingConfiguration", format!("Invalid Tracing Configuration: {detail}"))
     }
 
     /// The encryption configuration can't be used; `detail` is a whole sentence.
+    /// The text is ours.
     pub fn invalid_encryption_configuration(detail: impl fmt::Display) -> ApiError {
         ApiError::new("InvalidEncryptionConfiguration", format!("Invalid Encryption Configuration: {detail}"))
     }
@@ -240,6 +247,7 @@ impl ApiError {
     }
 
     /// The machine is being deleted.
+    /// The text is ours.
     pub fn state_machine_deleting(arn: &str) -> ApiError {
         ApiError::new("StateMachineDeleting", format!("State Machine is being deleted: '{arn}'"))
     }
@@ -250,6 +258,7 @@ impl ApiError {
     }
 
     /// The account has as many machines as it may have.
+    /// The text is ours.
     pub fn state_machine_limit_exceeded() -> ApiError {
         ApiError::new("StateMachineLimitExceeded", "The maximum number of state machines has been reached.")
     }
@@ -293,6 +302,7 @@ impl ApiError {
     }
 
     /// As many executions are open as may be.
+    /// The text is ours.
     pub fn execution_limit_exceeded() -> ApiError {
         ApiError::new("ExecutionLimitExceeded", "The maximum number of running executions has been reached.")
     }
@@ -315,6 +325,7 @@ impl ApiError {
     // ---- activities and tasks
 
     /// An activity of that name exists with other encryption settings.
+    /// The text is ours.
     pub fn activity_already_exists(arn: &str) -> ApiError {
         ApiError::new("ActivityAlreadyExists", format!("Activity Already Exists: '{arn}'"))
     }
@@ -325,11 +336,13 @@ impl ApiError {
     }
 
     /// The account has as many activities as it may have.
+    /// The text is ours.
     pub fn activity_limit_exceeded() -> ApiError {
         ApiError::new("ActivityLimitExceeded", "The maximum number of activities has been reached.")
     }
 
     /// As many workers poll the activity as may.
+    /// The text is ours.
     pub fn activity_worker_limit_exceeded() -> ApiError {
         ApiError::new(
             "ActivityWorkerLimitExceeded",
@@ -338,11 +351,13 @@ impl ApiError {
     }
 
     /// The output of a task is not JSON; `detail` is the parser's text.
+    /// The text is ours.
     pub fn invalid_output(detail: impl fmt::Display) -> ApiError {
         ApiError::new("InvalidOutput", format!("Invalid Output: '{detail}'"))
     }
 
     /// The task token is well made, but no task has it.
+    /// The text is ours.
     pub fn task_does_not_exist() -> ApiError {
         ApiError::new("TaskDoesNotExist", "Task Does Not Exist: 'Provided task does not exist'")
     }
@@ -366,6 +381,7 @@ impl ApiError {
     }
 
     /// More than 50 tags on a resource.
+    /// The text is ours.
     pub fn too_many_tags(arn: &str) -> ApiError {
         ApiError::new("TooManyTags", "A resource can have at most 50 tags.")
             .with_extra("resourceName", arn.to_owned())

@@ -26,7 +26,7 @@ mod shape;
 pub mod types;
 
 pub use decode::{Request, decode};
-pub use error::ApiError;
+pub use error::{ApiError, ValidationReason};
 pub use history_event::{HistoryEvent, Kind, write_history_page};
 pub use json_writer::{ToJson, WriteMember};
 pub use operation::Operation;

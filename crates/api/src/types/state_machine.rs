@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use crate::Timestamp;
 use crate::constraints::{
     ANY, ARN, DEFINITION, DESCRIPTION, KMS_DATA_KEY_REUSE_PERIOD_SECONDS, KMS_KEY_ID, NAME, PAGE_SIZE,
     PAGE_TOKEN,
@@ -11,6 +10,7 @@ use crate::constraints::{
 use crate::json_writer::{ObjectWriter, ToJson};
 use crate::types::execution::IncludedData;
 use crate::types::tag::Tag;
+use crate::{ApiError, Timestamp};
 
 enumeration! {
     /// Which of the two kinds of workflow a machine runs.
@@ -82,6 +82,29 @@ impl Default for LoggingConfiguration {
     }
 }
 
+impl LoggingConfiguration {
+    /// The configuration as AWS keeps and describes it: absent members have their defaults, but `destinations` stays
+    /// absent when it was not sent.
+    ///
+    /// # Errors
+    /// `InvalidLoggingConfiguration` unless there is one destination, or none with the level OFF.
+    pub fn normalized(configuration: Option<LoggingConfiguration>) -> Result<LoggingConfiguration, ApiError> {
+        let Some(LoggingConfiguration { level, include_execution_data, destinations }) = configuration else {
+            return Ok(LoggingConfiguration::default());
+        };
+        let level = level.unwrap_or(LogLevel::Off);
+        let count = destinations.as_ref().map_or(0, Vec::len);
+        if count > 1 || (count == 0 && level != LogLevel::Off) {
+            return Err(ApiError::log_destination_count());
+        }
+        Ok(LoggingConfiguration {
+            level: Some(level),
+            include_execution_data: Some(include_execution_data.unwrap_or(false)),
+            destinations,
+        })
+    }
+}
+
 input! {
     /// A place for log events.
     LogDestination {
@@ -141,6 +164,32 @@ impl Default for EncryptionConfiguration {
             kms_key_id: None,
             kms_data_key_reuse_period_seconds: None,
             encryption_type: EncryptionType::AwsOwnedKey,
+        }
+    }
+}
+
+impl EncryptionConfiguration {
+    /// The configuration with its defaults.
+    ///
+    /// # Errors
+    /// `InvalidEncryptionConfiguration` for a customer's key that is not named, and for a key beside AWS's own.
+    pub fn normalized(
+        configuration: Option<EncryptionConfiguration>,
+    ) -> Result<EncryptionConfiguration, ApiError> {
+        let mut configuration = configuration.unwrap_or_default();
+        match (configuration.encryption_type, &configuration.kms_key_id) {
+            (EncryptionType::CustomerManagedKmsKey, None) => {
+                Err(ApiError::invalid_encryption_configuration("CUSTOMER_MANAGED_KMS_KEY needs a kmsKeyId."))
+            }
+            (EncryptionType::CustomerManagedKmsKey, Some(_)) => {
+                // 300 seconds is AWS's default.
+                configuration.kms_data_key_reuse_period_seconds.get_or_insert(300);
+                Ok(configuration)
+            }
+            (EncryptionType::AwsOwnedKey, Some(_)) => {
+                Err(ApiError::invalid_encryption_configuration("AWS_OWNED_KEY does not go with a kmsKeyId."))
+            }
+            (EncryptionType::AwsOwnedKey, None) => Ok(configuration),
         }
     }
 }
