@@ -35,8 +35,10 @@ pub enum Code {
     MissingEndState,
     /// Two states have the same name.
     DuplicateStateName,
-    /// `Resource` names nothing known.
-    InvalidResource,
+    /// A state's name is empty or too long.
+    InvalidStateName,
+    /// A JSONata expression can't be read.
+    InvalidJsonataExpression,
     /// `Label` has characters that are not allowed, or is too long.
     InvalidLabelName,
     /// Two Map states have the same `Label`.
@@ -51,6 +53,8 @@ pub enum Code {
     PassResultIsStatic,
     /// Warning of ours: an object has the same key twice; the last one counts.
     DuplicateKey,
+    /// Warning of ours: a variable is read, but nothing assigns it where it could be seen.
+    UnassignedVariable,
     /// Warning of ours: this version can't run it yet.
     NotYetSupported,
 }
@@ -64,7 +68,8 @@ impl Code {
             Code::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
             Code::MissingEndState => "MISSING_END_STATE",
             Code::DuplicateStateName => "DUPLICATE_STATE_NAME",
-            Code::InvalidResource => "INVALID_RESOURCE",
+            Code::InvalidStateName => "INVALID_STATE_NAME",
+            Code::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
             Code::InvalidLabelName => "INVALID_LABEL_NAME",
             Code::DuplicateLabelName => "DUPLICATE_LABEL_NAME",
             Code::TooDeeplyNested => "TOO_DEEPLY_NESTED",
@@ -72,6 +77,7 @@ impl Code {
             Code::NoPath => "NO_PATH",
             Code::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
             Code::DuplicateKey => "DUPLICATE_KEY",
+            Code::UnassignedVariable => "UNASSIGNED_VARIABLE",
             Code::NotYetSupported => "NOT_YET_SUPPORTED",
         }
     }

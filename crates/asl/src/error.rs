@@ -33,8 +33,19 @@ pub enum EvaluationError {
     },
     /// An intrinsic function refused its arguments.
     Intrinsic {
-        /// The text.
-        cause: String,
+        /// The call as written.
+        function: String,
+        /// Why.
+        problem: String,
+    },
+    /// A path among the arguments of an intrinsic function found nothing.
+    IntrinsicArgument {
+        /// The call as written.
+        function: String,
+        /// The path as written.
+        path: String,
+        /// The state's effective input.
+        input: Value,
     },
     /// Any other `States.Runtime`.
     Runtime {
@@ -73,9 +84,16 @@ impl fmt::Display for EvaluationError {
                 formatter,
                 "Invalid path '{path}': The choice state's condition path references an invalid value."
             ),
-            EvaluationError::Intrinsic { cause } | EvaluationError::Runtime { cause } => {
-                formatter.write_str(cause)
+            EvaluationError::Intrinsic { function, problem } => {
+                write!(formatter, "The function '{function}' had the following error: {problem}")
             }
+            EvaluationError::IntrinsicArgument { function, path, input } => write!(
+                formatter,
+                "The function '{function}' had the following error: The JsonPath argument for the field \
+                 '{path}' could not be found in the input '{}'",
+                input.to_text()
+            ),
+            EvaluationError::Runtime { cause } => formatter.write_str(cause),
         }
     }
 }

@@ -34,7 +34,7 @@ impl Expression {
     pub fn evaluate(&self, field: &str, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
         match self {
             Expression::Path(path) => evaluate_field_path(path, field, roots),
-            Expression::Intrinsic(call) => call.evaluate(field, roots),
+            Expression::Intrinsic(call) => call.evaluate(roots),
         }
     }
 }
@@ -56,7 +56,7 @@ pub(crate) fn evaluate_field_path(
     roots: &mut dyn Roots,
 ) -> Result<Value, EvaluationError> {
     look_up(path, roots).map_err(|failure| match failure {
-        Failure::Path(problem) => not_found(path, field, problem, roots),
+        Failure::Path(_) => not_found(path, field, roots),
         Failure::Variable(error) => error,
     })
 }
@@ -84,14 +84,9 @@ pub(crate) fn look_up(path: &Path, roots: &mut dyn Roots) -> Result<Value, Failu
     }
 }
 
-/// The error for a missing value in a `.$` field. The input that it shows is what `$` (or `$$`, or the
-/// variable) stands for. A path that can't be followed for another reason than a missing property keeps its own
-/// text.
-fn not_found(path: &Path, field: &str, _problem: PathError, roots: &mut dyn Roots) -> EvaluationError {
-    let input = match path.root() {
-        Root::Input => roots.input().clone(),
-        Root::Context => roots.context().clone(),
-        Root::Variable(name) => roots.variable(name).unwrap_or_default(),
-    };
+/// The error for a missing value in a `.$` field. It shows the state's input, also for a path into the context
+/// object or a variable.
+fn not_found(path: &Path, field: &str, roots: &mut dyn Roots) -> EvaluationError {
+    let input = roots.input().clone();
     EvaluationError::PathNotFound { path: path.text().to_owned(), field: field.to_owned(), input }
 }

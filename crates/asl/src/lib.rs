@@ -11,8 +11,10 @@ pub mod definition;
 mod diagnostic;
 mod error;
 mod expression;
+mod parse;
 pub mod intrinsic;
 mod resource;
+mod suggest;
 mod template;
 pub mod timestamp;
 

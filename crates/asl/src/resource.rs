@@ -85,3 +85,165 @@ impl Resource {
         )
     }
 }
+
+/// What a text under `Resource` is.
+pub(crate) enum Recognised {
+    /// This version runs it.
+    Supported(Resource),
+    /// It is known, or is well formed and names a service that is no business of Step Functions; this version
+    /// can't run it.
+    Later(Resource),
+    /// It has the form of a resource, and there is no such resource.
+    Unknown,
+    /// It is no resource at all.
+    NotAnArn,
+}
+
+/// Services with integrations of their own, besides Lambda and Step Functions.
+const OPTIMISED_SERVICES: [&str; 21] = [
+    "apigateway",
+    "athena",
+    "batch",
+    "bedrock",
+    "codebuild",
+    "databrew",
+    "dynamodb",
+    "ecs",
+    "eks",
+    "elasticmapreduce",
+    "emr-containers",
+    "emr-serverless",
+    "events",
+    "glue",
+    "http",
+    "mediaconvert",
+    "s3",
+    "sagemaker",
+    "sns",
+    "sqs",
+    "aws-sdk",
+];
+
+/// Tells what a text under `Resource` is.
+pub(crate) fn recognise(text: &str) -> Recognised {
+    if text.starts_with("${") {
+        return placeholder(text);
+    }
+    let Some(rest) = text.strip_prefix("arn:") else {
+        return if is_uri(text) { later("uri", text) } else { Recognised::NotAnArn };
+    };
+    // Placeholders may have colons inside; they count as part of the word around them.
+    let parts = split_at_colons(rest);
+    let &[_partition, service, region, account, ref tail @ ..] = parts.as_slice() else {
+        return Recognised::NotAnArn;
+    };
+    match (service, tail) {
+        ("lambda", ["function", name, qualifier @ ..]) => {
+            let is_good = match qualifier {
+                [] => is_name(name),
+                [qualifier] => is_name(name) && (*qualifier == "$LATEST" || is_name(qualifier)),
+                _ => false,
+            };
+            if is_good {
+                Recognised::Supported(Resource::LambdaFunction { arn: text.into() })
+            } else {
+                Recognised::Unknown
+            }
+        }
+        ("states", ["activity", name]) if !name.is_empty() && !(region.is_empty() || account.is_empty()) => {
+            Recognised::Supported(Resource::Activity { arn: text.into() })
+        }
+        ("states", ["lambda", "invoke"]) => {
+            Recognised::Supported(Resource::LambdaInvoke { wait_for_token: false })
+        }
+        ("states", ["lambda", "invoke.waitForTaskToken"]) => {
+            Recognised::Supported(Resource::LambdaInvoke { wait_for_token: true })
+        }
+        ("states", ["states", action @ ..]) => match start_execution(&action.join(":")) {
+            Some(pattern) => Recognised::Supported(Resource::StartExecution { pattern }),
+            None => Recognised::Unknown,
+        },
+        ("states", ["aws-sdk", service, action]) if !service.is_empty() && !action.is_empty() => {
+            later(&format!("aws-sdk:{service}"), action)
+        }
+        ("states", [service, action @ ..])
+            if OPTIMISED_SERVICES.contains(service)
+                && *service != "aws-sdk"
+                && action.first().is_some_and(|action| !action.is_empty()) =>
+        {
+            later(service, &action.join(":"))
+        }
+        ("lambda" | "states", _) => Recognised::Unknown,
+        (_, []) => Recognised::NotAnArn,
+        (service, tail) => later(service, &tail.join(":")),
+    }
+}
+
+fn later(service: &str, action: &str) -> Recognised {
+    Recognised::Later(Resource::Unsupported { service: service.into(), action: action.into() })
+}
+
+fn start_execution(action: &str) -> Option<InvocationPattern> {
+    match action {
+        "startExecution" => Some(InvocationPattern::RequestResponse),
+        "startExecution.sync" => Some(InvocationPattern::Sync),
+        "startExecution.sync:2" => Some(InvocationPattern::Sync2),
+        "startExecution.waitForTaskToken" => Some(InvocationPattern::WaitForTaskToken),
+        _ => None,
+    }
+}
+
+/// `${Name}`, as deployment templates have it in the place of a function's ARN.
+fn placeholder(text: &str) -> Recognised {
+    match text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+        Some(name) if !name.is_empty() && !name.contains(['{', '}']) => {
+            Recognised::Supported(Resource::LambdaFunction { arn: text.into() })
+        }
+        _ => Recognised::NotAnArn,
+    }
+}
+
+/// A function's name or qualifier; it may hold placeholders of deployment templates.
+fn is_name(text: &str) -> bool {
+    let mut rest = text;
+    let mut is_in_placeholder = false;
+    while let Some(character) = rest.chars().next() {
+        match character {
+            '}' if is_in_placeholder => is_in_placeholder = false,
+            _ if is_in_placeholder => {}
+            '$' if rest.starts_with("${") => is_in_placeholder = true,
+            _ if character.is_ascii_alphanumeric() || matches!(character, '-' | '_') => {}
+            _ => return false,
+        }
+        rest = &rest[character.len_utf8()..];
+    }
+    !text.is_empty() && !is_in_placeholder
+}
+
+fn split_at_colons(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut braces) = (0, 0_usize);
+    for (position, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => braces += 1,
+            b'}' => braces = braces.saturating_sub(1),
+            b':' if braces == 0 => {
+                parts.push(&text[start..position]);
+                start = position + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// The language calls a resource a URI; AWS knows only ARNs.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let mut characters = scheme.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && characters.all(|character| character.is_ascii_alphanumeric() || matches!(character, '+' | '-' | '.'))
+        && !rest.is_empty()
+        && !text.contains(char::is_whitespace)
+}

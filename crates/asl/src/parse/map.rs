@@ -1,0 +1,131 @@
+//! Map.
+
+use super::Reader;
+use super::fields::{Fields, PROCESSOR_CONFIG};
+use super::machine::Inner;
+use super::state::Context;
+use super::values::Start;
+use crate::definition::{
+    ItemSelector, MachineType, Map, ProcessorConfig, ProcessorMode, QueryLanguage, SubMachine,
+};
+use crate::diagnostic::Code;
+
+/// Characters of a `Label`.
+const LABEL_CHARACTERS_MAX: usize = 40;
+/// Characters that a `Label` can't have, besides white space and control characters.
+const LABEL_REFUSED: &str = "?*<>{}[]:;,\\|^~$#%&`\"";
+
+impl<'a> Reader<'a> {
+    pub(super) fn map(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Map> {
+        if !fields.has("Iterator") {
+            self.require(fields, &["ItemProcessor"]);
+        }
+        self.at_most_one(fields, &["ItemProcessor", "Iterator"]);
+        let transition = self.transition(fields, context);
+        let language = context.language;
+        let items_path = match language {
+            QueryLanguage::JsonPath => self.reference_path_field(fields, "ItemsPath", Start::Anywhere),
+            QueryLanguage::JsonAta => None,
+        };
+        let item_selector = self.item_selector(fields, language);
+        let max_concurrency = self.count(
+            fields,
+            ("MaxConcurrency", "MaxConcurrencyPath"),
+            (0, i64::MAX),
+            language,
+            Start::NotContext,
+        );
+        let label = self.label(fields);
+        let mut result_selector = None;
+        let mut result_path = Default::default();
+        if language == QueryLanguage::JsonPath {
+            result_selector = self.template_field(fields, "ResultSelector");
+            result_path = self.result_path(fields);
+        }
+        let (retry, catch) = self.retry_and_catch(fields, context);
+        let (processor, processor_config) = self.processor(fields);
+        self.distributed_fields(fields, language);
+        Some(Map {
+            processor: processor?,
+            processor_config,
+            items_path,
+            item_selector,
+            max_concurrency,
+            label,
+            result_selector,
+            result_path,
+            retry,
+            catch,
+            transition: transition?,
+        })
+    }
+
+    fn item_selector(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<ItemSelector> {
+        if language == QueryLanguage::JsonAta {
+            if let Some((node, place)) = self.field(fields, "ItemSelector") {
+                self.check_jsonata(node, place);
+            }
+            return None;
+        }
+        self.at_most_one(fields, &["ItemSelector", "Parameters"]);
+        let field = if fields.has("ItemSelector") { "ItemSelector" } else { "Parameters" };
+        self.template_field(fields, field).map(|template| ItemSelector { template, field })
+    }
+
+    /// `ItemProcessor` or `Iterator`; with both, which is a finding, the first is read.
+    fn processor(&mut self, fields: &Fields<'a>) -> (Option<SubMachine>, ProcessorConfig) {
+        let name = if fields.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
+        let Some((node, place)) = self.field(fields, name) else {
+            return (None, ProcessorConfig::default());
+        };
+        let mut config = ProcessorConfig::default();
+        if let Some(config_node) = node.get("ProcessorConfig") {
+            let at = self.key(place, "ProcessorConfig");
+            if let Some(config_fields) = self.object(config_node, at) {
+                config = self.processor_config(&config_fields);
+            }
+        }
+        let is_isolated = config.mode == ProcessorMode::Distributed;
+        (self.sub_machine(node, place, Inner::Processor { is_isolated }), config)
+    }
+
+    fn processor_config(&mut self, fields: &Fields<'a>) -> ProcessorConfig {
+        self.check_fields(fields, PROCESSOR_CONFIG, QueryLanguage::JsonPath);
+        let mode = match self.word(fields, "Mode", &["INLINE", "DISTRIBUTED"]) {
+            Some("DISTRIBUTED") => ProcessorMode::Distributed,
+            _ => ProcessorMode::Inline,
+        };
+        let execution_type = match self.word(fields, "ExecutionType", &["STANDARD", "EXPRESS"]) {
+            Some("EXPRESS") => Some(MachineType::Express),
+            Some(_) => Some(MachineType::Standard),
+            None => None,
+        };
+        if mode == ProcessorMode::Distributed {
+            self.require(fields, &["ExecutionType"]);
+            self.not_yet_supported("The Map mode DISTRIBUTED", fields.place, fields.span);
+        }
+        ProcessorConfig { mode, execution_type }
+    }
+
+    fn label(&mut self, fields: &Fields<'a>) -> Option<std::sync::Arc<str>> {
+        let (node, place) = self.field(fields, "Label")?;
+        let label = self.text(node, place)?;
+        let refused = label
+            .chars()
+            .find(|character| character.is_whitespace() || character.is_control() || LABEL_REFUSED.contains(*character));
+        let problem = if label.is_empty() {
+            Some("Label cannot be empty".to_owned())
+        } else if label.chars().count() > LABEL_CHARACTERS_MAX {
+            Some(format!("Label cannot exceed {LABEL_CHARACTERS_MAX} characters"))
+        } else {
+            refused.map(|character| format!("Label contains invalid character: '{}'", character.escape_default()))
+        };
+        if let Some(problem) = problem {
+            self.error(Code::InvalidLabelName, problem, Some(place), node.span);
+        } else if !self.labels.insert(label) {
+            let message = format!("Duplicate Label name: {label}");
+            self.error(Code::DuplicateLabelName, message, Some(place), node.span);
+        }
+        Some(label.clone())
+    }
+}

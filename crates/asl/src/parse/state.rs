@@ -1,0 +1,201 @@
+//! What all states have: type, language, paths, transitions.
+
+use stepwell_json::spanned::{Member, Node, NodeKind};
+
+use super::fields::{self, Fields, Table};
+use super::graph::{Scope, Target, Vertex};
+use super::{Place, Reader, range};
+use crate::definition::{QueryLanguage, State, StateKind, Transition};
+use crate::diagnostic::Code;
+
+/// The types in the order in which AWS lists them.
+const TYPES: [&str; 8] = ["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
+
+fn table(type_name: &str) -> Table {
+    match type_name {
+        "Task" => fields::TASK,
+        "Wait" => fields::WAIT,
+        "Pass" => fields::PASS,
+        "Succeed" => fields::SUCCEED,
+        "Fail" => fields::FAIL,
+        "Choice" => fields::CHOICE,
+        "Parallel" => fields::PARALLEL,
+        _ => fields::MAP,
+    }
+}
+
+/// What the parts of one state need to know, and where they leave its transitions.
+pub(super) struct Context<'a> {
+    pub(super) language: QueryLanguage,
+    pub(super) targets: Vec<Target<'a>>,
+    pub(super) is_end: bool,
+    /// A transition could not be read.
+    pub(super) is_incomplete: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn state(&mut self, member: &'a Member, place: Place, scope: &mut Scope<'a>) -> Option<State> {
+        let mut context = Context {
+            language: self.machine_language,
+            targets: Vec::new(),
+            is_end: false,
+            is_incomplete: false,
+        };
+        let state = self.state_parts(member, place, &mut context);
+        scope.is_incomplete |= context.is_incomplete;
+        scope.states.push(Vertex {
+            name: &member.key,
+            place,
+            span: member.key_span,
+            targets: context.targets,
+            is_end: context.is_end,
+        });
+        state
+    }
+
+    fn state_parts(&mut self, member: &'a Member, place: Place, context: &mut Context<'a>) -> Option<State> {
+        let Some(fields) = self.object(&member.value, place) else {
+            context.is_incomplete = true;
+            return None;
+        };
+        self.state_language(&fields, context);
+        if !fields.has("Type") {
+            self.require(&fields, &["Type"]);
+            context.is_incomplete = true;
+            return None;
+        }
+        let Some(type_name) = self.word(&fields, "Type", &TYPES) else {
+            context.is_incomplete = true;
+            return None;
+        };
+        self.check_fields(&fields, table(type_name), context.language);
+        let comment = self.comment(&fields);
+        let mut input_path = None;
+        let mut output_path = None;
+        if context.language == QueryLanguage::JsonPath && type_name != "Fail" {
+            input_path = self.path_or_null(&fields, "InputPath");
+            output_path = self.path_or_null(&fields, "OutputPath");
+        }
+        if context.language == QueryLanguage::JsonAta {
+            self.not_yet_supported("The query language JSONata", place, member.key_span);
+            for name in ["Arguments", "Output", "Items"] {
+                if let Some((node, at)) = self.field(&fields, name) {
+                    self.check_jsonata(node, at);
+                }
+            }
+        }
+        let assign = match type_name {
+            "Succeed" | "Fail" => None,
+            _ => self.assign(&fields, context.language),
+        };
+        let kind = match type_name {
+            "Task" => self.task(&fields, context).map(|task| StateKind::Task(Box::new(task))),
+            "Wait" => self.wait(&fields, context).map(StateKind::Wait),
+            "Pass" => self.pass(&fields, context).map(StateKind::Pass),
+            "Succeed" => {
+                context.is_end = true;
+                Some(StateKind::Succeed(crate::definition::Succeed {}))
+            }
+            "Fail" => {
+                context.is_end = true;
+                Some(StateKind::Fail(self.fail(&fields, context)))
+            }
+            "Choice" => self.choice(&fields, context).map(StateKind::Choice),
+            "Parallel" => self.parallel(&fields, context).map(|state| StateKind::Parallel(Box::new(state))),
+            _ => self.map(&fields, context).map(|state| StateKind::Map(Box::new(state))),
+        };
+        Some(State {
+            name: member.key.clone(),
+            comment,
+            input_path,
+            output_path,
+            assign,
+            kind: kind?,
+            span: range(&member.value),
+        })
+    }
+
+    fn state_language(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) {
+        match self.word(fields, "QueryLanguage", &["JSONPath", "JSONata"]) {
+            Some("JSONata") => context.language = QueryLanguage::JsonAta,
+            Some(_) if self.machine_language == QueryLanguage::JsonAta => {
+                // The finding is about the state, as AWS has it; its fields are read as JSONata's.
+                let message =
+                    "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+                self.invalid(message, fields.place, fields.span);
+            }
+            _ => {}
+        }
+    }
+
+    /// `Next` or `End`.
+    pub(super) fn transition(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Transition> {
+        self.exactly_one(fields, &["Next", "End"]);
+        let mut is_end = false;
+        if let Some((node, place)) = self.field(fields, "End") {
+            match node.kind {
+                NodeKind::Bool(true) => is_end = true,
+                NodeKind::Bool(false) => self.invalid("Value must be true", place, node.span),
+                _ => self.invalid("Expected value of type Boolean", place, node.span),
+            }
+        }
+        if let Some(node) = fields.get("Next") {
+            context.is_end |= is_end;
+            return self.next(fields, "Next", node, context).map(Transition::Next);
+        }
+        context.is_end |= is_end;
+        context.is_incomplete |= !is_end;
+        is_end.then_some(Transition::End)
+    }
+
+    /// A field that names a state of the same scope.
+    pub(super) fn next(
+        &mut self,
+        fields: &Fields<'a>,
+        name: &'static str,
+        node: &'a Node,
+        context: &mut Context<'a>,
+    ) -> Option<std::sync::Arc<str>> {
+        let place = self.key(fields.place, name);
+        let Some(text) = self.text(node, place) else {
+            context.is_incomplete = true;
+            return None;
+        };
+        context.targets.push(Target { name: text, place, span: node.span });
+        Some(text.clone())
+    }
+
+    /// Warns of paths in a literal that stays as it is.
+    pub(super) fn warn_of_paths(&mut self, node: &'a Node, place: Place) {
+        let found = match &node.kind {
+            NodeKind::String(text) => text.starts_with("$.") || text.starts_with("$$."),
+            NodeKind::Object(members) => {
+                for member in members {
+                    let at = self.key(place, &member.key);
+                    if member.key.ends_with(".$") {
+                        self.static_result(at, member.key_span);
+                    } else {
+                        self.warn_of_paths(&member.value, at);
+                    }
+                }
+                false
+            }
+            NodeKind::Array(items) => {
+                for (position, item) in items.iter().enumerate() {
+                    let at = self.index(place, position);
+                    self.warn_of_paths(item, at);
+                }
+                false
+            }
+            _ => false,
+        };
+        if found {
+            self.static_result(place, node.span);
+        }
+    }
+
+    fn static_result(&mut self, place: Place, span: stepwell_json::spanned::Span) {
+        let message = "Result is not evaluated: the path in it stays as it is. Use Parameters to evaluate paths";
+        self.warning(Code::PassResultIsStatic, message, place, span);
+    }
+}

@@ -1,0 +1,146 @@
+//! Task.
+
+use std::sync::Arc;
+
+use stepwell_json::spanned::{Node, NodeKind};
+
+use super::fields::Fields;
+use super::state::Context;
+use super::values::{SECONDS_MAX, Start};
+use super::{Place, Reader};
+use crate::definition::{Count, MachineType, QueryLanguage, Resource, Task};
+use crate::resource::{self, Recognised};
+use crate::template::Template;
+
+impl<'a> Reader<'a> {
+    pub(super) fn task(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Task> {
+        self.require(fields, &["Resource"]);
+        let transition = self.transition(fields, context);
+        let language = context.language;
+        let resource = self.resource(fields);
+        let timeout = self.seconds(fields, ("TimeoutSeconds", "TimeoutSecondsPath"), language);
+        let heartbeat = self.seconds(fields, ("HeartbeatSeconds", "HeartbeatSecondsPath"), language);
+        if let (Some(Count::Literal(timeout)), Some(Count::Literal(heartbeat))) = (&timeout, &heartbeat)
+            && heartbeat >= timeout
+            && let Some((node, place)) = self.field(fields, "HeartbeatSeconds")
+        {
+            self.invalid("HeartbeatSeconds must be smaller than TimeoutSeconds", place, node.span);
+        }
+        let credentials = self.credentials(fields, language);
+        let mut parameters = None;
+        let mut result_selector = None;
+        let mut result_path = Default::default();
+        if language == QueryLanguage::JsonPath {
+            parameters = self.template_field(fields, "Parameters");
+            result_selector = self.template_field(fields, "ResultSelector");
+            result_path = self.result_path(fields);
+        }
+        let (retry, catch) = self.retry_and_catch(fields, context);
+        let (resource, resource_text) = resource?;
+        Some(Task {
+            resource,
+            resource_text,
+            parameters,
+            result_selector,
+            result_path,
+            timeout,
+            heartbeat,
+            credentials,
+            retry,
+            catch,
+            transition: transition?,
+        })
+    }
+
+    fn seconds(
+        &mut self,
+        fields: &Fields<'a>,
+        names: (&'static str, &'static str),
+        language: QueryLanguage,
+    ) -> Option<Count> {
+        self.count(fields, names, (1, SECONDS_MAX), language, Start::Anywhere)
+    }
+
+    fn resource(&mut self, fields: &Fields<'a>) -> Option<(Resource, Arc<str>)> {
+        let (node, place) = self.field(fields, "Resource")?;
+        if is_template_function(node) {
+            self.not_yet_supported(
+                "A template function in the place of a Resource, which a deployment tool has to replace,",
+                place,
+                node.span,
+            );
+            return None;
+        }
+        let text = self.text(node, place)?;
+        match resource::recognise(text) {
+            Recognised::Supported(resource) => {
+                self.check_express(&resource, node, place);
+                Some((resource, text.clone()))
+            }
+            Recognised::Later(resource) => {
+                self.check_express(&resource, node, place);
+                self.not_yet_supported(&format!("The resource {text}"), place, node.span);
+                Some((resource, text.clone()))
+            }
+            Recognised::Unknown => {
+                let message = format!(
+                    "The resource provided {text} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
+                );
+                self.invalid(message, place, node.span);
+                None
+            }
+            Recognised::NotAnArn => {
+                self.invalid("Value is not a valid resource ARN", place, node.span);
+                None
+            }
+        }
+    }
+
+    /// What Express machines refuse. The space at the end of one text is AWS's.
+    fn check_express(&mut self, resource: &Resource, node: &'a Node, place: Place) {
+        if self.options.machine_type != MachineType::Express {
+            return;
+        }
+        let action = resource.resource();
+        let message = if matches!(resource, Resource::Activity { .. }) {
+            "Express state machine does not support Activity ARN"
+        } else if action.ends_with(".waitForTaskToken") {
+            "Express state machine does not support '.waitForTaskToken' service integration "
+        } else if action.ends_with(".sync") || action.ends_with(".sync:2") {
+            "Express state machine does not support '.sync' service integration"
+        } else {
+            return;
+        };
+        self.invalid(message, place, node.span);
+    }
+
+    /// `Credentials`: an object with `RoleArn` (or `RoleArn.$`).
+    fn credentials(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<Template> {
+        let (node, place) = self.field(fields, "Credentials")?;
+        let credentials = self.object(node, place)?;
+        let is_there = credentials.has("RoleArn")
+            || (language == QueryLanguage::JsonPath && credentials.has("RoleArn.$"));
+        if !is_there {
+            self.invalid("The field 'RoleArn' is required but was missing", place, node.span);
+            return None;
+        }
+        match language {
+            QueryLanguage::JsonPath => self.template(node, place),
+            QueryLanguage::JsonAta => {
+                self.check_jsonata(node, place);
+                None
+            }
+        }
+    }
+}
+
+/// `{"Ref": …}` or `{"Fn::…": …}` in a definition that stands inside a CloudFormation template.
+fn is_template_function(node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::Object(members) => match members.as_slice() {
+            [member] => &*member.key == "Ref" || member.key.starts_with("Fn::"),
+            _ => false,
+        },
+        _ => false,
+    }
+}

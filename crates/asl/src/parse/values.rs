@@ -1,0 +1,221 @@
+//! Values of simple types: texts, numbers, booleans, choices of words, paths.
+
+use std::sync::Arc;
+
+use stepwell_json::spanned::{Node, NodeKind, Span};
+use stepwell_jsonpath::{Path, ReferencePath, Root};
+
+use super::fields::Fields;
+use super::{Place, Reader, jsonata};
+use crate::definition::{Count, PathOrNull, QueryLanguage, ResultPath};
+
+/// Seconds in `TimeoutSeconds`, `HeartbeatSeconds`, `Seconds` and `IntervalSeconds`.
+pub(super) const SECONDS_MAX: i64 = 99_999_999;
+
+/// Where a reference path may start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The input, the context object or a variable.
+    Anywhere,
+    /// The input or a variable.
+    NotContext,
+}
+
+impl<'a> Reader<'a> {
+    /// A field of an object, with its place.
+    pub(super) fn field(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<(&'a Node, Place)> {
+        let node = fields.get(name)?;
+        Some((node, self.key(fields.place, name)))
+    }
+
+    pub(super) fn text(&mut self, node: &'a Node, place: Place) -> Option<&'a Arc<str>> {
+        match &node.kind {
+            NodeKind::String(text) => Some(text),
+            _ => {
+                self.invalid("Expected value of type String", place, node.span);
+                None
+            }
+        }
+    }
+
+    pub(super) fn text_field(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<&'a Arc<str>> {
+        let (node, place) = self.field(fields, name)?;
+        self.text(node, place)
+    }
+
+    pub(super) fn comment(&mut self, fields: &Fields<'a>) -> Option<String> {
+        self.text_field(fields, "Comment").map(|text| text.to_string())
+    }
+
+    /// A word out of a list.
+    pub(super) fn word(
+        &mut self,
+        fields: &Fields<'a>,
+        name: &'static str,
+        words: &[&'static str],
+    ) -> Option<&'a str> {
+        let (node, place) = self.field(fields, name)?;
+        match node.as_str() {
+            Some(word) if words.contains(&word) => Some(word),
+            _ => {
+                let message = format!("The field '{name}' should have one of these values: [{}]", words.join(", "));
+                let suggestion = node.as_str().and_then(|word| self.suggest(word, words.iter().copied()));
+                self.error_with(
+                    crate::diagnostic::Code::SchemaValidationFailed,
+                    message,
+                    Some(place),
+                    node.span,
+                    suggestion,
+                );
+                None
+            }
+        }
+    }
+
+    /// A whole number between two limits. In a JSONata state it may be an expression, which gives none here.
+    pub(super) fn integer(
+        &mut self,
+        fields: &Fields<'a>,
+        name: &'static str,
+        limits: (i64, i64),
+        language: QueryLanguage,
+    ) -> Option<i64> {
+        let (node, place) = self.field(fields, name)?;
+        if language == QueryLanguage::JsonAta && jsonata::is_expression(node) {
+            self.check_jsonata(node, place);
+            return None;
+        }
+        let NodeKind::Number(number) = &node.kind else {
+            self.invalid("Expected value of type Integer", place, node.span);
+            return None;
+        };
+        let Some(integer) = number.integral() else {
+            if number.is_integer() && number.as_f64() > 0.0 {
+                self.invalid(format!("Maximum value is {}", limits.1), place, node.span);
+            } else {
+                self.invalid("Expected value of type Integer", place, node.span);
+            }
+            return None;
+        };
+        if integer < limits.0 {
+            self.invalid(format!("Minimum value is {}", limits.0), place, node.span);
+            return None;
+        }
+        if integer > limits.1 {
+            self.invalid(format!("Maximum value is {}", limits.1), place, node.span);
+            return None;
+        }
+        Some(integer)
+    }
+
+    /// A field with a literal number or, in a JSONPath state, a path under the name with `Path`.
+    pub(super) fn count(
+        &mut self,
+        fields: &Fields<'a>,
+        (name, path_name): (&'static str, &'static str),
+        limits: (i64, i64),
+        language: QueryLanguage,
+        start: Start,
+    ) -> Option<Count> {
+        self.at_most_one(fields, &[name, path_name]);
+        let literal = self.integer(fields, name, limits, language);
+        let path = self.reference_path_field(fields, path_name, start);
+        match (literal, path) {
+            (Some(number), _) => Some(Count::Literal(u32::try_from(number).unwrap_or(u32::MAX))),
+            (None, Some(path)) => Some(Count::Path(path)),
+            (None, None) => None,
+        }
+    }
+
+    /// A path; a finding in the words for the field when it is none.
+    fn path(&mut self, node: &'a Node, place: Place, name: &str) -> Option<Path> {
+        match node.as_str().map(Path::parse) {
+            Some(Ok(path)) => {
+                self.note_path(&path, place, node.span);
+                Some(path)
+            }
+            Some(Err(_)) => {
+                let message = format!("The value for the field '{name}' must be a valid JSONPath");
+                self.invalid(message, place, node.span);
+                None
+            }
+            None => {
+                self.invalid("Expected value of type String", place, node.span);
+                None
+            }
+        }
+    }
+
+    /// Remembers the variable that a path reads.
+    pub(super) fn note_path(&mut self, path: &Path, place: Place, span: Span) {
+        if let Root::Variable(name) = path.root() {
+            self.reads_variable(name, place, span);
+        }
+    }
+
+    /// `InputPath` and `OutputPath`.
+    pub(super) fn path_or_null(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<PathOrNull> {
+        let (node, place) = self.field(fields, name)?;
+        if node.kind == NodeKind::Null {
+            return Some(PathOrNull::Null);
+        }
+        self.path(node, place, name).map(PathOrNull::Path)
+    }
+
+    /// A reference path, where it may start at the input, a variable and perhaps the context object.
+    pub(super) fn reference_path(&mut self, node: &'a Node, place: Place, start: Start) -> Option<Path> {
+        let Some(text) = node.as_str() else {
+            self.invalid("Expected value of type String", place, node.span);
+            return None;
+        };
+        match Path::parse(text) {
+            Ok(path)
+                if path.is_reference()
+                    && (start == Start::Anywhere || !matches!(path.root(), Root::Context)) =>
+            {
+                self.note_path(&path, place, node.span);
+                Some(path)
+            }
+            _ => {
+                self.invalid("Value is not a Reference Path", place, node.span);
+                None
+            }
+        }
+    }
+
+    pub(super) fn reference_path_field(
+        &mut self,
+        fields: &Fields<'a>,
+        name: &'static str,
+        start: Start,
+    ) -> Option<Path> {
+        let (node, place) = self.field(fields, name)?;
+        self.reference_path(node, place, start)
+    }
+
+    /// `ResultPath`: null, or a reference path into the input.
+    pub(super) fn result_path(&mut self, fields: &Fields<'a>) -> ResultPath {
+        let Some((node, place)) = self.field(fields, "ResultPath") else { return ResultPath::Whole };
+        if node.kind == NodeKind::Null {
+            return ResultPath::Discard;
+        }
+        let Some(text) = node.as_str() else {
+            self.invalid("Expected value of type String", place, node.span);
+            return ResultPath::Whole;
+        };
+        let is_into_input = Path::parse(text).is_ok_and(|path| matches!(path.root(), Root::Input));
+        match ReferencePath::parse(text) {
+            Ok(path) if is_into_input => {
+                if path.steps().is_empty() {
+                    ResultPath::Whole
+                } else {
+                    ResultPath::At(path)
+                }
+            }
+            _ => {
+                self.invalid("Value is not a Reference Path", place, node.span);
+                ResultPath::Whole
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Wait.
+
+use super::Reader;
+use super::fields::Fields;
+use super::jsonata;
+use super::state::Context;
+use super::values::{SECONDS_MAX, Start};
+use crate::definition::{QueryLanguage, Wait, WaitUntil};
+use crate::timestamp;
+
+impl<'a> Reader<'a> {
+    pub(super) fn wait(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Wait> {
+        let transition = self.transition(fields, context);
+        let until = self.wait_until(fields, context);
+        Some(Wait { until: until?, transition: transition? })
+    }
+
+    fn wait_until(&mut self, fields: &Fields<'a>, context: &Context<'a>) -> Option<WaitUntil> {
+        match context.language {
+            QueryLanguage::JsonPath => {
+                self.exactly_one(fields, &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"]);
+            }
+            QueryLanguage::JsonAta => self.exactly_one(fields, &["Seconds", "Timestamp"]),
+        }
+        if fields.has("Seconds") {
+            let seconds = self.integer(fields, "Seconds", (0, SECONDS_MAX), context.language)?;
+            return u32::try_from(seconds).ok().map(WaitUntil::Seconds);
+        }
+        if let Some((node, place)) = self.field(fields, "Timestamp") {
+            if context.language == QueryLanguage::JsonAta && jsonata::is_expression(node) {
+                self.check_jsonata(node, place);
+                return None;
+            }
+            let instant = timestamp::parse(self.text(node, place)?);
+            if instant.is_none() {
+                self.invalid("String does not match RFC3339 timestamp", place, node.span);
+            }
+            return instant.map(WaitUntil::Timestamp);
+        }
+        if context.language == QueryLanguage::JsonAta {
+            return None;
+        }
+        if fields.has("SecondsPath") {
+            return self.reference_path_field(fields, "SecondsPath", Start::Anywhere).map(WaitUntil::SecondsPath);
+        }
+        self.reference_path_field(fields, "TimestampPath", Start::Anywhere).map(WaitUntil::TimestampPath)
+    }
+}
