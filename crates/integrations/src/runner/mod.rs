@@ -115,7 +115,8 @@ impl Runner {
         let mut tasks = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         while tasks.join_next().await.is_some() {}
         let mut closing = JoinSet::new();
-        for pool in self.pools.values().cloned() {
+        for pool in self.pools.values() {
+            let pool = pool.clone();
             closing.spawn(async move { pool.close().await });
         }
         while closing.join_next().await.is_some() {}
