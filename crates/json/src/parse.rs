@@ -200,7 +200,9 @@ impl Parser<'_> {
         match self.scanner.peek_token() {
             Some(b':') => self.scanner.position += 1,
             Some(_) => {
-                return Err(self.scanner.unexpected("was expecting a colon to separate field name and value"));
+                return Err(self
+                    .scanner
+                    .unexpected("was expecting a colon to separate field name and value"));
             }
             None => return Err(self.scanner.end_between_entries(Container::Object)),
         }

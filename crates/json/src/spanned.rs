@@ -241,6 +241,11 @@ impl<'a> Recovering<'a> {
         match self.scanner.bytes.get(start) {
             // A string ends at its quote, or with its line where that is missing.
             Some(b'"') => {
+                let line_ended =
+                    self.scanner.position.checked_sub(1).and_then(|last| self.scanner.bytes.get(last));
+                if matches!(line_ended, Some(b'\n' | b'\r')) {
+                    return;
+                }
                 while let Some(byte) = self.scanner.bytes.get(self.scanner.position) {
                     match byte {
                         b'\n' | b'\r' => break,
@@ -336,16 +341,16 @@ impl<'a> Recovering<'a> {
             }
             Some(_) => return false,
             None => {
-                let error = self.scanner.end_in(container, start);
-                self.note_end(error);
+                self.note_end(|scanner| scanner.end_in(container, start));
             }
         }
         true
     }
 
-    /// The end of the text is one error, however many brackets are open.
-    fn note_end(&mut self, error: SyntaxError) {
+    /// The end of the text is one error, however many brackets are open; its message takes time in the length of the text.
+    fn note_end(&mut self, error: impl FnOnce(&Scanner<'a>) -> SyntaxError) {
         if self.errors.last().is_none_or(|last| last.offset < self.scanner.bytes.len()) {
+            let error = error(&self.scanner);
             self.note(error);
         }
     }
@@ -371,8 +376,7 @@ impl<'a> Recovering<'a> {
                     }
                     Some(_) => false,
                     None => {
-                        let error = self.scanner.end_between_entries(container);
-                        self.note_end(error);
+                        self.note_end(|scanner| scanner.end_between_entries(container));
                         true
                     }
                 }
@@ -403,8 +407,7 @@ impl<'a> Recovering<'a> {
                 false
             }
             None => {
-                let error = self.scanner.end_in(container, start);
-                self.note_end(error);
+                self.note_end(|scanner| scanner.end_in(container, start));
                 true
             }
         }
@@ -448,14 +451,12 @@ impl<'a> Recovering<'a> {
                 return None;
             }
             None => {
-                let error = self.scanner.end_between_entries(Container::Object);
-                self.note_end(error);
+                self.note_end(|scanner| scanner.end_between_entries(Container::Object));
                 return None;
             }
         }
         if self.scanner.peek_token().is_none() {
-            let error = self.scanner.end_between_entries(Container::Object);
-            self.note_end(error);
+            self.note_end(|scanner| scanner.end_between_entries(Container::Object));
             return None;
         }
         let value = self.value()?;
