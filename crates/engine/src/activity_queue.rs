@@ -1,0 +1,84 @@
+//! Queues of activities: tasks that wait for workers, workers that wait for tasks. Soft state: after a crash
+//! executions offer their tasks again, and workers poll again.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::input::{ActivityOffer, Poller};
+
+/// The queues of the activities that hash to one shard.
+#[derive(Debug)]
+pub(crate) struct ActivityQueues<R> {
+    queues: HashMap<Arc<str>, Queue<R>>,
+    pollers_max: usize,
+}
+
+#[derive(Debug)]
+struct Queue<R> {
+    offers: VecDeque<ActivityOffer>,
+    pollers: VecDeque<Poller<R>>,
+}
+
+impl<R> Default for Queue<R> {
+    fn default() -> Self {
+        Self { offers: VecDeque::new(), pollers: VecDeque::new() }
+    }
+}
+
+/// What a poll led to.
+pub(crate) enum Polled<R> {
+    /// A task for the worker.
+    Match(ActivityOffer, Poller<R>),
+    /// The worker waits.
+    Waiting,
+    /// Too many workers wait already.
+    TooMany(Poller<R>),
+}
+
+impl<R> ActivityQueues<R> {
+    pub(crate) fn new(pollers_max: usize) -> Self {
+        Self { queues: HashMap::new(), pollers_max }
+    }
+
+    /// A task is there; gives it to the worker that has waited longest, if any.
+    pub(crate) fn offer(&mut self, offer: ActivityOffer) -> Option<(ActivityOffer, Poller<R>)> {
+        let queue = self.queues.entry(offer.activity.clone()).or_default();
+        match queue.pollers.pop_front() {
+            Some(poller) => Some((offer, poller)),
+            None => {
+                queue.offers.push_back(offer);
+                None
+            }
+        }
+    }
+
+    /// A worker polls; it gets the oldest task, if any. `first`: it had been given a task that had ended.
+    pub(crate) fn poll(&mut self, activity: &Arc<str>, poller: Poller<R>, first: bool) -> Polled<R> {
+        let queue = self.queues.entry(activity.clone()).or_default();
+        if let Some(offer) = queue.offers.pop_front() {
+            return Polled::Match(offer, poller);
+        }
+        if queue.pollers.len() >= self.pollers_max {
+            return Polled::TooMany(poller);
+        }
+        if first {
+            queue.pollers.push_front(poller);
+        } else {
+            queue.pollers.push_back(poller);
+        }
+        Polled::Waiting
+    }
+
+    /// A poll's time is over; gives the poller back if it still waits.
+    pub(crate) fn end_poll(&mut self, activity: &str, id: u64) -> Option<Poller<R>> {
+        let queue = self.queues.get_mut(activity)?;
+        let at = queue.pollers.iter().position(|poller| poller.id == id)?;
+        let poller = queue.pollers.remove(at);
+        if queue.pollers.is_empty() && queue.offers.is_empty() {
+            self.queues.remove(activity);
+        }
+        poller
+    }
+}

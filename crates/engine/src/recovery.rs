@@ -1,0 +1,48 @@
+//! Recovery: an execution is the fold of its events. Nothing is decided again.
+
+use stepwell_interpreter::{
+    Execution, Program, apply,
+    event::codec::{CodecError, Payloads, decode_chunk},
+};
+use stepwell_store::EventChunk;
+
+/// Why stored events do not make an execution.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// A chunk can't be decoded.
+    #[error("the events from {first_event} on can't be decoded: {source}")]
+    Codec {
+        /// First event of the chunk.
+        first_event: u32,
+        /// What was wrong.
+        source: CodecError,
+    },
+    /// An event is missing or stands twice.
+    #[error("event {expected} is missing: the next one stored is {found}")]
+    Gap {
+        /// The event that should come next.
+        expected: u32,
+        /// The event that does.
+        found: u32,
+    },
+}
+
+/// Folds the chunks of one execution, in order.
+///
+/// # Errors
+/// [`FoldError`] when the chunks are not a gapless sequence of events.
+pub fn fold(program: &Program, chunks: &[EventChunk]) -> Result<Execution, FoldError> {
+    let mut execution = Execution::default();
+    let mut payloads = Payloads::default();
+    for chunk in chunks {
+        let codec = |source| FoldError::Codec { first_event: chunk.first_event, source };
+        for mut event in decode_chunk(&chunk.bytes).map_err(codec)? {
+            if event.ordinal != execution.next_event {
+                return Err(FoldError::Gap { expected: execution.next_event, found: event.ordinal });
+            }
+            payloads.resolve(&mut event).map_err(codec)?;
+            apply(program, &mut execution, &event);
+        }
+    }
+    Ok(execution)
+}

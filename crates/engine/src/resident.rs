@@ -1,0 +1,138 @@
+//! An execution in memory, with what its shard must know of it besides its state.
+
+use std::sync::Arc;
+
+use stepwell_interpreter::{Event, Execution, Program, Status, event::codec::encode_record};
+use stepwell_store::{
+    EventChunk, ExecutionKey, ExecutionRow, Listed, RowChange, RunningChange, RunningState,
+    Status as RowStatus,
+};
+
+use crate::{input::LoadedExecution, timer_queue::Timers};
+
+/// An execution in memory.
+#[derive(Debug)]
+pub(crate) struct Resident {
+    pub(crate) execution: Execution,
+    pub(crate) program: Arc<Program>,
+    pub(crate) timers: Timers,
+    /// The newest batch with something of this execution.
+    pub(crate) last_batch: u64,
+    /// Seed of its random numbers.
+    pub(crate) seed: [u8; 32],
+    row: Arc<ExecutionRow>,
+    /// Where the lists hold it; none before its first batch.
+    listed: Option<Listed>,
+    /// What the running index holds: 0 active, a time when parked, none when nothing.
+    wake_at_ms: Option<i64>,
+    /// Records of the turn at work.
+    pending: Vec<u8>,
+    pending_first: u32,
+    /// Whether it is on the list of executions that the turn at work has changed.
+    pub(crate) touched: bool,
+}
+
+/// What one turn changes in the store for one execution.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) chunk: Option<EventChunk>,
+    pub(crate) row: Option<RowChange>,
+    pub(crate) running: Option<RunningChange>,
+}
+
+impl Resident {
+    pub(crate) fn started(program: Arc<Program>, row: ExecutionRow, seed: [u8; 32]) -> Self {
+        Self {
+            execution: Execution::default(),
+            program,
+            timers: Timers::default(),
+            last_batch: 0,
+            seed,
+            row: Arc::new(row),
+            listed: None,
+            wake_at_ms: None,
+            pending: Vec::new(),
+            pending_first: 0,
+            touched: false,
+        }
+    }
+
+    pub(crate) fn loaded(loaded: LoadedExecution, seed: [u8; 32]) -> Self {
+        Self {
+            execution: loaded.execution,
+            program: loaded.program,
+            timers: Timers::default(),
+            last_batch: 0,
+            seed,
+            listed: Some(loaded.row.listed()),
+            row: loaded.row,
+            wake_at_ms: Some(loaded.wake_at_ms),
+            pending: Vec::new(),
+            pending_first: 0,
+            touched: false,
+        }
+    }
+
+    /// Adds the events of one step to the turn's chunk. Gives the bytes that they take.
+    pub(crate) fn record(&mut self, events: &[Event], command: u8) -> usize {
+        let Some(first) = events.first() else { return 0 };
+        if self.pending.is_empty() {
+            self.pending_first = first.ordinal;
+        }
+        let before = self.pending.len();
+        encode_record(events, command, &mut self.pending);
+        self.pending.len() - before
+    }
+
+    /// Whether its state is that of its newest events, all of them recorded.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.wake_at_ms.is_some_and(|at| at > 0)
+    }
+
+    /// Whether it need not be in memory once its newest batch is durable.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.is_parked() || !self.execution.is_open()
+    }
+
+    /// What the turn at work changes in the store. `park_until`: the deadline until which it can be parked.
+    pub(crate) fn take_changes(&mut self, key: ExecutionKey, park_until: Option<i64>) -> Changes {
+        let mut changes = Changes::default();
+        if !self.pending.is_empty() {
+            let bytes = std::mem::take(&mut self.pending).into();
+            changes.chunk = Some(EventChunk { key, first_event: self.pending_first, bytes });
+        }
+        let status = row_status(self.execution.status);
+        if self.listed.is_none() || self.row.status != status {
+            let row = Arc::make_mut(&mut self.row);
+            row.status = status;
+            if status.is_closed() {
+                row.stop_ms = Some(self.execution.last_time.0);
+                row.last_chunk = self.pending_first;
+            }
+            row.event_count = self.execution.next_event;
+            changes.row = Some(RowChange { key, before: self.listed, after: self.row.clone() });
+            self.listed = Some(self.row.listed());
+        }
+        let state = if !self.execution.is_open() {
+            RunningState::Settled
+        } else {
+            park_until.map_or(RunningState::Active, |wake_at_ms| RunningState::Parked { wake_at_ms })
+        };
+        if state.wake_at_ms() != self.wake_at_ms {
+            changes.running = Some(RunningChange { key, before: self.wake_at_ms, change: state });
+            self.wake_at_ms = state.wake_at_ms();
+        }
+        changes
+    }
+}
+
+/// The status of an execution as its row has it.
+pub(crate) fn row_status(status: Status) -> RowStatus {
+    match status {
+        Status::New | Status::Running => RowStatus::Running,
+        Status::Succeeded => RowStatus::Succeeded,
+        Status::Failed => RowStatus::Failed,
+        Status::TimedOut => RowStatus::TimedOut,
+        Status::Aborted => RowStatus::Aborted,
+    }
+}

@@ -1,0 +1,399 @@
+//! `apply`: the only code that changes an execution. Total, evaluates no expression, reads no clock; the same
+//! function serves live decisions and recovery.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::{
+    event::{Event, EventKind, FrameIndex, HistoryId},
+    execution::{Debt, Entered, Execution, Fork, ForkIndex, Frame, Phase, Status, TaskPhase, TaskStatus},
+    payload::Stored,
+    program::{Program, StateKind},
+    scope::Scope,
+};
+use crate::command::TaskId;
+
+/// Changes the execution as the event says. An event that does not fit (its frame is not there) changes nothing
+/// but the counters: it can't occur in a history that was written by `step`.
+pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
+    execution.next_event = event.ordinal + 1;
+    if event.history_id != 0 {
+        execution.history_length = event.history_id;
+    }
+    execution.last_time = execution.last_time.max(event.time);
+    let (ordinal, id, time) = (event.ordinal, event.history_id, event.time);
+    match &event.kind {
+        EventKind::ExecutionStarted { input, about } => {
+            let input = input.written_at(ordinal, 0);
+            execution.about = Some(Arc::new((**about).clone()));
+            execution.input = Some(input.clone());
+            execution.status = Status::Running;
+            execution.frames.insert(Frame {
+                fork: None,
+                index: 0,
+                siblings: (None, None),
+                state: program.start,
+                entered: Entered::default(),
+                phase: Phase::Ready,
+                input,
+                scope: Arc::default(),
+                retries: Vec::new(),
+                last_event: 0,
+            });
+        }
+        EventKind::StateEntered { frame, state, input, previous } => {
+            let input = input.written_at(ordinal, 0);
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.state = *state;
+                frame.entered = Entered { id, previous: *previous, time };
+                frame.phase = Phase::Entered;
+                frame.input = input;
+                frame.retries.clear();
+                frame.last_event = id;
+            }
+        }
+        EventKind::StateExited { frame, output, next, assigned, .. } => {
+            leave_fork(execution, *frame);
+            let output = output.written_at(ordinal, 0);
+            let Some(frame) = execution.frames.get_mut(*frame) else { return };
+            frame.last_event = id;
+            frame.retries.clear();
+            if !assigned.is_empty() {
+                execution.variables_bytes += Arc::make_mut(&mut frame.scope).assign(assigned, ordinal);
+            }
+            match next {
+                Some(next) => {
+                    frame.state = *next;
+                    frame.input = output;
+                    frame.phase = Phase::Ready;
+                }
+                None => frame.phase = Phase::Done(output),
+            }
+        }
+        EventKind::WaitStarted { frame, until } => {
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.phase = Phase::Waiting { until: *until, ordinal };
+            }
+        }
+        EventKind::TaskScheduled {
+            frame,
+            parameters,
+            timeout_seconds,
+            heartbeat_seconds,
+            credentials_role,
+            ..
+        } => {
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.last_event = id;
+                frame.phase = Phase::Task(Box::new(TaskPhase {
+                    attempt: ordinal,
+                    status: TaskStatus::Scheduled,
+                    parameters: parameters.written_at(ordinal, 0),
+                    timeout_seconds: *timeout_seconds,
+                    heartbeat_seconds: *heartbeat_seconds,
+                    credentials_role: credentials_role.clone(),
+                    submitted: None,
+                    clock: time,
+                    last_heartbeat: None,
+                }));
+            }
+        }
+        EventKind::TaskStarted { frame, state, .. } => {
+            let is_activity = is_activity(program, *state);
+            if let Some((frame, task)) = task_of(execution, *frame) {
+                *frame = id;
+                task.status = TaskStatus::Started;
+                if is_activity {
+                    // The heartbeat clock of an activity starts when a worker has taken the task.
+                    task.last_heartbeat = task.heartbeat_seconds.map(|_| time);
+                }
+            }
+        }
+        EventKind::TaskSubmitted { frame, output, .. } => {
+            let output = output.written_at(ordinal, 0);
+            if let Some((frame, task)) = task_of(execution, *frame) {
+                *frame = id;
+                task.status = TaskStatus::Submitted;
+                // The heartbeat clock of a callback starts when the call has been answered.
+                task.last_heartbeat = task.heartbeat_seconds.map(|_| time);
+                task.submitted = Some(output);
+            }
+        }
+        EventKind::TaskSucceeded { frame, .. } | EventKind::TaskFailed { frame, .. } => {
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.last_event = id;
+                frame.phase = Phase::Entered;
+            }
+        }
+        EventKind::TaskTimedOut { frame, .. } => {
+            give_up_job(program, execution, *frame);
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.last_event = id;
+                frame.phase = Phase::Entered;
+            }
+        }
+        EventKind::RetryScheduled { frame, retrier, until } => {
+            leave_fork(execution, *frame);
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                let retrier = usize::from(*retrier);
+                if frame.retries.len() <= retrier {
+                    frame.retries.resize(retrier + 1, 0);
+                }
+                frame.retries[retrier] += 1;
+                frame.phase = Phase::BackingOff { until: *until, ordinal };
+            }
+        }
+        EventKind::ParallelStarted { frame, state, input, .. } => {
+            let input = input.written_at(ordinal, 0);
+            let StateKind::Parallel(parallel) = &program.state(*state).kind else { return };
+            let length = parallel.branches.len() as u32;
+            let Some(fork) = open_fork(execution, *frame, id, None, length, length) else { return };
+            for (index, start) in (0..).zip(&parallel.branches) {
+                open_child(execution, fork, index, *start, input.clone(), id);
+            }
+        }
+        EventKind::MapStarted { frame, items, input, length, limit, .. } => {
+            let items = (items.written_at(ordinal, 0), input.written_at(ordinal, 1));
+            open_fork(execution, *frame, id, Some(items), *length, *limit);
+        }
+        EventKind::IterationStarted { owner, state, index, input, .. } => {
+            let StateKind::Map(map) = &program.state(*state).kind else { return };
+            let Some(Phase::Forked(fork)) = execution.frames.get(*owner).map(|frame| &frame.phase) else {
+                return;
+            };
+            let fork = *fork;
+            if let Some(fork) = execution.forks.get_mut(fork)
+                && fork.next >= fork.limit
+            {
+                fork.freed.pop_front();
+            }
+            open_child(execution, fork, *index, map.start, input.written_at(ordinal, 0), id);
+        }
+        EventKind::IterationSucceeded { frame, .. } => {
+            let chain = execution.frames.get(*frame).map_or(0, |frame| frame.last_event);
+            if let Some(fork) = end_child(execution, *frame) {
+                fork.freed.push_back(chain);
+                let owner = fork.owner;
+                if fork.is_complete()
+                    && let Some(owner) = execution.frames.get_mut(owner)
+                {
+                    owner.last_event = id;
+                }
+            }
+        }
+        EventKind::BranchSucceeded { frame } => {
+            let chain = execution.frames.get(*frame).map_or(0, |frame| frame.last_event);
+            if let Some(fork) = end_child(execution, *frame) {
+                let owner = fork.owner;
+                if fork.is_complete()
+                    && let Some(owner) = execution.frames.get_mut(owner)
+                {
+                    owner.last_event = chain;
+                }
+            }
+        }
+        EventKind::IterationFailed { frame, error, .. } | EventKind::BranchFailed { frame, error } => {
+            let chain = execution.frames.get(*frame).map_or(0, |frame| frame.last_event);
+            if let Some(fork) = end_child(execution, *frame) {
+                fork.failure.get_or_insert((error.clone(), chain));
+            }
+        }
+        EventKind::IterationAborted { frame, .. } | EventKind::BranchAborted { frame } => {
+            end_child(execution, *frame);
+        }
+        EventKind::StateAborted { frame, .. } => {
+            give_up_job(program, execution, *frame);
+            leave_fork(execution, *frame);
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.phase = Phase::Aborted;
+            }
+        }
+        EventKind::ForkBroken { frame, error } => {
+            let chain = execution.frames.get(*frame).map_or(0, |frame| frame.last_event);
+            if let Some(fork) = fork_of(execution, *frame) {
+                fork.failure = Some((error.clone(), chain));
+            }
+        }
+        EventKind::ForkStopped { frame } => {
+            let failure = fork_of(execution, *frame).and_then(|fork| fork.failure.clone());
+            leave_fork(execution, *frame);
+            if let Some(frame) = execution.frames.get_mut(*frame)
+                && let Some((error, chain)) = failure
+            {
+                frame.last_event = chain;
+                frame.phase = Phase::Broken(error);
+            }
+        }
+        EventKind::ForkSucceeded { frame, .. } => {
+            // A side note: it does not advance the chain, so that the exit has the same previous event.
+            leave_fork(execution, *frame);
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.phase = Phase::Entered;
+            }
+        }
+        EventKind::ForkFailed { frame, .. } => {
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.last_event = id;
+            }
+        }
+        EventKind::ExecutionSucceeded { output, .. } => {
+            execution.output = Some(output.written_at(ordinal, 0));
+            end(program, execution, Status::Succeeded);
+        }
+        EventKind::ExecutionFailed { error, .. } => {
+            execution.failure = Some(error.clone());
+            end(program, execution, Status::Failed);
+        }
+        EventKind::ExecutionAborted { error } => {
+            execution.failure = Some(error.clone());
+            end(program, execution, Status::Aborted);
+        }
+        EventKind::ExecutionTimedOut { error } => {
+            execution.failure = Some(error.clone());
+            end(program, execution, Status::TimedOut);
+        }
+        EventKind::Settled { attempt } => execution.debts.retain(|debt| debt.task.attempt != *attempt),
+    }
+}
+
+fn end(program: &Program, execution: &mut Execution, status: Status) {
+    execution.status = status;
+    let frames: Vec<FrameIndex> = execution.frames.iter().map(|(index, _)| index).collect();
+    for frame in frames {
+        give_up_job(program, execution, frame);
+    }
+    execution.frames.clear();
+    execution.forks.clear();
+    execution.variables_bytes = 0;
+}
+
+fn is_activity(program: &Program, state: u32) -> bool {
+    matches!(program.get(state).map(|state| &state.kind), Some(StateKind::Task(task)) if task.is_activity())
+}
+
+/// The chain and task of a frame that has a task out.
+fn task_of(execution: &mut Execution, frame: FrameIndex) -> Option<(&mut HistoryId, &mut TaskPhase)> {
+    let frame = execution.frames.get_mut(frame)?;
+    match &mut frame.phase {
+        Phase::Task(task) => Some((&mut frame.last_event, task)),
+        _ => None,
+    }
+}
+
+fn fork_of(execution: &mut Execution, frame: FrameIndex) -> Option<&mut Fork> {
+    match execution.frames.get(frame)?.phase {
+        Phase::Forked(fork) => execution.forks.get_mut(fork),
+        _ => None,
+    }
+}
+
+/// Notes that the job of a `.sync` task is no longer waited for and must be stopped.
+fn give_up_job(program: &Program, execution: &mut Execution, index: FrameIndex) {
+    let Some(frame) = execution.frames.get(index) else { return };
+    if let Phase::Task(task) = &frame.phase
+        && let Some(submitted) = &task.submitted
+        && let Some(StateKind::Task(state)) = program.get(frame.state).map(|state| &state.kind)
+        && state.waits_for_job()
+    {
+        let task = TaskId { frame: index, attempt: task.attempt };
+        execution.debts.push(Debt { task, state: frame.state, submitted: submitted.clone() });
+    }
+}
+
+/// Drops the fork that the frame was blocked on. Its children are gone by then.
+fn leave_fork(execution: &mut Execution, frame: FrameIndex) {
+    if let Some(frame) = execution.frames.get_mut(frame)
+        && let Phase::Forked(fork) = frame.phase
+    {
+        frame.phase = Phase::Entered;
+        execution.forks.remove(fork);
+    }
+}
+
+fn open_fork(
+    execution: &mut Execution,
+    owner: FrameIndex,
+    started: HistoryId,
+    items: Option<(Stored, Stored)>,
+    length: u32,
+    limit: u32,
+) -> Option<ForkIndex> {
+    let frame = execution.frames.get_mut(owner)?;
+    frame.last_event = started;
+    let fork = execution.forks.insert(Fork {
+        owner,
+        items,
+        started,
+        length,
+        next: 0,
+        running: 0,
+        limit,
+        freed: VecDeque::new(),
+        first_child: None,
+        last_child: None,
+        outputs: vec![None; length as usize],
+        failure: None,
+    });
+    frame.phase = Phase::Forked(fork);
+    Some(fork)
+}
+
+fn open_child(
+    execution: &mut Execution,
+    fork_index: ForkIndex,
+    index: u32,
+    state: u32,
+    input: Stored,
+    chain: HistoryId,
+) {
+    let Some(fork) = execution.forks.get_mut(fork_index) else { return };
+    let scope = execution.frames.get(fork.owner).map(|owner| owner.scope.clone()).unwrap_or_default();
+    let child = execution.frames.insert(Frame {
+        fork: Some(fork_index),
+        index,
+        siblings: (fork.last_child, None),
+        state,
+        entered: Entered::default(),
+        phase: Phase::Ready,
+        input,
+        scope: Arc::new(Scope::inside(scope)),
+        retries: Vec::new(),
+        last_event: chain,
+    });
+    fork.next += 1;
+    fork.running += 1;
+    match fork.last_child.replace(child) {
+        Some(last) => {
+            if let Some(last) = execution.frames.get_mut(last) {
+                last.siblings.1 = Some(child);
+            }
+        }
+        None => fork.first_child = Some(child),
+    }
+}
+
+/// Takes a child out of its fork, with its output if it ended well.
+fn end_child(execution: &mut Execution, index: FrameIndex) -> Option<&mut Fork> {
+    let child = execution.frames.remove(index)?;
+    execution.variables_bytes -= child.scope.own_bytes();
+    let (before, after) = child.siblings;
+    if let Some(before) = before.and_then(|before| execution.frames.get_mut(before)) {
+        before.siblings.1 = after;
+    }
+    if let Some(after) = after.and_then(|after| execution.frames.get_mut(after)) {
+        after.siblings.0 = before;
+    }
+    let fork = execution.forks.get_mut(child.fork?)?;
+    fork.running -= 1;
+    if fork.first_child == Some(index) {
+        fork.first_child = after;
+    }
+    if fork.last_child == Some(index) {
+        fork.last_child = before;
+    }
+    if let Phase::Done(output) = child.phase
+        && let Some(slot) = fork.outputs.get_mut(child.index as usize)
+    {
+        *slot = Some(output);
+    }
+    Some(fork)
+}

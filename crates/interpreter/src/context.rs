@@ -1,0 +1,124 @@
+//! The context object, and what expressions of a state can read.
+
+use std::sync::Arc;
+
+use stepwell_asl::Roots;
+use stepwell_json::{Object, Value};
+
+use crate::{
+    command::TaskId,
+    entropy::Entropy,
+    event::FrameIndex,
+    execution::Execution,
+    program::{State, StateKind},
+    scope::Scope,
+    step::{Environment, Stepper},
+    time::Timestamp,
+};
+
+/// What the expressions of one state can read. The context object is built when it is first asked for.
+pub(crate) struct StateRoots<'a> {
+    /// The value of `$`.
+    pub(crate) input: Value,
+    /// The item while a Map builds an iteration's input.
+    pub(crate) item: Option<(u32, Value)>,
+    execution: &'a Execution,
+    environment: &'a dyn Environment,
+    state: &'a State,
+    entered_time: Timestamp,
+    retry_count: u32,
+    token: Option<TaskId>,
+    scope: Arc<Scope>,
+    entropy: Entropy,
+    context: Option<Value>,
+}
+
+impl<'a> StateRoots<'a> {
+    pub(crate) fn new(stepper: &'a Stepper<'_>, frame: FrameIndex, input: Value) -> Self {
+        let state = stepper.state_of(frame);
+        let at = stepper.execution.frames.get(frame);
+        let has_token = matches!(&state.kind, StateKind::Task(task) if task.has_token());
+        // The event that schedules the task comes next, and its ordinal is the attempt.
+        let attempt = stepper.execution.next_event;
+        Self {
+            input,
+            item: None,
+            execution: stepper.execution,
+            environment: stepper.surroundings.environment,
+            state,
+            entered_time: stepper.entered(frame).time,
+            retry_count: at.map_or(0, |frame| frame.retries.iter().sum()),
+            token: has_token.then_some(TaskId { frame, attempt }),
+            scope: at.map(|frame| frame.scope.clone()).unwrap_or_default(),
+            entropy: stepper.entropy(),
+            context: None,
+        }
+    }
+
+    fn build_context(&self) -> Value {
+        let about = self.execution.about();
+        let text = |text: &str| Value::from(text);
+        let mut execution = vec![
+            ("Id", text(&about.execution_arn)),
+            ("Input", self.execution.input.as_ref().map_or(Value::Null, |input| input.value().clone())),
+            ("StartTime", Value::from(about.start_time.to_iso())),
+            ("Name", text(&about.name)),
+            ("RoleArn", text(&about.role_arn)),
+        ];
+        if !about.synchronous {
+            execution.push(("RedriveCount", Value::from(0i64)));
+        }
+        let state_machine =
+            vec![("Id", text(&about.state_machine_arn)), ("Name", text(&about.state_machine_name))];
+        let mut state = vec![
+            ("Name", text(&self.state.name)),
+            ("EnteredTime", Value::from(self.entered_time.to_iso())),
+        ];
+        if self.state.handlers().is_some() {
+            state.push(("RetryCount", Value::from(i64::from(self.retry_count))));
+        }
+        let mut context = vec![
+            ("Execution", object(execution)),
+            ("StateMachine", object(state_machine)),
+            ("State", object(state)),
+        ];
+        if let Some(task) = self.token {
+            context.push(("Task", object(vec![("Token", text(&self.environment.task_token(task)))])));
+        }
+        if let Some((index, value)) = &self.item {
+            let item = vec![
+                ("Index", Value::from(i64::from(*index))),
+                ("Value", value.clone()),
+                ("Source", text("STATE_DATA")),
+            ];
+            context.push(("Map", object(vec![("Item", object(item))])));
+        }
+        object(context)
+    }
+}
+
+pub(crate) fn object(entries: Vec<(&str, Value)>) -> Value {
+    let entries = entries.into_iter().map(|(key, value)| (Arc::from(key), value)).collect();
+    Value::Object(Object::from_entries(entries))
+}
+
+impl Roots for StateRoots<'_> {
+    fn input(&self) -> &Value {
+        &self.input
+    }
+
+    fn context(&mut self) -> &Value {
+        if self.context.is_none() {
+            self.context = Some(self.build_context());
+        }
+        self.context.get_or_insert(Value::Null)
+    }
+
+    fn variable(&self, name: &str) -> Option<Value> {
+        self.scope.get(name).map(|stored| stored.value().clone())
+    }
+
+    fn random_u64(&mut self) -> u64 {
+        self.entropy.next_u64()
+    }
+}

@@ -1,0 +1,133 @@
+//! What an error leads to: Retry, then Catch, then the end of the fork or the execution.
+
+use stepwell_asl::{Jitter, error_matches, error_matches_heartbeat};
+use stepwell_json::Value;
+
+use crate::{
+    context::object,
+    event::{ErrorOutput, EventKind, FrameIndex},
+    execution::Phase,
+    program::StateKind,
+    step::{Fault, Progress, Stepper},
+    time::Timestamp,
+};
+
+/// Deals with a fault of the state that the frame is in.
+pub(crate) fn handle(stepper: &mut Stepper<'_>, frame: FrameIndex, fault: Fault) -> Progress {
+    match fault {
+        Fault::Terminal(error) => {
+            stepper.fail_execution(frame, error);
+            Ok(())
+        }
+        Fault::Catchable(error) => {
+            // A fork whose own processing failed (its result is too large, its iteration's input can't be made)
+            // is stopped first; the error comes back here when its children are gone.
+            if let Some(Phase::Forked(fork)) = stepper.execution.frames.get(frame).map(|at| &at.phase) {
+                let fork = *fork;
+                stepper.emit(EventKind::ForkBroken { frame, error })?;
+                stepper.schedule_fork(fork);
+                return Ok(());
+            }
+            handle_catchable(stepper, frame, error)
+        }
+    }
+}
+
+fn handle_catchable(stepper: &mut Stepper<'_>, frame: FrameIndex, error: ErrorOutput) -> Progress {
+    if retry(stepper, frame, &error)? {
+        return Ok(());
+    }
+    let state = stepper.state_of(frame);
+    if matches!(state.kind, StateKind::Parallel(_) | StateKind::Map(_)) {
+        let state = stepper.state_index_of(frame);
+        let previous = stepper.chain(frame);
+        stepper.emit(EventKind::ForkFailed { frame, state, previous })?;
+    }
+    if catch(stepper, frame, &error)? {
+        return Ok(());
+    }
+    propagate(stepper, frame, error)
+}
+
+fn matches(error_equals: &[std::sync::Arc<str>], error: &ErrorOutput) -> bool {
+    if error.heartbeat {
+        return error_matches_heartbeat(error_equals);
+    }
+    // An error without a name is matched by the wildcards alone.
+    error_matches(error_equals, error.error.as_deref().unwrap_or(""))
+}
+
+/// The first retrier that names the error owns it; when it is exhausted the error goes to Catch.
+fn retry(stepper: &mut Stepper<'_>, frame: FrameIndex, error: &ErrorOutput) -> Progress<bool> {
+    let Some(handlers) = stepper.state_of(frame).handlers() else { return Ok(false) };
+    let Some(index) = handlers.retry.iter().position(|retrier| matches(&retrier.error_equals, error)) else {
+        return Ok(false);
+    };
+    let retrier = &handlers.retry[index];
+    let made = stepper.execution.frames.get(frame).and_then(|at| at.retries.get(index).copied()).unwrap_or(0);
+    if made >= retrier.max_attempts {
+        return Ok(false);
+    }
+    let mut seconds = retrier.delay_seconds(made + 1);
+    if retrier.jitter == Jitter::Full {
+        seconds *= stepper.entropy().next_fraction();
+    }
+    let until = later(stepper.time, seconds);
+    let retrier = u16::try_from(index).unwrap_or(u16::MAX);
+    stepper.emit(EventKind::RetryScheduled { frame, retrier, until })?;
+    let timers = stepper.execution.frame_timers(frame);
+    stepper.out.timers.extend(timers);
+    Ok(true)
+}
+
+/// A time this many seconds later; a delay beyond all bounds is as good as never.
+pub(crate) fn later(time: Timestamp, seconds: f64) -> Timestamp {
+    let millis = (seconds * 1000.0).ceil();
+    if millis >= i64::MAX as f64 { Timestamp::NEVER } else { time + millis.max(0.0) as i64 }
+}
+
+/// The first catcher that names the error takes it: its output goes into the raw input, OutputPath is not applied.
+fn catch(stepper: &mut Stepper<'_>, frame: FrameIndex, error: &ErrorOutput) -> Progress<bool> {
+    let Some(handlers) = stepper.state_of(frame).handlers() else { return Ok(false) };
+    let Some(catcher) = handlers.catch.iter().find(|catcher| matches(&catcher.error_equals, error)) else {
+        return Ok(false);
+    };
+    let output = crate::payload::Stored::from_value(error_value(error));
+    let assigned = stepper.assign(frame, catcher.assign.as_ref(), output.value())?;
+    let output = stepper.merge_result(frame, &catcher.result_path, output)?;
+    stepper.check_size(frame, &output)?;
+    stepper.exit(frame, output, Some(catcher.next), assigned)?;
+    Ok(true)
+}
+
+/// `{"Error": …, "Cause": …}`: null where SendTaskFailure gave nothing, an empty cause after a timeout (recorded).
+fn error_value(error: &ErrorOutput) -> Value {
+    let text = |text: &Option<crate::text::Text>| text.as_deref().map_or(Value::Null, Value::from);
+    let cause = if error.timeout { Value::from("") } else { text(&error.cause) };
+    object(vec![("Error", text(&error.error)), ("Cause", cause)])
+}
+
+/// The error leaves the chain: it fails the iteration, the branch or the execution.
+pub(crate) fn propagate(stepper: &mut Stepper<'_>, frame: FrameIndex, error: ErrorOutput) -> Progress {
+    let Some(at) = stepper.execution.frames.get(frame) else { return Ok(()) };
+    let (index, previous, state) = (at.index, at.last_event, at.state);
+    let Some(fork_index) = at.fork else {
+        stepper.finish(EventKind::ExecutionFailed { error, previous });
+        return Ok(());
+    };
+    if matches!(stepper.program.state(state).kind, StateKind::Task(_)) {
+        stepper.emit(EventKind::StateAborted { frame, state, previous })?;
+    }
+    let owner = stepper.execution.forks.get(fork_index).map(|fork| (fork.owner, fork.items.is_some()));
+    match owner {
+        Some((owner, true)) => {
+            let state = stepper.state_index_of(owner);
+            stepper.emit(EventKind::IterationFailed { frame, state, index, error, previous })?;
+        }
+        _ => {
+            stepper.emit(EventKind::BranchFailed { frame, error })?;
+        }
+    }
+    stepper.schedule_fork(fork_index);
+    Ok(())
+}

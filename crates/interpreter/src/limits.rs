@@ -1,0 +1,24 @@
+//! Named limits (AWS's quotas as defaults, design section 18).
+
+/// Bytes of UTF-8 JSON text that one input, output, task result or variable may have.
+pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+/// History events of one Standard execution; the last one is ExecutionFailed.
+pub const HISTORY_EVENTS_MAX: u32 = 25_000;
+/// Bytes of all variables of one execution.
+pub const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Iterations of one inline Map that run at once when the definition sets no lower limit.
+pub const FORK_CONCURRENCY_MAX: u32 = 40;
+/// Characters of an error name.
+pub const ERROR_CHARACTERS_MAX: usize = 256;
+/// Characters of a cause.
+pub const CAUSE_CHARACTERS_MAX: usize = 32_768;
+/// State transitions that one step makes before it gives the shard back.
+pub const TRANSITIONS_PER_STEP_MAX: u32 = 1_000;
+/// Bytes of new payload text that one step makes before it gives the shard back.
+pub const STEP_BYTES_MAX: usize = 1024 * 1024;
+/// Seconds that an execution may run: one year.
+pub const EXECUTION_DURATION_SECONDS_MAX: i64 = 365 * 24 * 3600;
+/// Seconds that an Express execution may run.
+pub const EXPRESS_DURATION_SECONDS_MAX: i64 = 300;
+/// Seconds of the longest delay that a Wait state accepts (2^31 - 1).
+pub const WAIT_SECONDS_MAX: i64 = 2_147_483_647;

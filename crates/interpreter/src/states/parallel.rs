@@ -1,0 +1,32 @@
+//! Parallel: entering it. `fork.rs` has what follows.
+
+use crate::{
+    event::{EventKind, FrameIndex},
+    execution::Phase,
+    program::{ParallelState, State},
+    step::{Progress, Stepper},
+};
+
+/// Every branch gets the effective input after Parameters; each is started at once.
+pub(crate) fn enter(
+    stepper: &mut Stepper<'_>,
+    frame: FrameIndex,
+    state: &State,
+    parallel: &ParallelState,
+) -> Progress {
+    let effective = stepper.effective_input(frame, state)?;
+    let input = stepper.parameters(frame, parallel.parameters.as_ref(), effective)?;
+    stepper.check_size(frame, &input)?;
+    let state = stepper.state_index_of(frame);
+    let previous = stepper.chain(frame);
+    stepper.emit(EventKind::ParallelStarted { frame, state, input, previous })?;
+    let Some(Phase::Forked(fork)) = stepper.execution.frames.get(frame).map(|at| &at.phase) else {
+        return Ok(());
+    };
+    let mut child = stepper.execution.forks.get(*fork).and_then(|fork| fork.first_child);
+    while let Some(at) = child {
+        stepper.schedule_frame(at);
+        child = stepper.execution.frames.get(at).and_then(|frame| frame.siblings.1);
+    }
+    Ok(())
+}

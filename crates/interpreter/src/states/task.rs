@@ -1,0 +1,209 @@
+//! Task: scheduling, and what completions and timeouts lead to.
+
+use stepwell_asl::Resource;
+use stepwell_json::{Payload, Value};
+
+use crate::{
+    command::{Rejection, TaskId},
+    data_flow::data_limit_exceeded,
+    effect::Effect,
+    event::{ErrorOutput, EventKind, FrameIndex},
+    execution::{Phase, TaskStatus},
+    limits::{CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, PAYLOAD_BYTES_MAX},
+    payload::Stored,
+    program::{State, StateKind, TaskState},
+    states::fail::shorten,
+    step::{Fault, Progress, Stepper, TaskChange},
+    text::Text,
+};
+
+/// Evaluates what is sent and schedules the task. Calls are started at once: AWS shows both events.
+pub(crate) fn enter(
+    stepper: &mut Stepper<'_>,
+    frame: FrameIndex,
+    state: &State,
+    task: &TaskState,
+) -> Progress {
+    let effective = stepper.effective_input(frame, state)?;
+    let timeout_seconds = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSecondsPath", &effective)?;
+    let heartbeat_seconds =
+        seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSecondsPath", &effective)?;
+    let credentials_role = credentials_role(stepper, frame, task, &effective)?;
+    let parameters = stepper.parameters(frame, task.parameters.as_ref(), effective)?;
+    if parameters.payload.size() > PAYLOAD_BYTES_MAX {
+        return Err(Fault::Catchable(data_limit_exceeded(task.limit_name())).into());
+    }
+    if let Resource::Activity { arn } = &task.resource
+        && !stepper.surroundings.environment.activity_exists(arn)
+    {
+        return Err(stepper.runtime_fault(frame, format_args!("The activity {arn} does not exist.")));
+    }
+    let index = stepper.state_index_of(frame);
+    let previous = stepper.chain(frame);
+    let attempt = stepper.emit(EventKind::TaskScheduled {
+        frame,
+        state: index,
+        parameters: parameters.clone(),
+        timeout_seconds,
+        heartbeat_seconds,
+        credentials_role: credentials_role.clone(),
+        previous,
+    })?;
+    let id = TaskId { frame, attempt };
+    if task.is_activity() {
+        let input = parameters.payload;
+        stepper.out.effects.push(Effect::OfferActivityTask { task: id, state: index, input });
+    } else {
+        started(stepper, frame, None)?;
+        let parameters = parameters.payload;
+        stepper.out.effects.push(Effect::InvokeTask { task: id, state: index, parameters, credentials_role });
+    }
+    arm_timers(stepper, frame);
+    Ok(())
+}
+
+fn seconds(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    count: Option<&stepwell_asl::Count>,
+    field: &str,
+    effective: &Stored,
+) -> Progress<Option<u32>> {
+    stepper.count(frame, count, effective.value(), 1, |path, value| {
+        format!(
+            "The {field} parameter does not reference a positive integer value: {path} == {}",
+            value.to_text()
+        )
+    })
+}
+
+fn credentials_role(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    task: &TaskState,
+    effective: &Stored,
+) -> Progress<Option<Text>> {
+    let Some(template) = &task.credentials else { return Ok(None) };
+    let value = stepper.fill(frame, template, effective.value())?;
+    match value.get("RoleArn") {
+        Some(Value::String(role)) => Ok(Some(Text(role.clone()))),
+        other => Err(stepper.runtime_fault(
+            frame,
+            format_args!(
+                "The field 'RoleArn' of Credentials must be a string, but is: {}",
+                other.map_or_else(|| "missing".to_owned(), Value::to_text)
+            ),
+        )),
+    }
+}
+
+fn started(stepper: &mut Stepper<'_>, frame: FrameIndex, worker: Option<Text>) -> Progress {
+    let state = stepper.state_index_of(frame);
+    let previous = stepper.chain(frame);
+    stepper.emit(EventKind::TaskStarted { frame, state, worker, previous })?;
+    Ok(())
+}
+
+fn arm_timers(stepper: &mut Stepper<'_>, frame: FrameIndex) {
+    let timers = stepper.execution.frame_timers(frame);
+    stepper.out.timers.extend(timers);
+}
+
+/// A worker takes an activity task.
+pub(crate) fn taken_by_worker(
+    stepper: &mut Stepper<'_>,
+    task: TaskId,
+    worker: Option<Text>,
+) -> Result<(), TaskChange> {
+    let (is_activity, status) = kind_and_status(stepper, task);
+    if !is_activity || status != Some(TaskStatus::Scheduled) {
+        return Err(Rejection::TaskEnded.into());
+    }
+    started(stepper, task.frame, worker)?;
+    arm_timers(stepper, task.frame);
+    Ok(())
+}
+
+fn kind_and_status(stepper: &Stepper<'_>, task: TaskId) -> (bool, Option<TaskStatus>) {
+    let is_activity =
+        matches!(&stepper.state_of(task.frame).kind, StateKind::Task(state) if state.is_activity());
+    (is_activity, stepper.execution.task(task).map(|task| task.status))
+}
+
+/// The call that submits a `.sync` or `.waitForTaskToken` task was answered; the wait for its end begins.
+pub(crate) fn submitted(
+    stepper: &mut Stepper<'_>,
+    task: TaskId,
+    output: Payload,
+) -> Result<(), TaskChange> {
+    let state_index = stepper.state_index_of(task.frame);
+    let StateKind::Task(state) = &stepper.state_of(task.frame).kind else {
+        return Err(Rejection::Unfitting.into());
+    };
+    let waits = state.waits_for_token() || state.waits_for_job();
+    if !waits || kind_and_status(stepper, task).1 != Some(TaskStatus::Started) {
+        return Err(Rejection::TaskEnded.into());
+    }
+    if output.size() > PAYLOAD_BYTES_MAX {
+        return Ok(failed(stepper, task, data_limit_exceeded(state.limit_name()))?);
+    }
+    let frame = task.frame;
+    let previous = stepper.chain(frame);
+    let output = Stored::new(output);
+    stepper.emit(EventKind::TaskSubmitted {
+        frame,
+        state: state_index,
+        output: output.clone(),
+        previous,
+    })?;
+    if state.waits_for_job() {
+        let submitted = output.payload;
+        stepper.out.effects.push(Effect::AwaitJob { task, state: state_index, submitted });
+    }
+    arm_timers(stepper, frame);
+    Ok(())
+}
+
+/// The task's result. One that is larger than AWS takes fails the task instead, which Catch can handle.
+pub(crate) fn succeeded(stepper: &mut Stepper<'_>, task: TaskId, output: Payload) -> Progress {
+    let frame = task.frame;
+    let state = stepper.state_of(frame);
+    let StateKind::Task(kind) = &state.kind else { return Ok(()) };
+    if output.size() > PAYLOAD_BYTES_MAX {
+        return failed(stepper, task, data_limit_exceeded(kind.limit_name()));
+    }
+    let index = stepper.state_index_of(frame);
+    let previous = stepper.chain(frame);
+    let output = Stored::new(output);
+    let ordinal =
+        stepper.emit(EventKind::TaskSucceeded { frame, state: index, output: output.clone(), previous })?;
+    stepper.complete(frame, state, &kind.completion, output.written_at(ordinal, 0))
+}
+
+/// The task failed.
+pub(crate) fn failed(stepper: &mut Stepper<'_>, task: TaskId, error: ErrorOutput) -> Progress {
+    let error = ErrorOutput {
+        error: error.error.map(|error| shorten(error, ERROR_CHARACTERS_MAX)),
+        cause: error.cause.map(|cause| shorten(cause, CAUSE_CHARACTERS_MAX)),
+        ..error
+    };
+    let frame = task.frame;
+    let state = stepper.state_index_of(frame);
+    let previous = stepper.chain(frame);
+    stepper.emit(EventKind::TaskFailed { frame, state, error: error.clone(), previous })?;
+    Err(Fault::Catchable(error).into())
+}
+
+/// TimeoutSeconds or HeartbeatSeconds passed. History has `States.Timeout` for both (recorded).
+pub(crate) fn timed_out(stepper: &mut Stepper<'_>, frame: FrameIndex, heartbeat: bool) -> Progress {
+    if !matches!(stepper.execution.frames.get(frame).map(|at| &at.phase), Some(Phase::Task(_))) {
+        return Ok(());
+    }
+    let error = ErrorOutput::timed_out(heartbeat);
+    let state = stepper.state_index_of(frame);
+    let previous = stepper.chain(frame);
+    let known = stepper.execution.debts.len();
+    stepper.emit(EventKind::TaskTimedOut { frame, state, error: error.clone(), previous })?;
+    stepper.stop_jobs(known);
+    Err(Fault::Catchable(error).into())
+}
