@@ -264,3 +264,101 @@ fn usable_variable(name: &str) -> bool {
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<FunctionConfig, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn a_complete_section_becomes_a_process() {
+        let section = parse(
+            r#"{"runtime":"python","handler":"app.handler","dir":"functions/ship","env":{"STAGE":"dev"},
+                "timeout_seconds":30,"concurrency":4,"idle_seconds":60,"memory_megabytes":512}"#,
+        );
+        let target = section.unwrap().target("ship", Path::new("/project")).unwrap();
+        let expected = ProcessConfig {
+            runtime: Runtime::Python,
+            handler: "app.handler".into(),
+            dir: "/project/functions/ship".into(),
+            command: Vec::new(),
+            env: BTreeMap::from([("STAGE".into(), "dev".into())]),
+            timeout: Duration::from_secs(30),
+            concurrency: 4,
+            idle: Duration::from_secs(60),
+            memory_megabytes: 512,
+        };
+        assert_eq!(target, Target::Process(expected));
+    }
+
+    #[test]
+    fn a_section_that_can_not_work_names_the_setting() {
+        let cases = [
+            ("f", "{}", "lambda.functions.f: exactly one of runtime, endpoint and url must be set"),
+            ("f", r#"{"runtime":"node","url":"http://a"}"#, "lambda.functions.f: exactly one of"),
+            ("arn:aws:lambda:r:a:function:f", r#"{"url":"http://a"}"#, "not an ARN"),
+            ("f", r#"{"runtime":"node"}"#, "lambda.functions.f.handler: is missing"),
+            ("f", r#"{"runtime":"executable"}"#, "lambda.functions.f.command: is missing"),
+            ("f", r#"{"runtime":"executable","command":[""]}"#, "lambda.functions.f.command: must not start"),
+            (
+                "f",
+                r#"{"url":"http://a","handler":"x"}"#,
+                "lambda.functions.f.handler: only a function with a runtime",
+            ),
+            (
+                "f",
+                r#"{"url":"http://a","name":"x"}"#,
+                "lambda.functions.f.name: only a function with an endpoint",
+            ),
+            (
+                "f",
+                r#"{"url":"ftp://a"}"#,
+                "lambda.functions.f.url: \"ftp://a\" does not start with http:// or https://",
+            ),
+            (
+                "f",
+                r#"{"url":"http://me:secret@a"}"#,
+                "lambda.functions.f.url: \"a\" must not carry a user name",
+            ),
+            ("f", r#"{"endpoint":"127.0.0.1:3001"}"#, "lambda.functions.f.endpoint: "),
+            ("f", r#"{"endpoint":"not an address"}"#, "lambda.functions.f.endpoint: "),
+            (
+                "f",
+                r#"{"runtime":"node","handler":"a.b","timeout_seconds":0}"#,
+                "timeout_seconds: must be between 1 and 900",
+            ),
+            (
+                "f",
+                r#"{"runtime":"node","handler":"a.b","concurrency":0}"#,
+                "concurrency: must be between 1 and 1024",
+            ),
+            (
+                "f",
+                r#"{"runtime":"node","handler":"a.b","env":{"A=B":""}}"#,
+                "lambda.functions.f.env: \"A=B\"",
+            ),
+        ];
+        for (name, text, message) in cases {
+            let error = parse(text).unwrap().check(name).unwrap_err().to_string();
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn unknown_settings_and_values_are_refused() {
+        for text in [r#"{"runtme":"node"}"#, r#"{"runtime":"ruby"}"#, r#"{"timeout_seconds":-1}"#] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_integrations_section_has_defaults() {
+        let section: LambdaIntegration = serde_json::from_str("{}").unwrap();
+        assert_eq!(section, LambdaIntegration { on_uncertain: OnUncertain::Resend, concurrency: 64 });
+        let section: LambdaIntegration = serde_json::from_str(r#"{"on_uncertain":"fail"}"#).unwrap();
+        assert_eq!(section.on_uncertain, OnUncertain::Fail);
+    }
+}

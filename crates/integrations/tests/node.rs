@@ -1,5 +1,7 @@
 //! Node handlers under the embedded bootstrap.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{call, failure, has, json, lambda, member, node};
@@ -56,7 +58,11 @@ async fn common_js_answers_by_callback() {
     assert_eq!((error.as_str(), member(&json(&cause), "errorMessage")), ("TypeError", "not this"));
     assert_eq!(call(&lambda, "succeeds", "{}").await.unwrap(), "\"done\"");
     for _ in 0..3 {
-        assert_eq!(call(&lambda, "forgets", "{}").await.unwrap(), "null", "as on AWS, without a promise or callback");
+        assert_eq!(
+            call(&lambda, "forgets", "{}").await.unwrap(),
+            "null",
+            "as on AWS, without a promise or callback"
+        );
     }
     for _ in 0..2 {
         let (error, cause) = failure(&lambda, "crashes", "{}").await;

@@ -1,5 +1,7 @@
 //! Python handlers under the embedded bootstrap.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use base64::Engine as _;
@@ -42,11 +44,19 @@ async fn a_raised_exception_is_the_tasks_error() {
     let document = json(&cause);
     let names: Vec<&str> = document.as_object().unwrap().keys().map(|key| &**key).collect();
     assert_eq!(names, ["errorMessage", "errorType", "requestId", "stackTrace"]);
-    assert!(cause.starts_with(r#"{"errorMessage": "only 10 of pen left", "errorType": "OutOfStock", "requestId": ""#));
+    assert!(
+        cause.starts_with(
+            r#"{"errorMessage": "only 10 of pen left", "errorType": "OutOfStock", "requestId": ""#
+        )
+    );
     let trace = document.get("stackTrace").and_then(Value::as_array).unwrap();
     assert_eq!(trace.len(), 1, "only the handler's own frames: {cause}");
     let frame = trace[0].as_str().unwrap();
-    assert!(frame.starts_with("  File \"") && frame.contains("app.py\", line ") && frame.contains(", in reserve\n"));
+    assert!(
+        frame.starts_with("  File \"")
+            && frame.contains("app.py\", line ")
+            && frame.contains(", in reserve\n")
+    );
 
     // The same process goes on, and KeyError is an error like any other.
     let (error, cause) = failure(&lambda, "reserve", "{}").await;
@@ -69,7 +79,8 @@ async fn a_handler_sees_its_context_and_environment() {
     let lambda = lambda([("about:live", config)]);
     let mut with_context = request("about", "{}");
     with_context.qualifier = Some("live".into());
-    with_context.client_context = Some(base64::engine::general_purpose::STANDARD.encode(r#"{"custom":{"a":"é"}}"#));
+    with_context.client_context =
+        Some(base64::engine::general_purpose::STANDARD.encode(r#"{"custom":{"a":"é"}}"#));
     let outcome = lambda.invoke(invocation(with_context)).await;
     let result = invoke_result(outcome).unwrap();
     let about = result.value().get("Payload").unwrap();
@@ -78,7 +89,10 @@ async fn a_handler_sees_its_context_and_environment() {
         member(about, "request"),
         member(result.value().get("SdkResponseMetadata").unwrap(), "RequestId")
     );
-    assert_eq!((member(about, "stage"), member(about, "memory"), member(about, "region")), ("dev", "256", "us-east-1"));
+    assert_eq!(
+        (member(about, "stage"), member(about, "memory"), member(about, "region")),
+        ("dev", "256", "us-east-1")
+    );
     assert!(member(about, "runtime").starts_with("AWS_Lambda_python3."));
     assert_eq!(about.get("client").unwrap(), &json(r#"{"a":"é"}"#));
     assert_eq!(about.get("folder"), Some(&Value::from(true)));
@@ -95,7 +109,12 @@ async fn a_handler_that_can_not_be_loaded_says_why() {
         return;
     }
     let cases = [
-        ("missing", "no_such.handler", "Runtime.ImportModuleError", "Unable to import module 'no_such': No module named 'no_such'"),
+        (
+            "missing",
+            "no_such.handler",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'no_such': No module named 'no_such'",
+        ),
         (
             "import",
             "broken_import.handler",
@@ -105,7 +124,12 @@ async fn a_handler_that_can_not_be_loaded_says_why() {
         ("function", "app.nothing", "Runtime.HandlerNotFound", "Handler 'nothing' missing on module 'app'"),
         ("name", "app", "Runtime.MalformedHandlerName", "Bad handler 'app': give module.function"),
         ("start", "broken_start.handler", "ValueError", "no settings"),
-        ("syntax", "broken_syntax.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'broken_syntax': "),
+        (
+            "syntax",
+            "broken_syntax.handler",
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module 'broken_syntax': ",
+        ),
     ];
     let lambda = lambda(cases.map(|(name, handler, ..)| (name, python(handler))));
     for (name, _, error, message) in cases {
@@ -139,9 +163,12 @@ async fn the_logs_tail_comes_with_the_answer() {
     }
     let lambda = lambda([("reserve", python("app.reserve"))]);
     for quantity in 1..4 {
-        let mut with_log = request("reserve", &format!(r#"{{"sku":"pen-{quantity}","quantity":{quantity}}}"#));
+        let mut with_log =
+            request("reserve", &format!(r#"{{"sku":"pen-{quantity}","quantity":{quantity}}}"#));
         with_log.log_tail = true;
-        let Outcome::Answered(answer) = lambda.invoke(invocation(with_log)).await else { panic!("no answer") };
+        let Outcome::Answered(answer) = lambda.invoke(invocation(with_log)).await else {
+            panic!("no answer")
+        };
         let log = decode(&answer.log_result.unwrap());
         let id = &answer.request_id;
         assert!(log.starts_with(&format!("START RequestId: {id} Version: $LATEST\n")), "{log}");

@@ -200,8 +200,9 @@ def main():
     os.environ.setdefault("AWS_EXECUTION_ENV", "AWS_Lambda_python%d.%d" % sys.version_info[:2])
     # What was printed before a time limit strikes must not be lost in a buffer.
     sys.stdout.reconfigure(line_buffering=True)
-    # The script's own folder must not shadow modules of the function.
-    sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
+    # The function's modules come first, and this script's folder is none of theirs.
+    own_folder = os.path.dirname(OWN_FILE)
+    sys.path[:] = [os.environ["LAMBDA_TASK_ROOT"]] + [f for f in sys.path if os.path.abspath(f) != own_folder]
     sys.argv = [os.environ["_HANDLER"]]
     server = Server(os.environ["AWS_LAMBDA_RUNTIME_API"])
     function, document = load(os.environ["_HANDLER"])

@@ -101,6 +101,16 @@ impl RuntimeApi {
         self.shared.offered.notify_one();
     }
 
+    /// Takes back the event on offer; false when the worker has taken it.
+    pub(super) fn withdraw(&self) -> bool {
+        let mut slot = self.shared.slot();
+        let is_offered = matches!(&*slot, Slot::Offered { .. });
+        if is_offered {
+            *slot = Slot::Free;
+        }
+        is_offered
+    }
+
     /// The worker's next report. Does not lose one when dropped.
     pub(super) async fn report(&mut self) -> Option<Report> {
         self.reports.recv().await

@@ -179,14 +179,12 @@ impl Worker {
         self.api.offer(event, timeout);
         let mut started = Instant::now();
         let mut deadline = started + if is_warm { timeout } else { INIT_TIMEOUT + timeout };
-        let mut was_fetched = false;
         let mut exited: Option<ExitStatus> = None;
         let end = loop {
             tokio::select! {
                 biased;
                 report = self.api.report() => match report {
                     Some(Report::Fetched { request_id }) if request_id == event.request_id => {
-                        was_fetched = true;
                         started = Instant::now();
                         deadline = started + timeout;
                     }
@@ -204,11 +202,13 @@ impl Worker {
                     None => break End::TimedOut,
                 },
                 status = self.child.wait(), if exited.is_none() => {
+                    if is_warm && self.api.withdraw() {
+                        break End::NotDelivered;
+                    }
                     exited = Some(status.unwrap_or_else(|_| ExitStatus::from_raw(0)));
                     deadline = deadline.min(Instant::now() + EXIT_GRACE);
                 }
                 () = tokio::time::sleep_until(deadline) => break match exited {
-                    Some(_) if is_warm && !was_fetched => End::NotDelivered,
                     Some(status) => End::Exited(status),
                     None => End::TimedOut,
                 },

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use stepwell_integrations::{
-    FunctionConfig, Invocation, InvokeRequest, Lambda, LambdaConfig, Outcome, Runtime, TaskError, function_arn_result,
+    FunctionConfig, Invocation, InvokeRequest, Lambda, LambdaConfig, Outcome, Runtime, TaskError,
+    function_arn_result,
 };
 use stepwell_json::Value;
 
@@ -48,8 +49,10 @@ pub(crate) fn with_endpoint(
     functions: impl IntoIterator<Item = (&'static str, FunctionConfig)>,
     endpoint: Option<String>,
 ) -> Lambda {
-    let functions: BTreeMap<_, _> = functions.into_iter().map(|(name, config)| (name.to_owned(), config)).collect();
-    Lambda::new(LambdaConfig { functions, endpoint, region: "us-east-1".into(), ..LambdaConfig::default() }).unwrap()
+    let functions: BTreeMap<_, _> =
+        functions.into_iter().map(|(name, config)| (name.to_owned(), config)).collect();
+    Lambda::new(LambdaConfig { functions, endpoint, region: "us-east-1".into(), ..LambdaConfig::default() })
+        .unwrap()
 }
 
 pub(crate) fn request(function: &str, payload: &str) -> InvokeRequest {

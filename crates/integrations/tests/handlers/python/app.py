@@ -68,10 +68,3 @@ def large(event, context):
 def not_json(event, context):
     return {1, 2}
 
-
-def once(event, context):
-    """Answers, then ends the process a moment later."""
-    import threading
-
-    threading.Timer(0.05, lambda: os._exit(0)).start()
-    return os.getpid()
