@@ -38,7 +38,11 @@ async fn a_raised_exception_is_the_tasks_error() {
     if !has("python3") {
         return;
     }
-    let lambda = lambda([("reserve", python("app.reserve"))]);
+    let lambda = lambda([("reserve", python("app.reserve")), ("speechless", python("app.speechless"))]);
+    for _ in 0..2 {
+        let (error, cause) = failure(&lambda, "speechless", "{}").await;
+        assert_eq!((error.as_str(), member(&json(&cause), "errorMessage")), ("Überfällig", ""));
+    }
     let (error, cause) = failure(&lambda, "reserve", r#"{"sku":"pen","quantity":20}"#).await;
     assert_eq!(error, "OutOfStock");
     let document = json(&cause);

@@ -61,7 +61,9 @@ class Server:
         self.call("POST", "invocation/%s/response" % request_id, body, {"Content-Type": "application/json"})
 
     def fail(self, path, document):
-        headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": document["errorType"]}
+        # A header takes ASCII only; the document has the name in full.
+        kind = document["errorType"].encode("ascii", "replace").decode("ascii")
+        headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": kind}
         self.call("POST", path, dump(document), headers)
 
 
@@ -134,6 +136,14 @@ def error_document(kind, message, frames, request_id=""):
     return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": frames}
 
 
+def message_of(error):
+    """The exception's text; an exception that can't even say it must not end the process."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def handler_frames(error):
     """The trace without the frames of this file and of the import system."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -158,7 +168,7 @@ def load(handler):
         frames = ['  File "%s" Line %s\n    %s\n' % (error.filename, error.lineno, (error.text or "").strip())]
         return None, error_document("Runtime.UserCodeSyntaxError", text, frames)
     except Exception as error:
-        return None, error_document(type(error).__name__, str(error), handler_frames(error))
+        return None, error_document(type(error).__name__, message_of(error), handler_frames(error))
     function = getattr(module, function_name, None)
     if not callable(function):
         text = "Handler '%s' missing on module '%s'" % (function_name, module_name)
@@ -178,8 +188,8 @@ def run(function, headers, body):
         result = function(event, Context(headers))
     except Exception as error:
         frames = handler_frames(error)
-        traceback.print_exception(type(error), error, error.__traceback__)
-        return None, error_document(type(error).__name__, str(error), frames, request_id)
+        print("".join(traceback.format_exception(type(error), error, error.__traceback__)), end="", file=sys.stderr)
+        return None, error_document(type(error).__name__, message_of(error), frames, request_id)
     try:
         return dump(result), None
     except Exception as error:

@@ -352,3 +352,108 @@ fn event_headers(event: &Event) -> HeaderMap {
     }
     headers
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn event(request_id: &str) -> Event {
+        Event {
+            request_id: request_id.into(),
+            trace_id: "trace".into(),
+            function_arn: "arn".into(),
+            execution_arn: "execution".into(),
+            payload: r#"{"a":1}"#.into(),
+            client_context: Some("not base64".into()),
+            tenant_id: None,
+            log_tail: false,
+        }
+    }
+
+    /// Sends a request as it stands and gives the whole answer; the request must ask to close.
+    async fn send(api: &RuntimeApi, request: &str) -> String {
+        let mut stream = TcpStream::connect(api.address()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    fn request(line: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        format!(
+            "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        )
+    }
+
+    async fn with_event(api: &mut RuntimeApi, id: &str) {
+        api.offer(&event(id), Duration::from_secs(3));
+        let answer = send(api, &request("GET /2018-06-01/runtime/invocation/next", "", "")).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"a":1}"#), "{answer}");
+        for header in
+            ["lambda-runtime-aws-request-id: ", "lambda-runtime-deadline-ms: ", "lambda-runtime-trace-id: "]
+        {
+            assert!(answer.contains(header), "{answer}");
+        }
+        assert!(matches!(api.report().await, Some(Report::Fetched { request_id }) if request_id == id));
+    }
+
+    #[tokio::test]
+    async fn requests_that_make_no_sense_are_refused() {
+        let mut api = RuntimeApi::listen().await.unwrap();
+        let post = "POST /2018-06-01/runtime/invocation";
+        for (line, status) in [
+            ("GET /", "404"),
+            ("GET /2018-06-01/runtime/restore/next", "404"),
+            ("GET /2018-06-01/runtime/invocation/one/response", "404"),
+            (&*format!("{post}/next"), "404"),
+            (&*format!("{post}/none/response"), "400"),
+            (&*format!("{post}/none/error"), "400"),
+        ] {
+            let answer = send(&api, &request(line, "", "{}")).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{line}: {answer}");
+        }
+        with_event(&mut api, "one").await;
+        // A body that breaks off is no answer, and the event can still be answered.
+        let mut stream = TcpStream::connect(api.address()).await.unwrap();
+        let cut = format!("{post}/one/response HTTP/1.1\r\nContent-Length: 50\r\n\r\n{{");
+        stream.write_all(cut.as_bytes()).await.unwrap();
+        drop(stream);
+        let answer = send(&api, &request(&format!("{post}/one/response"), "", "7")).await;
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+        assert!(matches!(api.report().await, Some(Report::Response { payload, .. }) if payload == "7"));
+        let again = send(&api, &request(&format!("{post}/one/response"), "", "7")).await;
+        assert!(again.starts_with("HTTP/1.1 400"), "an event is answered once: {again}");
+    }
+
+    #[tokio::test]
+    async fn an_error_is_told_by_its_document_or_by_headers_or_trailers() {
+        let header = "Lambda-Runtime-Function-Error-Type: Runtime.Oops\r\n";
+        let full = r#"{"errorMessage":"m","errorType":"Own"}"#;
+        let from_header = r#"{"errorMessage":"","errorType":"Runtime.Oops"}"#;
+        let trailers = format!(
+            "POST /2018-06-01/runtime/invocation/one/response HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Transfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n\
+             Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n\
+             4\r\npart\r\n0\r\n{header}Lambda-Runtime-Function-Error-Body: {}\r\n\r\n",
+            base64::engine::general_purpose::STANDARD.encode(full)
+        );
+        let post = "POST /2018-06-01/runtime/invocation/one/error";
+        for (text, document) in [
+            (request(post, header, full), full),
+            (request(post, "", full), full),
+            (request(post, header, ""), from_header),
+            (request(post, header, "{}"), from_header),
+            (trailers, full),
+        ] {
+            let mut api = RuntimeApi::listen().await.unwrap();
+            with_event(&mut api, "one").await;
+            let answer = send(&api, &text).await;
+            assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+            let Some(Report::Error { document: actual, .. }) = api.report().await else { panic!("no error") };
+            assert_eq!(actual, document);
+        }
+    }
+}

@@ -68,3 +68,11 @@ def large(event, context):
 def not_json(event, context):
     return {1, 2}
 
+
+class Überfällig(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def speechless(event, context):
+    raise Überfällig()
