@@ -75,6 +75,16 @@ impl Resource {
         }
     }
 
+    /// Whether this is no resource of Step Functions, so that the definition is meant for another interpreter.
+    pub(crate) fn is_foreign(&self) -> bool {
+        match self {
+            Resource::Unsupported { service, .. } => {
+                !service.starts_with("aws-sdk:") && !OPTIMISED_SERVICES.contains(&&**service)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether somebody outside ends the task with its token: `.waitForTaskToken` forms and activities.
     pub fn has_task_token(&self) -> bool {
         matches!(

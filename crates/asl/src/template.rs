@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_json::{Array, Object, Value};
+use stepwell_json::{Array, DEPTH_MAX, Object, Value};
 
 use crate::error::EvaluationError;
 use crate::expression::{Expression, Roots};
@@ -32,9 +32,16 @@ pub(crate) enum Node {
 }
 
 impl Template {
-    /// Works the template out. The top is always an object; for `Assign` its members are the variables.
+    /// Works the template out. Its parts see the same data, whatever their order.
+    ///
+    /// For an `Assign` the members are the variables.
     pub fn evaluate(&self, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
-        self.root.evaluate(roots)
+        let value = self.root.evaluate(roots)?;
+        if value.depth() > DEPTH_MAX {
+            let cause = format!("The result of the payload template nests deeper than {DEPTH_MAX} levels");
+            return Err(EvaluationError::Runtime { cause });
+        }
+        Ok(value)
     }
 
     /// The value of a template without expressions, which is the same every time.

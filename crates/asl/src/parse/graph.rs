@@ -63,6 +63,10 @@ impl<'a> Reader<'a> {
     }
 
     fn check_scope(&mut self, scope: &Scope<'a>) {
+        if scope.states.is_empty() {
+            // A finding of the schema says so; every target would be missing.
+            return;
+        }
         let positions: HashMap<&str, usize> =
             scope.states.iter().enumerate().map(|(position, state)| (state.name, position)).collect();
         let targets = scope.start_at.iter().chain(scope.states.iter().flat_map(|state| &state.targets));
@@ -78,7 +82,7 @@ impl<'a> Reader<'a> {
                 );
             }
         }
-        if scope.is_incomplete || scope.states.is_empty() {
+        if scope.is_incomplete {
             return;
         }
         if !scope.states.iter().any(|state| state.is_end) {

@@ -26,7 +26,8 @@ impl<'a> Reader<'a> {
         {
             self.invalid("HeartbeatSeconds must be smaller than TimeoutSeconds", place, node.span);
         }
-        let credentials = self.credentials(fields, language);
+        let is_foreign = resource.as_ref().is_some_and(|(resource, _)| resource.is_foreign());
+        let credentials = self.credentials(fields, language, is_foreign);
         let mut parameters = None;
         let mut result_selector = None;
         let mut result_path = Default::default();
@@ -114,13 +115,19 @@ impl<'a> Reader<'a> {
         self.invalid(message, place, node.span);
     }
 
-    /// `Credentials`: an object with `RoleArn` (or `RoleArn.$`).
-    fn credentials(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<Template> {
+    /// `Credentials`: an object with `RoleArn` (or `RoleArn.$`). What a resource outside AWS wants in it, the
+    /// language leaves open.
+    fn credentials(
+        &mut self,
+        fields: &Fields<'a>,
+        language: QueryLanguage,
+        is_foreign: bool,
+    ) -> Option<Template> {
         let (node, place) = self.field(fields, "Credentials")?;
         let credentials = self.object(node, place)?;
         let is_there = credentials.has("RoleArn")
             || (language == QueryLanguage::JsonPath && credentials.has("RoleArn.$"));
-        if !is_there {
+        if !is_there && !is_foreign {
             self.invalid("The field 'RoleArn' is required but was missing", place, node.span);
             return None;
         }

@@ -85,6 +85,11 @@ impl<'a> Reader<'a> {
             self.check_jsonata(node, place);
             return None;
         }
+        if let Some(placeholder) = node.as_str().filter(|text| is_placeholder(text)) {
+            let feature = format!("The placeholder {placeholder} in the place of a number");
+            self.not_yet_supported(&feature, place, node.span);
+            return None;
+        }
         let NodeKind::Number(number) = &node.kind else {
             self.invalid("Expected value of type Integer", place, node.span);
             return None;
@@ -218,4 +223,9 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// `${Name}`, which a deployment tool replaces before the definition is created.
+fn is_placeholder(text: &str) -> bool {
+    text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains(['{', '}']))
 }
