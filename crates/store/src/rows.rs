@@ -174,13 +174,15 @@ impl ExecutionRow {
     /// The row as bytes on disk.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(160 + self.arn.len() + self.state_machine_arn.len());
-        match minicbor::encode(self, &mut bytes) {
-            Ok(()) => bytes,
-            Err(error) => match error.into_write() {
-                None => bytes,
-                Some(never) => match never {},
-            },
-        }
+        self.encode_into(&mut bytes);
+        bytes
+    }
+
+    /// Replaces the content of `buffer` by the row as bytes on disk.
+    pub fn encode_into(&self, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        // Writing to a vector cannot fail, and no field has an encoding that can.
+        let _ = minicbor::encode(self, buffer);
     }
 
     /// The row in bytes from disk.

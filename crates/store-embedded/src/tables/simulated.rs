@@ -1,0 +1,1 @@
+//! Tables that lose what was not synced.
