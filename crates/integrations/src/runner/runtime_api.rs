@@ -336,10 +336,16 @@ fn event_headers(event: &Event) -> HeaderMap {
         let decoded = base64::engine::general_purpose::STANDARD.decode(context).ok()?;
         String::from_utf8(decoded).ok()
     });
+    // Lambda answers its callers in lower case, but hands handlers the form that X-Ray's libraries read.
+    let trace_id = event
+        .trace_id
+        .replace("root=", "Root=")
+        .replace("parent=", "Parent=")
+        .replace("sampled=", "Sampled=");
     let texts = [
         ("lambda-runtime-aws-request-id", Some(event.request_id.as_str())),
         ("lambda-runtime-invoked-function-arn", Some(event.function_arn.as_str())),
-        ("lambda-runtime-trace-id", Some(event.trace_id.as_str())),
+        ("lambda-runtime-trace-id", Some(trace_id.as_str())),
         ("lambda-runtime-client-context", context.as_deref()),
         ("lambda-runtime-aws-tenant-id", event.tenant_id.as_deref()),
     ];
