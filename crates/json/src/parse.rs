@@ -20,8 +20,8 @@ pub fn parse(text: &str) -> Result<Value, ParseError> {
         scanner: Scanner::new(text),
         size: 0,
         depth: 0,
-        values: Vec::new(),
-        entries: Vec::new(),
+        values: Vec::with_capacity(16),
+        entries: Vec::with_capacity(16),
         keys: std::array::from_fn(|_| None),
     };
     if parser.scanner.peek_token().is_none() {

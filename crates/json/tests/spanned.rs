@@ -75,7 +75,7 @@ fn check_spans(text: &str, node: &Node) {
     assert_eq!(parse(own).as_ref(), Ok(&node.to_value()), "{own}");
     for member in node.members().unwrap_or_default() {
         let key = &text[member.key_span.start..member.key_span.end];
-        assert_eq!(parse(key).unwrap().as_str(), Some(&*member.key));
+        assert_eq!(parse(key).expect("a key is JSON").as_str(), Some(&*member.key));
         check_spans(text, &member.value);
     }
     for item in node.items().unwrap_or_default() {

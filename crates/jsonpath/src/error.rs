@@ -65,6 +65,13 @@ pub enum PathError {
         /// The path up to the null
         path: String,
     },
+    /// A filter is applied to something that is neither array nor object.
+    FilterOnPrimitive {
+        /// Compact text of what was found instead, its beginning
+        found: String,
+    },
+    /// The array of matches would nest deeper than a value may.
+    TooDeep,
     /// More than [`crate::RESULTS_MAX`] values or [`crate::WORK_MAX`] steps: no honest path needs as many.
     TooMuchWork,
 }
@@ -86,6 +93,10 @@ impl fmt::Display for PathError {
                 )
             }
             PathError::NullArray { path } => write!(formatter, "The path {path} is null"),
+            PathError::FilterOnPrimitive { found } => {
+                write!(formatter, "Filter: [?] can not be applied to primitives. Current context is: {found}")
+            }
+            PathError::TooDeep => formatter.write_str("The path selects a value that nests too deep"),
             PathError::TooMuchWork => formatter.write_str("The path selects too many values"),
         }
     }

@@ -110,11 +110,15 @@ fn explain(segments: &[Segment], stop: &Stop<'_>) -> PathError {
         }
         (Some(Segment::Index(_)), Value::Null) => PathError::NullArray { path: before() },
         (Some(Segment::Index(_)), found) => {
-            let found = found.to_text().chars().take(FOUND_SHOWN_MAX).collect();
-            PathError::NotAnArray { index: segment_text(), found }
+            PathError::NotAnArray { index: segment_text(), found: beginning(found) }
         }
         _ => PathError::PropertyNotFound { property: segment_text(), path: before() },
     }
+}
+
+/// A foreign value in a message.
+fn beginning(found: &Value) -> String {
+    found.to_text().chars().take(FOUND_SHOWN_MAX).collect()
 }
 
 /// The element at an index; a negative one counts from the end.
@@ -124,7 +128,7 @@ fn element(array: &[Value], index: i32) -> Option<&Value> {
     array.get(at)
 }
 
-/// All values an indefinite path selects. `None` where its definite beginning leads nowhere.
+/// All values an indefinite path selects, and none deeper than the root. `None` where its definite beginning leads nowhere.
 ///
 /// `document` is what `$` within filters means.
 pub(crate) fn indefinite<'a>(
@@ -173,6 +177,10 @@ impl<'a> Selection<'_, 'a> {
             matches!(self.segments.get(definite_count), Some(Segment::Indexes(_) | Segment::Slice { .. }));
         if first_is_array_only && start.as_array().is_none() {
             return Ok(None);
+        }
+        let first_is_filter = matches!(self.segments.get(definite_count), Some(Segment::Filter(_)));
+        if first_is_filter && start.depth() == 0 {
+            return Err(PathError::FilterOnPrimitive { found: beginning(start) });
         }
         let mut nodes = vec![start];
         let mut scanning = false;

@@ -7,8 +7,8 @@ use crate::{PathError, SyntaxError};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use stepwell_json::Value;
 use stepwell_json::path_edit::Step;
+use stepwell_json::{DEPTH_MAX, Value};
 
 /// What a path starts from
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,14 +94,16 @@ impl Path {
     ///
     /// # Errors
     /// Where a definite path leads nowhere, or an indefinite one exceeds a limit. An indefinite path whose beginning
-    /// leads nowhere answers an empty array (recorded on AWS).
+    /// leads nowhere answers an empty array (recorded on AWS), but a filter on a plain value is an error (the library's).
     pub fn evaluate(&self, root: &Value) -> Result<Value, PathError> {
         if self.is_definite() {
             return evaluate::definite(&self.0.segments, root);
         }
         let budget = Budget::default();
-        evaluate::indefinite(&self.0.segments, self.0.definite_count, root, root, &budget)
-            .map(|found| found.unwrap_or_default().into())
+        let found = evaluate::indefinite(&self.0.segments, self.0.definite_count, root, root, &budget)?;
+        let matches = Value::from(found.unwrap_or_default());
+        // A filter keeps objects themselves, so the array can be one level deeper than the root.
+        if matches.depth() > DEPTH_MAX { Err(PathError::TooDeep) } else { Ok(matches) }
     }
 }
 

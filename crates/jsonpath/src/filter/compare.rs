@@ -27,6 +27,10 @@ pub(crate) fn compare(
         return Ok(match (left, right) {
             (Operand::Pattern(regex), Operand::Value(value))
             | (Operand::Value(value), Operand::Pattern(regex)) => matches_pattern(regex, value),
+            // As in the library: what is not there counts as empty text.
+            (Operand::Pattern(regex), Operand::Undefined) | (Operand::Undefined, Operand::Pattern(regex)) => {
+                regex.is_match("")
+            }
             _ => false,
         });
     }

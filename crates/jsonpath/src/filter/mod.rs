@@ -137,7 +137,10 @@ impl FilterPath {
         if self.is_definite() {
             return Ok(evaluate::find(&self.segments, root).map_or(Operand::Undefined, Operand::Value));
         }
-        let found = evaluate::indefinite(&self.segments, self.definite_count, root, document, budget)?;
+        let found = match evaluate::indefinite(&self.segments, self.definite_count, root, document, budget) {
+            Err(PathError::FilterOnPrimitive { .. }) => None,
+            found => found?,
+        };
         Ok(found.map_or(Operand::Undefined, |values| Operand::Value(Cow::Owned(values.into()))))
     }
 
@@ -147,6 +150,9 @@ impl FilterPath {
         if self.is_definite() {
             return Ok(evaluate::definite_exists(&self.segments, root));
         }
-        evaluate::exists(&self.segments, self.definite_count, root, document, budget)
+        match evaluate::exists(&self.segments, self.definite_count, root, document, budget) {
+            Err(PathError::FilterOnPrimitive { .. }) => Ok(false),
+            exists => exists,
+        }
     }
 }
