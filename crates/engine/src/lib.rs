@@ -19,5 +19,5 @@ pub use input::{
 };
 pub use limits::Limits;
 pub use recovery::{FoldError, fold};
-pub use shard::{Config, Shard, has_ended};
+pub use shard::{Config, Shard};
 pub use task_token::{InvalidToken, TokenKey, account_of};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_interpreter::{Event, Execution, Program, Status, event::codec::encode_record};
+use stepwell_interpreter::{Event, Execution, Program, Status, Timestamp, event::codec::encode_record};
 use stepwell_store::{
     EventChunk, ExecutionKey, ExecutionRow, Listed, RowChange, RunningChange, RunningState,
     Status as RowStatus,
@@ -92,6 +92,38 @@ impl Resident {
     /// Whether it need not be in memory once its newest batch is durable.
     pub(crate) fn may_leave(&self) -> bool {
         self.is_parked() || !self.execution.is_open()
+    }
+
+    /// What earlier commands of the turn at work change, when a later one met a bug. The state is that of the
+    /// failed command and counts for nothing.
+    pub(crate) fn take_earlier_changes(&mut self, key: ExecutionKey) -> Changes {
+        let mut changes = Changes::default();
+        if self.pending.is_empty() {
+            return changes;
+        }
+        let bytes = std::mem::take(&mut self.pending).into();
+        changes.chunk = Some(EventChunk { key, first_event: self.pending_first, bytes });
+        if self.listed.is_none() {
+            changes.row = Some(RowChange { key, before: None, after: self.row.clone() });
+            changes.running = Some(RunningChange { key, before: None, change: RunningState::Active });
+        }
+        changes
+    }
+
+    /// Until when the execution can be parked: its next deadline, if that is far enough and nothing but timers
+    /// and callbacks is waited for.
+    pub(crate) fn park_until(&self, now: Timestamp, park_after_millis: i64) -> Option<i64> {
+        if !self.execution.can_park(&self.program) {
+            return None;
+        }
+        let frames = self.execution.frames.iter();
+        let deadline = frames
+            .flat_map(|(index, _)| self.execution.frame_timers(index))
+            .map(|timer| timer.at)
+            .chain([self.execution.deadline(&self.program)])
+            .min()
+            .unwrap_or(Timestamp::NEVER);
+        (deadline > now + park_after_millis).then_some(deadline.0)
     }
 
     /// What the turn at work changes in the store. `park_until`: the deadline until which it can be parked.

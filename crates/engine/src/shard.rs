@@ -4,28 +4,26 @@
 //! finishing work goes before admitting work), decides, and gives one batch. Nothing that rests on the batch
 //! leaves before the batch is durable; an answer that rests on an older batch waits for that one.
 
+mod decide;
+mod express;
+mod loading;
+
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
 use stepwell_asl::Resource;
-use stepwell_interpreter::{
-    Budget, Command, Effect, Environment, Outcome, Rejection, Status, Surroundings, TaskId, Timestamp,
-    event::About, outstanding_effects, program::StateKind, step,
-};
-use stepwell_store::{Batch, DeletedExecution, ExecutionKey, ExecutionRow, WAKE_NEVER};
+use stepwell_interpreter::{Budget, Command, Effect, Timestamp, event::About, program::StateKind};
+use stepwell_store::{Batch, ExecutionKey, ExecutionRow};
 
 use crate::{
-    activity_queue::{ActivityQueues, Polled},
-    input::{
-        ActivityOffer, Found, Input, LoadedExecution, Poller, Released, Reply, ReplyTo, StartRequest, Turn,
-    },
+    activity_queue::ActivityQueues,
+    input::{ActivityOffer, Input, Released, Reply, ReplyTo, Turn},
     limits::Limits,
-    recent_names::{NameCheck, RecentNames},
-    resident::Resident,
+    recent_names::RecentNames,
+    resident::{Changes, Resident},
     task_token::{TokenKey, account_of},
     timer_queue::TimerQueue,
 };
@@ -245,74 +243,29 @@ impl<R> Shard<R> {
             let Some(batch) = self.in_flight.pop_front() else { return };
             released.extend(batch.held);
             for key in batch.leaving {
-                // It stays when something has happened to it since.
-                let leaves = match self.table.get(&key) {
-                    Some(Slot::Resident(resident)) => {
-                        resident.last_batch <= batch.sequence && resident.may_leave() && !resident.touched
-                    }
-                    _ => false,
-                };
-                if leaves && let Some(Slot::Resident(mut resident)) = self.table.remove(&key) {
-                    self.timers.disarm(key, &mut resident.timers);
-                }
+                self.leave(key, batch.sequence);
             }
         }
     }
 
-    fn loaded(&mut self, key: ExecutionKey, found: Found, now: Timestamp) {
-        let waiting = match self.table.remove(&key) {
-            Some(Slot::Loading(waiting)) => waiting,
-            // Recovery brings executions that nobody asked for.
-            None => Vec::new(),
-            Some(slot) => {
-                self.table.insert(key, slot);
-                return;
+    /// Drops an execution from memory, unless something has happened to it after batch `sequence`.
+    fn leave(&mut self, key: ExecutionKey, sequence: u64) {
+        let leaves = match self.table.get(&key) {
+            Some(Slot::Resident(resident)) => {
+                resident.last_batch <= sequence && resident.may_leave() && !resident.touched
             }
+            _ => false,
         };
-        let refusal = match found {
-            Found::Open(loaded) => {
-                self.insert_loaded(key, *loaded, now);
-                for (command, reply) in waiting {
-                    self.command(key, command, reply, now);
-                }
-                return;
-            }
-            Found::Closed => Reply::Rejected(Rejection::NotRunning),
-            Found::Unknown => Reply::Unknown,
-            Found::Unreadable(reason) => {
-                self.table.insert(key, Slot::Quarantined);
-                self.turn.held.push(Released::Quarantined { key, reason });
-                Reply::Internal
-            }
-        };
-        for (_, reply) in waiting {
-            self.answer(reply, refusal.clone());
+        if leaves && let Some(Slot::Resident(mut resident)) = self.table.remove(&key) {
+            self.timers.disarm(key, &mut resident.timers);
         }
     }
 
-    fn insert_loaded(&mut self, key: ExecutionKey, loaded: LoadedExecution, now: Timestamp) {
-        let about = loaded.execution.about().clone();
-        if about.express {
-            let (row, wake_at_ms) = ((*loaded.row).clone(), Some(loaded.wake_at_ms));
-            self.table.insert(key, Slot::Express(Box::new(ExpressSlot { row, wake_at_ms })));
-            if let Some(input) = &loaded.execution.input {
-                let (input, program) = (input.payload.clone(), loaded.program);
-                self.turn.held.push(Released::RunExpress { key, about, input, program });
-            }
-            return;
-        }
-        let seed = self.seed(key);
-        let mut resident = Box::new(Resident::loaded(loaded, seed));
-        let timers = resident.execution.timers(&resident.program, now);
-        resident.timers.add(timers);
-        self.timers.arm(key, &mut resident.timers);
-        // What was in flight before a crash is done again; a parked execution owes nothing.
-        let effects = outstanding_effects(&resident.program, &resident.execution);
-        self.hold_effects(key, &about, &resident.program, effects);
-        if resident.execution.has_ready_work() {
-            self.turn.unfinished.push(key);
-        }
-        self.table.insert(key, Slot::Resident(resident));
+    /// Adds changes of one execution to the batch.
+    fn keep(&mut self, changes: Changes) {
+        self.turn.batch.chunks.extend(changes.chunk);
+        self.turn.batch.rows.extend(changes.row);
+        self.turn.batch.running.extend(changes.running);
     }
 
     fn fire_timers(&mut self, now: Timestamp) {
@@ -331,229 +284,6 @@ impl<R> Shard<R> {
         }
     }
 
-    fn decide(&mut self, input: Input<R>, now: Timestamp) {
-        self.turn.commands += 1;
-        match input {
-            Input::Start { request, reply } => self.start(*request, reply, now),
-            Input::Command { key, command, reply } => self.command(key, command, reply, now),
-            Input::Due { keys } => {
-                for key in keys {
-                    self.load(key);
-                }
-            }
-            Input::ExpressEnded { key } => self.express_ended(key),
-            Input::ActivityOffer(offer) => {
-                if let Some((offer, poller)) = self.queues.offer(offer) {
-                    self.hand_out(offer, poller);
-                }
-            }
-            Input::ActivityPoll { activity, poller, first } => {
-                match self.queues.poll(&activity, poller, first) {
-                    Polled::Waiting => {}
-                    Polled::Match(offer, poller) => self.hand_out(offer, poller),
-                    Polled::TooMany(poller) => self.reply(poller.reply, Reply::TooManyPollers),
-                }
-            }
-            Input::ActivityPollEnded { activity, id } => {
-                if let Some(poller) = self.queues.end_poll(&activity, id) {
-                    self.reply(poller.reply, Reply::NoTask);
-                }
-            }
-            Input::ActivityCreated { activity } => {
-                self.activities.insert(activity);
-            }
-            Input::ActivityDeleted { activity } => {
-                self.activities.remove(&activity);
-            }
-            Input::Committed { .. } | Input::Loaded { .. } => {}
-        }
-    }
-
-    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile.
-    fn hand_out(&mut self, offer: ActivityOffer, poller: Poller<R>) {
-        let command = Command::TaskStarted { task: offer.task, worker: poller.worker.clone() };
-        let reply =
-            ReplyTo::Worker { activity: offer.activity, poller, task: offer.task, input: offer.input };
-        self.turn.held.push(Released::Forward(Input::Command { key: offer.key, command, reply }));
-    }
-
-    fn start(&mut self, request: StartRequest, reply: R, now: Timestamp) {
-        let StartRequest { mut about, input, program, name_free_at } = request;
-        if let Some(free_at) = name_free_at {
-            match self.names.check(&about.execution_arn, free_at) {
-                NameCheck::Free => {}
-                NameCheck::Taken(key) => return self.reply(reply, Reply::NameTaken { key }),
-                NameCheck::LookUpAgain => return self.reply(reply, Reply::LookUpAgain),
-            }
-        }
-        about.start_time = now;
-        let key = ExecutionKey::new(u64::try_from(now.0).unwrap_or(0), &about.execution_arn);
-        if name_free_at.is_some() {
-            self.names.insert(&about.execution_arn, key, self.sequence + 1);
-        }
-        let mut row = ExecutionRow::started(
-            &about.execution_arn,
-            &about.state_machine_arn,
-            &about.name,
-            now.0,
-            about.revision,
-        );
-        row.express = about.express;
-        row.trace_header = about.trace_header.as_deref().map(str::to_owned);
-        let mut resident = Box::new(Resident::started(program, row, self.seed(key)));
-        if about.express {
-            self.start_express(key, *about, input, resident, reply);
-            return;
-        }
-        let command = Command::Start { about, input };
-        match self.step(key, &mut resident, command, now) {
-            Stepped::Ok => {
-                self.table.insert(key, Slot::Resident(resident));
-                self.touch(key);
-                self.reply(reply, Reply::Started { key, start_time: now });
-            }
-            Stepped::Rejected(rejection) => self.reply(reply, Reply::Rejected(rejection)),
-            Stepped::Panicked => self.reply(reply, Reply::Internal),
-        }
-    }
-
-    /// The start of an asynchronous Express execution is durable; it runs outside of the shard.
-    fn start_express(
-        &mut self,
-        key: ExecutionKey,
-        about: About,
-        input: stepwell_json::Payload,
-        mut resident: Box<Resident>,
-        reply: R,
-    ) {
-        let start_time = about.start_time;
-        let started = crate::express::started_event(&about, &input);
-        stepwell_interpreter::apply(&resident.program, &mut resident.execution, &started);
-        self.turn.bytes += resident.record(&[started], 0);
-        let changes = resident.take_changes(key, None);
-        self.turn.batch.chunks.extend(changes.chunk);
-        self.turn.batch.running.extend(changes.running);
-        if let Some(row) = changes.row {
-            let slot = ExpressSlot { row: (*row.after).clone(), wake_at_ms: Some(0) };
-            self.table.insert(key, Slot::Express(Box::new(slot)));
-            self.turn.batch.rows.push(row);
-        }
-        self.reply(reply, Reply::Started { key, start_time });
-        let (about, program) = (Arc::new(about), resident.program);
-        self.turn.held.push(Released::RunExpress { key, about, input, program });
-    }
-
-    /// Nothing is kept of an Express execution that has ended: AWS has no call that shows it.
-    fn express_ended(&mut self, key: ExecutionKey) {
-        let Some(Slot::Express(slot)) = self.table.remove(&key) else { return };
-        self.turn.batch.running.push(stepwell_store::RunningChange {
-            key,
-            before: slot.wake_at_ms,
-            change: stepwell_store::RunningState::Settled,
-        });
-        self.turn.batch.deleted.push(DeletedExecution::of(key, &slot.row));
-    }
-
-    fn load(&mut self, key: ExecutionKey) {
-        self.table.entry(key).or_insert_with(|| {
-            self.turn.loads.push(key);
-            Slot::Loading(Vec::new())
-        });
-    }
-
-    fn command(&mut self, key: ExecutionKey, command: Command, reply: ReplyTo<R>, now: Timestamp) {
-        let mut resident = match self.table.remove(&key) {
-            Some(Slot::Resident(resident)) => resident,
-            None => {
-                self.turn.loads.push(key);
-                self.table.insert(key, Slot::Loading(vec![(command, reply)]));
-                return;
-            }
-            Some(Slot::Loading(mut waiting)) => {
-                if waiting.len() >= self.config.limits.load_waiters_max
-                    && let ReplyTo::Caller(to) = reply
-                {
-                    self.reply(to, Reply::Throttled);
-                } else {
-                    waiting.push((command, reply));
-                }
-                self.table.insert(key, Slot::Loading(waiting));
-                return;
-            }
-            Some(slot @ Slot::Quarantined) => {
-                self.table.insert(key, slot);
-                return self.answer(reply, Reply::Internal);
-            }
-            Some(slot @ Slot::Express(_)) => {
-                self.table.insert(key, slot);
-                return self.answer(reply, Reply::Rejected(Rejection::Unfitting));
-            }
-        };
-        match self.step(key, &mut resident, command, now) {
-            Stepped::Ok => {
-                let time = resident.execution.last_time;
-                self.table.insert(key, Slot::Resident(resident));
-                self.touch(key);
-                self.answer_done(key, reply, time);
-            }
-            Stepped::Rejected(rejection) => {
-                self.table.insert(key, Slot::Resident(resident));
-                self.answer(reply, Reply::Rejected(rejection));
-            }
-            Stepped::Panicked => {
-                self.timers.disarm(key, &mut resident.timers);
-                self.table.insert(key, Slot::Quarantined);
-                self.answer(reply, Reply::Internal);
-            }
-        }
-    }
-
-    /// Decides one command. A panic is a bug of ours: it costs this execution, not the shard.
-    fn step(
-        &mut self,
-        key: ExecutionKey,
-        resident: &mut Box<Resident>,
-        command: Command,
-        now: Timestamp,
-    ) -> Stepped {
-        let number = command.number();
-        let mut outcome = Outcome::default();
-        let result = {
-            let environment = Surroundings {
-                now,
-                seed: resident.seed,
-                budget: self.config.budget,
-                wait_scale: self.config.wait_scale,
-                environment: &Facts { shard: self, key, resident_account: account(&resident.execution, &command) },
-            };
-            let (program, execution) = (resident.program.clone(), &mut resident.execution);
-            catch_unwind(AssertUnwindSafe(|| step(&program, execution, command, &environment, &mut outcome)))
-        };
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(rejection)) => {
-                // A timer that came too early is armed again.
-                resident.timers.add(outcome.timers);
-                return Stepped::Rejected(rejection);
-            }
-            Err(panic) => {
-                let reason = panic_text(panic.as_ref());
-                self.turn.held.push(Released::Quarantined { key, reason });
-                return Stepped::Panicked;
-            }
-        }
-        self.turn.bytes += resident.record(&outcome.events, number);
-        resident.timers.add(outcome.timers);
-        if outcome.unfinished {
-            self.turn.unfinished.push(key);
-        }
-        if !outcome.effects.is_empty() {
-            let (about, program) = (resident.execution.about().clone(), resident.program.clone());
-            self.hold_effects(key, &about, &program, outcome.effects);
-        }
-        Stepped::Ok
-    }
-
     fn hold_effects(
         &mut self,
         key: ExecutionKey,
@@ -569,9 +299,7 @@ impl<R> Shard<R> {
                     let offer = ActivityOffer { activity: arn.clone(), key, task, input };
                     Released::Forward(Input::ActivityOffer(offer))
                 }
-                effect => {
-                    Released::Effect { key, about: about.clone(), program: program.clone(), effect }
-                }
+                effect => Released::Effect { key, about: about.clone(), program: program.clone(), effect },
             };
             self.turn.held.push(released);
         }
@@ -629,7 +357,7 @@ impl<R> Shard<R> {
         for key in std::mem::take(&mut turn.touched) {
             let Some(Slot::Resident(resident)) = self.table.get_mut(&key) else { continue };
             resident.touched = false;
-            let park_until = park_until(resident, now, self.config.limits.park_after_millis);
+            let park_until = resident.park_until(now, self.config.limits.park_after_millis);
             let changes = resident.take_changes(key, park_until);
             if let Some(chunk) = changes.chunk {
                 resident.last_batch = sequence;
@@ -664,7 +392,12 @@ impl<R> Shard<R> {
                     newest.held.extend(turn.held);
                     newest.leaving.extend(turn.leaving);
                 }
-                None => released.extend(turn.held),
+                None => {
+                    released.extend(turn.held);
+                    for key in turn.leaving {
+                        self.leave(key, self.sequence);
+                    }
+                }
             }
             None
         } else {
@@ -681,63 +414,4 @@ impl<R> Shard<R> {
     pub fn forget_name(&mut self, arn: &str) {
         self.names.remove(arn);
     }
-}
-
-enum Stepped {
-    Ok,
-    Rejected(Rejection),
-    Panicked,
-}
-
-/// Until when an execution can be parked: its next deadline, if that is far enough and nothing but timers and
-/// callbacks is waited for.
-fn park_until(resident: &Resident, now: Timestamp, park_after_millis: i64) -> Option<i64> {
-    if !resident.execution.can_park(&resident.program) {
-        return None;
-    }
-    let frames = resident.execution.frames.iter();
-    let deadline = frames
-        .flat_map(|(index, _)| resident.execution.frame_timers(index))
-        .map(|timer| timer.at)
-        .chain([resident.execution.deadline(&resident.program)])
-        .min()
-        .unwrap_or(Timestamp::NEVER);
-    (deadline > now + park_after_millis).then_some(deadline.0.min(WAKE_NEVER))
-}
-
-fn account(execution: &stepwell_interpreter::Execution, command: &Command) -> String {
-    let arn = match (command, &execution.about) {
-        (Command::Start { about, .. }, _) => &about.execution_arn,
-        (_, Some(about)) => &about.execution_arn,
-        _ => return String::new(),
-    };
-    account_of(arn).to_owned()
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without text".to_owned())
-}
-
-/// What a step asks of its shard.
-struct Facts<'a, R> {
-    shard: &'a Shard<R>,
-    key: ExecutionKey,
-    resident_account: String,
-}
-
-impl<R> Environment for Facts<'_, R> {
-    fn activity_exists(&self, arn: &str) -> bool {
-        self.shard.activities.contains(arn)
-    }
-
-    fn task_token(&self, task: TaskId) -> String {
-        self.shard.config.token_key.mint(&self.resident_account, self.key, task)
-    }
-}
-
-/// Whether an execution with this status has ended.
-#[must_use]
-pub fn has_ended(status: Status) -> bool {
-    !matches!(status, Status::New | Status::Running)
 }

@@ -3,6 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use crate::command::TaskId;
 use crate::{
     event::{Event, EventKind, FrameIndex, HistoryId},
     execution::{Debt, Entered, Execution, Fork, ForkIndex, Frame, Phase, Status, TaskPhase, TaskStatus},
@@ -10,7 +11,6 @@ use crate::{
     program::{Program, StateKind},
     scope::Scope,
 };
-use crate::command::TaskId;
 
 /// Changes the execution as the event says. An event that does not fit (its frame is not there) changes nothing
 /// but the counters: it can't occur in a history that was written by `step`.

@@ -86,14 +86,11 @@ impl Compiler {
                     .collect::<Result<_, UnknownState>>()?,
                 default: choice.default.map(|name| find(names, &name)).transpose()?,
             }),
-            asl::StateKind::Wait(wait) => StateKind::Wait(WaitState {
-                until: wait.until,
-                next: transition(&wait.transition, names)?,
-            }),
-            asl::StateKind::Succeed(_) => StateKind::Succeed,
-            asl::StateKind::Fail(fail) => {
-                StateKind::Fail(FailState { error: fail.error, cause: fail.cause })
+            asl::StateKind::Wait(wait) => {
+                StateKind::Wait(WaitState { until: wait.until, next: transition(&wait.transition, names)? })
             }
+            asl::StateKind::Succeed(_) => StateKind::Succeed,
+            asl::StateKind::Fail(fail) => StateKind::Fail(FailState { error: fail.error, cause: fail.cause }),
             asl::StateKind::Parallel(parallel) => {
                 let parallel = *parallel;
                 let branches = parallel

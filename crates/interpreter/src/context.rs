@@ -70,10 +70,8 @@ impl<'a> StateRoots<'a> {
         }
         let state_machine =
             vec![("Id", text(&about.state_machine_arn)), ("Name", text(&about.state_machine_name))];
-        let mut state = vec![
-            ("Name", text(&self.state.name)),
-            ("EnteredTime", Value::from(self.entered_time.to_iso())),
-        ];
+        let mut state =
+            vec![("Name", text(&self.state.name)), ("EnteredTime", Value::from(self.entered_time.to_iso()))];
         if self.state.handlers().is_some() {
             state.push(("RetryCount", Value::from(i64::from(self.retry_count))));
         }

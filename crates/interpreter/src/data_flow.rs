@@ -30,12 +30,7 @@ impl Stepper<'_> {
         self.path_or_null(frame, state.output_path.as_ref(), output)
     }
 
-    fn path_or_null(
-        &self,
-        frame: FrameIndex,
-        path: Option<&PathOrNull>,
-        data: Stored,
-    ) -> Progress<Stored> {
+    fn path_or_null(&self, frame: FrameIndex, path: Option<&PathOrNull>, data: Stored) -> Progress<Stored> {
         match path {
             None => Ok(data),
             Some(PathOrNull::Null) => Ok(Stored::from_value(Value::Object(Object::from_entries(Vec::new())))),
@@ -94,9 +89,7 @@ impl Stepper<'_> {
             Some(Count::Path(path)) => {
                 let value = self.read_path(frame, path, effective)?;
                 match value.as_i64() {
-                    Some(number) if number >= minimum => {
-                        Ok(Some(u32::try_from(number).unwrap_or(u32::MAX)))
-                    }
+                    Some(number) if number >= minimum => Ok(Some(u32::try_from(number).unwrap_or(u32::MAX))),
                     _ => Err(self.runtime_fault(frame, refusal(path.text(), &value))),
                 }
             }
@@ -140,7 +133,13 @@ impl Stepper<'_> {
         }
     }
 
-    fn set_at(&self, frame: FrameIndex, path: &ReferencePath, raw: &Value, result: &Value) -> Progress<Value> {
+    fn set_at(
+        &self,
+        frame: FrameIndex,
+        path: &ReferencePath,
+        raw: &Value,
+        result: &Value,
+    ) -> Progress<Value> {
         path.set(raw, result.clone()).map_err(|error| {
             let cause = self.cause(
                 frame,

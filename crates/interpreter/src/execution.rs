@@ -264,9 +264,10 @@ impl Execution {
     pub fn has_ready_work(&self) -> bool {
         self.is_running()
             && (self.frames.iter().any(|(_, frame)| frame.phase == Phase::Ready)
-                || self.forks.iter().any(|(_, fork)| {
-                    fork.failure.is_some() || fork.is_complete() || fork.has_free_slot()
-                }))
+                || self
+                    .forks
+                    .iter()
+                    .any(|(_, fork)| fork.failure.is_some() || fork.is_complete() || fork.has_free_slot()))
     }
 
     /// When the whole execution times out, by its machine's TimeoutSeconds or the longest that its type may run.
@@ -325,10 +326,7 @@ impl Execution {
     /// The timer of the whole execution.
     #[must_use]
     pub fn execution_timer(&self, program: &Program) -> Timer {
-        Timer {
-            at: self.deadline(program),
-            id: TimerId { frame: 0, ordinal: 0, kind: TimerKind::Execution },
-        }
+        Timer { at: self.deadline(program), id: TimerId { frame: 0, ordinal: 0, kind: TimerKind::Execution } }
     }
 
     /// The timers of one frame.

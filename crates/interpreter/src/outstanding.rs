@@ -17,7 +17,9 @@ pub fn outstanding_effects(program: &Program, execution: &Execution) -> Vec<Effe
         if execution.is_being_stopped(index) {
             continue;
         }
-        let Some(StateKind::Task(state)) = program.get(frame.state).map(|state| &state.kind) else { continue };
+        let Some(StateKind::Task(state)) = program.get(frame.state).map(|state| &state.kind) else {
+            continue;
+        };
         let id = TaskId { frame: index, attempt: task.attempt };
         match (task.status, &task.submitted) {
             (TaskStatus::Scheduled, _) if state.is_activity() => effects.push(Effect::OfferActivityTask {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stepwell_asl::{
-    Count, FailText, InvocationPattern, ItemSelector, PathOrNull, Resource, ResultPath, Retrier,
-    Template, WaitUntil, choice::ChoiceRule,
+    Count, FailText, InvocationPattern, ItemSelector, PathOrNull, Resource, ResultPath, Retrier, Template,
+    WaitUntil, choice::ChoiceRule,
 };
 use stepwell_json::Value;
 use stepwell_jsonpath::Path;

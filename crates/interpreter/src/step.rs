@@ -194,9 +194,9 @@ impl<'a> Stepper<'a> {
             }
             _ if !self.execution.is_running() => return Err(Rejection::NotRunning.into()),
             Command::Continue => self.find_work(),
-            Command::TaskStarted { task, worker } => self.on_task(task, |stepper| {
-                states::task::taken_by_worker(stepper, task, worker)
-            })?,
+            Command::TaskStarted { task, worker } => {
+                self.on_task(task, |stepper| states::task::taken_by_worker(stepper, task, worker))?
+            }
             Command::TaskSubmitted { task, output } => {
                 self.on_task(task, |stepper| states::task::submitted(stepper, task, output))?;
             }
@@ -287,9 +287,11 @@ impl<'a> Stepper<'a> {
     /// After a slice: work is found from state alone, so that an execution that was reloaded in between goes on
     /// exactly as one that never left memory.
     fn find_work(&mut self) {
-        let forks = self.execution.forks.iter().filter(|(_, fork)| {
-            fork.failure.is_some() || fork.is_complete() || fork.has_free_slot()
-        });
+        let forks = self
+            .execution
+            .forks
+            .iter()
+            .filter(|(_, fork)| fork.failure.is_some() || fork.is_complete() || fork.has_free_slot());
         let frames = self.execution.frames.iter().filter(|(_, frame)| frame.phase == Phase::Ready);
         self.work = frames
             .map(|(index, _)| Work::Frame(index))

@@ -112,6 +112,8 @@ pub struct Assigned {
 
 /// The kinds of event. Slots of payloads are numbered in the order of the fields; an exit's output is slot 0
 /// and its variables are slots 1 and up.
+// The fields have the names of the history events' details; each variant says what it stands for.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub enum EventKind {
     /// The execution was accepted. Visible.

@@ -33,9 +33,7 @@ fn text(
         Some(FailText::Expression(expression)) => {
             let raw = stepper.raw_input(frame);
             let mut roots = StateRoots::new(stepper, frame, raw.value().clone());
-            expression
-                .evaluate(field, &mut roots)
-                .map_err(|error| stepper.evaluation_fault(frame, &error))?
+            expression.evaluate(field, &mut roots).map_err(|error| stepper.evaluation_fault(frame, &error))?
         }
     };
     match value {

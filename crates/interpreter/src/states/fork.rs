@@ -167,4 +167,3 @@ fn stop_child(stepper: &mut Stepper<'_>, frame: FrameIndex, previous: u32) -> Pr
     }
     Ok(())
 }
-

@@ -13,12 +13,7 @@ use crate::{
 };
 
 /// The items are what ItemsPath finds in the effective input; they must be an array.
-pub(crate) fn enter(
-    stepper: &mut Stepper<'_>,
-    frame: FrameIndex,
-    state: &State,
-    map: &MapState,
-) -> Progress {
+pub(crate) fn enter(stepper: &mut Stepper<'_>, frame: FrameIndex, state: &State, map: &MapState) -> Progress {
     let effective = stepper.effective_input(frame, state)?;
     let items = match &map.items_path {
         None => effective.clone(),
@@ -32,20 +27,15 @@ pub(crate) fn enter(
         );
     };
     let length = array.len() as u32;
-    let limit = stepper.count(
-        frame,
-        map.max_concurrency.as_ref(),
-        effective.value(),
-        0,
-        |path, value| {
-            let shown = value.as_str().map_or_else(|| value.to_text(), str::to_owned);
-            format!(
-                "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {path}"
-            )
-        },
-    )?;
+    let limit = stepper.count(frame, map.max_concurrency.as_ref(), effective.value(), 0, |path, value| {
+        let shown = value.as_str().map_or_else(|| value.to_text(), str::to_owned);
+        format!(
+            "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {path}"
+        )
+    })?;
     // 0 means no limit of its own; the service starts at most about 40 at once, whatever is asked for.
-    let limit = limit.filter(|limit| *limit > 0).map_or(FORK_CONCURRENCY_MAX, |l| l.min(FORK_CONCURRENCY_MAX));
+    let limit =
+        limit.filter(|limit| *limit > 0).map_or(FORK_CONCURRENCY_MAX, |l| l.min(FORK_CONCURRENCY_MAX));
     let state = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);
     // `$` of an ItemSelector; without one nothing reads it and the array is not written twice.
@@ -75,10 +65,8 @@ pub(crate) fn iteration_input(
     }
     let mut roots = StateRoots::new(stepper, frame, input.value().clone());
     roots.item = Some((index, item.value().clone()));
-    let value = selector
-        .template
-        .evaluate(&mut roots)
-        .map_err(|error| stepper.evaluation_fault(frame, &error))?;
+    let value =
+        selector.template.evaluate(&mut roots).map_err(|error| stepper.evaluation_fault(frame, &error))?;
     let stored = Stored::from_value(stepper.check_depth(frame, value)?);
     stepper.check_size(frame, &stored)?;
     Ok(stored)

@@ -131,11 +131,7 @@ fn kind_and_status(stepper: &Stepper<'_>, task: TaskId) -> (bool, Option<TaskSta
 }
 
 /// The call that submits a `.sync` or `.waitForTaskToken` task was answered; the wait for its end begins.
-pub(crate) fn submitted(
-    stepper: &mut Stepper<'_>,
-    task: TaskId,
-    output: Payload,
-) -> Result<(), TaskChange> {
+pub(crate) fn submitted(stepper: &mut Stepper<'_>, task: TaskId, output: Payload) -> Result<(), TaskChange> {
     let state_index = stepper.state_index_of(task.frame);
     let StateKind::Task(state) = &stepper.state_of(task.frame).kind else {
         return Err(Rejection::Unfitting.into());
@@ -150,12 +146,7 @@ pub(crate) fn submitted(
     let frame = task.frame;
     let previous = stepper.chain(frame);
     let output = Stored::new(output);
-    stepper.emit(EventKind::TaskSubmitted {
-        frame,
-        state: state_index,
-        output: output.clone(),
-        previous,
-    })?;
+    stepper.emit(EventKind::TaskSubmitted { frame, state: state_index, output: output.clone(), previous })?;
     if state.waits_for_job() {
         let submitted = output.payload;
         stepper.out.effects.push(Effect::AwaitJob { task, state: state_index, submitted });
