@@ -167,10 +167,10 @@ impl<R> Shard<R> {
         Ok(())
     }
 
-    /// When a timer is due next.
+    /// When a timer is due next. None while nothing can be decided: a commit comes first then.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next()
+        self.timers.next().filter(|_| self.can_decide())
     }
 
     /// Whether an input waits that a turn would take now.
