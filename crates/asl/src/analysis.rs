@@ -32,9 +32,10 @@ impl Analysis {
     /// Whether the definition is valid and this version can run it.
     pub fn is_runnable(&self) -> bool {
         self.definition.is_some()
-            && !self.diagnostics.iter().any(|finding| {
-                finding.severity == Severity::Error || finding.code == Code::NotYetSupported
-            })
+            && !self
+                .diagnostics
+                .iter()
+                .any(|finding| finding.severity == Severity::Error || finding.code == Code::NotYetSupported)
     }
 }
 

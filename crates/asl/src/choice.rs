@@ -151,7 +151,9 @@ impl Test {
                     Operand::Literal(number) => Some(number.as_f64()),
                     Operand::Path(path) => resolve(path, roots)?.as_f64(),
                 };
-                right.and_then(|right| left.partial_cmp(&right)).is_some_and(|ordering| relation.holds(ordering))
+                right
+                    .and_then(|right| left.partial_cmp(&right))
+                    .is_some_and(|ordering| relation.holds(ordering))
             }
             Test::Boolean(operand) => {
                 let Some(left) = value.as_bool() else { return Ok(false) };

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use stepwell_json::Value;
 use stepwell_jsonpath::{Path, ReferencePath};
 
-pub use crate::resource::{InvocationPattern, Resource};
 use crate::choice::ChoiceRule;
 use crate::expression::Expression;
+pub use crate::resource::{InvocationPattern, Resource};
 use crate::template::Template;
 use crate::timestamp::Instant;
 

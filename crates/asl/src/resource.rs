@@ -160,7 +160,7 @@ pub(crate) fn recognise(text: &str) -> Recognised {
                 Recognised::Unknown
             }
         }
-        ("states", ["activity", name]) if !name.is_empty() && !(region.is_empty() || account.is_empty()) => {
+        ("states", ["activity", name]) if ![*name, region, account].contains(&"") => {
             Recognised::Supported(Resource::Activity { arn: text.into() })
         }
         ("states", ["lambda", "invoke"]) => {
@@ -253,7 +253,8 @@ fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let mut characters = scheme.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphabetic())
-        && characters.all(|character| character.is_ascii_alphanumeric() || matches!(character, '+' | '-' | '.'))
+        && characters
+            .all(|character| character.is_ascii_alphanumeric() || matches!(character, '+' | '-' | '.'))
         && !rest.is_empty()
         && !text.contains(char::is_whitespace)
 }

@@ -46,7 +46,9 @@ fn every_operator_has_a_row() {
         }
     }
     names.extend(["BooleanEquals", "BooleanEqualsPath"].map(str::to_owned));
-    names.extend(["Null", "Present", "Numeric", "String", "Boolean", "Timestamp"].map(|name| format!("Is{name}")));
+    names.extend(
+        ["Null", "Present", "Numeric", "String", "Boolean", "Timestamp"].map(|name| format!("Is{name}")),
+    );
     assert_eq!(39, names.len());
     for name in names {
         assert!(text.contains(&format!("\"{name}\"")), "{name}");

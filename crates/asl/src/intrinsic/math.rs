@@ -22,8 +22,7 @@ pub(super) fn rounded(value: &Value) -> Result<i64, Problem> {
 /// A rounded number that fits in 32 bits.
 fn rounded_in_range(value: &Value) -> Result<i32, Problem> {
     let number = rounded(value)?;
-    i32::try_from(number)
-        .map_err(|_| format!("{number} is not between {} and {}", i32::MIN, i32::MAX))
+    i32::try_from(number).map_err(|_| format!("{number} is not between {} and {}", i32::MIN, i32::MAX))
 }
 
 /// `States.MathAdd`.
@@ -120,7 +119,8 @@ mod tests {
 
     #[test]
     fn halves_are_rounded_up() {
-        for (number, expected) in [(1.5, 2), (2.5, 3), (-1.5, -1), (-0.5, 0), (-1.51, -2), (0.49999999999999994, 0)]
+        for (number, expected) in
+            [(1.5, 2), (2.5, 3), (-1.5, -1), (-0.5, 0), (-1.51, -2), (0.49999999999999994, 0)]
         {
             assert_eq!(Ok(expected), rounded(&Value::from(number)), "{number}");
         }

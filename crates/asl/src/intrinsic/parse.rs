@@ -147,7 +147,9 @@ impl<'a> Parser<'a> {
                     return Err(CallProblem::new("a number is missing"));
                 }
                 if function == Function::JsonMerge && position == 2 && literal == Value::Bool(true) {
-                    return Err(CallProblem::new("deep merge is not supported: the third argument must be false"));
+                    return Err(CallProblem::new(
+                        "deep merge is not supported: the third argument must be false",
+                    ));
                 }
                 Ok(Argument::Literal(literal))
             }
@@ -158,8 +160,7 @@ impl<'a> Parser<'a> {
     /// Everything up to the next comma, parenthesis or space.
     fn word(&mut self) -> &'a str {
         let rest = self.rest();
-        let length =
-            rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ')')).unwrap_or(rest.len());
+        let length = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ')')).unwrap_or(rest.len());
         self.at += length;
         &rest[..length]
     }

@@ -124,7 +124,12 @@ impl<'a> Reader<'a> {
             match &*member.key {
                 "Condition" | "Output" => self.check_jsonata(&member.value, at),
                 "Next" | "Assign" | "Comment" => {}
-                name if name == "Variable" || name == "And" || name == "Or" || name == "Not" || operator(name).is_some() => {
+                name if name == "Variable"
+                    || name == "And"
+                    || name == "Or"
+                    || name == "Not"
+                    || operator(name).is_some() =>
+                {
                     let message = format!(
                         "The QueryLanguage is set to 'JSONata', but field '{name}' is only supported for the 'JSONPath' QueryLanguage"
                     );
@@ -136,7 +141,14 @@ impl<'a> Reader<'a> {
     }
 
     fn unsupported_rule_field(&mut self, place: Place, member: &'a Member) {
-        let names = OPERATORS.iter().map(|(name, _)| *name).chain(["Variable", "Next", "And", "Or", "Not", "Condition"]);
+        let names = OPERATORS.iter().map(|(name, _)| *name).chain([
+            "Variable",
+            "Next",
+            "And",
+            "Or",
+            "Not",
+            "Condition",
+        ]);
         let suggestion = self.suggest(&member.key, names);
         self.error_with(
             Code::SchemaValidationFailed,
@@ -261,13 +273,21 @@ impl<'a> Reader<'a> {
                 }
                 instant.map(|instant| Test::Timestamp(relation, Operand::Literal(instant)))
             }
-            Operator::Boolean => self.boolean(node, place).map(|value| Test::Boolean(Operand::Literal(value))),
+            Operator::Boolean => {
+                self.boolean(node, place).map(|value| Test::Boolean(Operand::Literal(value)))
+            }
             Operator::Present => self.boolean(node, place).map(Test::IsPresent),
-            Operator::Is(value_type) => self.boolean(node, place).map(|value| Test::IsType(value_type, value)),
+            Operator::Is(value_type) => {
+                self.boolean(node, place).map(|value| Test::IsType(value_type, value))
+            }
             Operator::Matches => {
                 let pattern = Pattern::parse(self.text(node, place)?);
                 if pattern.is_none() {
-                    self.invalid("In a pattern, a backslash must stand before '*' or a backslash", place, node.span);
+                    self.invalid(
+                        "In a pattern, a backslash must stand before '*' or a backslash",
+                        place,
+                        node.span,
+                    );
                 }
                 pattern.map(Test::Matches)
             }

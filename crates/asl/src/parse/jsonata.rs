@@ -48,8 +48,8 @@ fn problem(text: &str) -> Option<String> {
 
 /// Operators that stand between two operands; the longer ones first.
 const INFIX: [&str; 25] = [
-    "!=", "<=", ">=", "~>", ":=", "??", "?:", "..", "**", ".", "+", "-", "*", "/", "%", "&", "=", "<", ">", "?",
-    ":", ",", ";", "@", "#",
+    "!=", "<=", ">=", "~>", ":=", "??", "?:", "..", "**", ".", "+", "-", "*", "/", "%", "&", "=", "<", ">",
+    "?", ":", ",", ";", "@", "#",
 ];
 
 /// An open bracket.
@@ -84,7 +84,8 @@ impl Open {
 
 /// What is wrong with the outline of an expression, in JSONata's words.
 fn outline_problem(text: &str) -> Option<String> {
-    let mut outline = Outline { rest: text, open: Vec::new(), wants_operand: true, may_close: false, function: false };
+    let mut outline =
+        Outline { rest: text, open: Vec::new(), wants_operand: true, may_close: false, function: false };
     loop {
         match outline.skip_blanks() {
             Err(problem) => return Some(problem),
@@ -197,7 +198,9 @@ impl<'a> Outline<'a> {
                 self.operand_done();
             }
             '`' => {
-                let length = self.rest[1..].find('`').ok_or("Quoted property name must be terminated with a backquote (`)")?;
+                let length = self.rest[1..]
+                    .find('`')
+                    .ok_or("Quoted property name must be terminated with a backquote (`)")?;
                 self.advance(length + 2);
                 self.operand_done();
             }

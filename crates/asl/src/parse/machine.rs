@@ -26,7 +26,12 @@ impl<'a> Reader<'a> {
     /// The whole document.
     pub(super) fn machine(&mut self, tree: &'a Node) -> Option<Definition> {
         if !matches!(tree.kind, NodeKind::Object(_)) {
-            self.error(Code::SchemaValidationFailed, "Definition must be a valid JSON object", None, tree.span);
+            self.error(
+                Code::SchemaValidationFailed,
+                "Definition must be a valid JSON object",
+                None,
+                tree.span,
+            );
             return None;
         }
         let fields = self.object(tree, ROOT)?;
@@ -38,8 +43,7 @@ impl<'a> Reader<'a> {
         }
         let comment = self.comment(&fields);
         let version = self.word(&fields, "Version", &["1.0"]).map(str::to_owned);
-        let timeout =
-            self.integer(&fields, "TimeoutSeconds", (1, SECONDS_MAX), QueryLanguage::JsonPath);
+        let timeout = self.integer(&fields, "TimeoutSeconds", (1, SECONDS_MAX), QueryLanguage::JsonPath);
         self.variables.enter(false);
         let (start_at, states) = self.scope(&fields);
         self.variables.leave();

@@ -110,15 +110,17 @@ impl<'a> Reader<'a> {
     fn label(&mut self, fields: &Fields<'a>) -> Option<std::sync::Arc<str>> {
         let (node, place) = self.field(fields, "Label")?;
         let label = self.text(node, place)?;
-        let refused = label
-            .chars()
-            .find(|character| character.is_whitespace() || character.is_control() || LABEL_REFUSED.contains(*character));
+        let refused = label.chars().find(|character| {
+            character.is_whitespace() || character.is_control() || LABEL_REFUSED.contains(*character)
+        });
         let problem = if label.is_empty() {
             Some("Label cannot be empty".to_owned())
         } else if label.chars().count() > LABEL_CHARACTERS_MAX {
             Some(format!("Label cannot exceed {LABEL_CHARACTERS_MAX} characters"))
         } else {
-            refused.map(|character| format!("Label contains invalid character: '{}'", character.escape_default()))
+            refused.map(|character| {
+                format!("Label contains invalid character: '{}'", character.escape_default())
+            })
         };
         if let Some(problem) = problem {
             self.error(Code::InvalidLabelName, problem, Some(place), node.span);

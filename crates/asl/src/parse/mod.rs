@@ -77,7 +77,12 @@ struct Reader<'a> {
 /// See [`crate::analyse`].
 pub(crate) fn analyse(text: &str, options: &Options) -> Analysis {
     if text.trim().is_empty() {
-        return failed(Code::SchemaValidationFailed, "Definition must be a valid JSON object", None, 0..text.len());
+        return failed(
+            Code::SchemaValidationFailed,
+            "Definition must be a valid JSON object",
+            None,
+            0..text.len(),
+        );
     }
     if text.len() > DEFINITION_CHARACTERS_MAX && text.chars().count() > DEFINITION_CHARACTERS_MAX {
         let message = format!("Definition must not have more than {DEFINITION_CHARACTERS_MAX} characters");
@@ -88,7 +93,12 @@ pub(crate) fn analyse(text: &str, options: &Options) -> Analysis {
         return broken_json(text, &syntax_errors);
     }
     let Some(tree) = tree else {
-        return failed(Code::SchemaValidationFailed, "Definition must be a valid JSON object", None, 0..text.len());
+        return failed(
+            Code::SchemaValidationFailed,
+            "Definition must be a valid JSON object",
+            None,
+            0..text.len(),
+        );
     };
     let mut reader = Reader {
         options: *options,
@@ -125,15 +135,12 @@ fn broken_json(text: &str, errors: &[spanned::SyntaxError]) -> Analysis {
     let Some(first) = errors.first() else { return Analysis::default() };
     if first.message.contains(&DEPTH_MAX.to_string()) && nests_too_deep(text) {
         let message = format!("Definition must not nest objects and arrays deeper than {DEPTH_MAX} levels");
-        return failed(Code::TooDeeplyNested, &message, None, first.offset..first.offset);
+        return failed(Code::TooDeeplyNested, &message, None, 0..0);
     }
-    let span = first.offset..text.len().min(first.offset.saturating_add(1));
-    failed(
-        Code::InvalidJsonDescription,
-        &first.with_source(text),
-        Some(first.source_location(text)),
-        span,
-    )
+    let start = (0..=first.offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let length = text[start..].chars().next().map_or(0, char::len_utf8);
+    let span = start..start + length;
+    failed(Code::InvalidJsonDescription, &first.with_source(text), Some(first.source_location(text)), span)
 }
 
 /// Whether brackets outside strings nest deeper than values may.

@@ -8,7 +8,7 @@ use super::fields::{CATCHER, Fields, RETRIER};
 use super::state::Context;
 use super::values::SECONDS_MAX;
 use super::{Place, Reader};
-use crate::definition::{Catcher, Jitter, QueryLanguage, Retrier, ResultPath};
+use crate::definition::{Catcher, Jitter, QueryLanguage, ResultPath, Retrier};
 
 /// `MaxDelaySeconds` is below 31,622,401: a leap year.
 const DELAY_SECONDS_MAX: i64 = 31_622_400;

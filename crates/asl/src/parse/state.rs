@@ -129,7 +129,11 @@ impl<'a> Reader<'a> {
     }
 
     /// `Next` or `End`.
-    pub(super) fn transition(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Transition> {
+    pub(super) fn transition(
+        &mut self,
+        fields: &Fields<'a>,
+        context: &mut Context<'a>,
+    ) -> Option<Transition> {
         self.exactly_one(fields, &["Next", "End"]);
         let mut is_end = false;
         if let Some((node, place)) = self.field(fields, "End") {
@@ -195,7 +199,8 @@ impl<'a> Reader<'a> {
     }
 
     fn static_result(&mut self, place: Place, span: stepwell_json::spanned::Span) {
-        let message = "Result is not evaluated: the path in it stays as it is. Use Parameters to evaluate paths";
+        let message =
+            "Result is not evaluated: the path in it stays as it is. Use Parameters to evaluate paths";
         self.warning(Code::PassResultIsStatic, message, place, span);
     }
 }

@@ -58,7 +58,8 @@ impl<'a> Reader<'a> {
         match node.as_str() {
             Some(word) if words.contains(&word) => Some(word),
             _ => {
-                let message = format!("The field '{name}' should have one of these values: [{}]", words.join(", "));
+                let message =
+                    format!("The field '{name}' should have one of these values: [{}]", words.join(", "));
                 let suggestion = node.as_str().and_then(|word| self.suggest(word, words.iter().copied()));
                 self.error_with(
                     crate::diagnostic::Code::SchemaValidationFailed,
@@ -95,7 +96,7 @@ impl<'a> Reader<'a> {
             return None;
         };
         let Some(integer) = number.integral() else {
-            if number.is_integer() && number.as_f64() > 0.0 {
+            if number.as_f64().fract() == 0.0 && number.as_f64() > 0.0 {
                 self.invalid(format!("Maximum value is {}", limits.1), place, node.span);
             } else {
                 self.invalid("Expected value of type Integer", place, node.span);
@@ -227,5 +228,7 @@ impl<'a> Reader<'a> {
 
 /// `${Name}`, which a deployment tool replaces before the definition is created.
 fn is_placeholder(text: &str) -> bool {
-    text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains(['{', '}']))
+    text.strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|name| !name.contains(['{', '}']))
 }

@@ -113,7 +113,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn check_read(&mut self, scopes: &Scopes<'a>, scope: &Scope<'a>, name: &str, (place, span): (Place, Span)) {
+    fn check_read(
+        &mut self,
+        scopes: &Scopes<'a>,
+        scope: &Scope<'a>,
+        name: &str,
+        (place, span): (Place, Span),
+    ) {
         if scope.names.contains(name) {
             return;
         }

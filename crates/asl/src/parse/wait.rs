@@ -41,7 +41,9 @@ impl<'a> Reader<'a> {
             return None;
         }
         if fields.has("SecondsPath") {
-            return self.reference_path_field(fields, "SecondsPath", Start::Anywhere).map(WaitUntil::SecondsPath);
+            return self
+                .reference_path_field(fields, "SecondsPath", Start::Anywhere)
+                .map(WaitUntil::SecondsPath);
         }
         self.reference_path_field(fields, "TimestampPath", Start::Anywhere).map(WaitUntil::TimestampPath)
     }

@@ -1,0 +1,215 @@
+//! Whatever the text is, the analysis ends, does not panic, and takes time in proportion to the text.
+
+mod common;
+
+use std::fmt::Write;
+
+use proptest::prelude::*;
+use stepwell_asl::{Analysis, MachineType, Options, Severity, analyse};
+
+/// A definition with one of almost everything.
+const RICH: &str = include_str!("data/rich.json");
+
+fn check(text: &str) -> Analysis {
+    let mut last = Analysis::default();
+    for machine_type in [MachineType::Standard, MachineType::Express] {
+        last = analyse(text, &Options { machine_type });
+        for finding in &last.diagnostics {
+            let span = finding.span.clone().unwrap();
+            assert!(text.get(span.clone()).is_some(), "{finding:?} in {text}");
+        }
+        assert_eq!(last.is_runnable(), last.definition.is_some(), "{text}");
+        let _ = stepwell_asl::invalid_definition_message(&last.diagnostics);
+    }
+    last
+}
+
+#[test]
+fn the_rich_definition_is_good() {
+    let analysis = analyse(RICH, &Options::default());
+    assert!(analysis.is_runnable(), "{:#?}", analysis.diagnostics);
+}
+
+/// Pieces that definitions are made of.
+fn piece() -> impl Strategy<Value = String> {
+    let words = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "null",
+        "true",
+        "1",
+        "-1",
+        "1e400",
+        "\"\"",
+        "\"$.a[*]\"",
+        "\"$$\"",
+        "\"$x\"",
+        "\"States\"",
+        "\"StartAt\"",
+        "\"Type\"",
+        "\"Task\"",
+        "\"Next\"",
+        "\"End\"",
+        "\"Choices\"",
+        "\"a.$\"",
+        "\"States.Format('{}', $.a)\"",
+        "\"{% 1 %}\"",
+        "\"QueryLanguage\"",
+        "\"JSONata\"",
+        "\"\\ud800\"",
+        "é",
+    ];
+    prop_oneof![prop::sample::select(words.to_vec()).prop_map(str::to_owned), "\\PC{0,3}"]
+}
+
+/// A value to put in the place of another.
+fn replacement() -> impl Strategy<Value = serde_json::Value> {
+    prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        any::<f64>().prop_map(serde_json::Value::from),
+        "\\PC{0,12}".prop_map(serde_json::Value::from),
+        "[$.@\\[\\]()'*?,:a-c0-2 ]{0,12}".prop_map(|text| format!("${text}").into()),
+        "[a-zA-Z.('$\\\\{}), 0-9]{0,20}".prop_map(|text| format!("States.{text}").into()),
+        Just(serde_json::json!([])),
+        Just(serde_json::json!({})),
+        Just(serde_json::json!([{}, 1, "x"])),
+    ]
+}
+
+/// Replaces the value with this number in document order, and gives the number of values passed.
+fn replace(value: &mut serde_json::Value, number: &mut usize, new: &serde_json::Value) {
+    if *number == 0 {
+        *value = new.clone();
+        *number = usize::MAX;
+        return;
+    }
+    if *number == usize::MAX {
+        return;
+    }
+    *number -= 1;
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| replace(item, number, new)),
+        serde_json::Value::Object(members) => {
+            members.values_mut().for_each(|item| replace(item, number, new))
+        }
+        _ => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_texts_are_analysed(text in "\\PC*") {
+        check(&text);
+    }
+
+    #[test]
+    fn texts_of_plausible_pieces_are_analysed(pieces in prop::collection::vec(piece(), 0..60)) {
+        check(&pieces.concat());
+    }
+
+    #[test]
+    fn cut_definitions_are_analysed(at in 0..RICH.len(), length in 0..40_usize) {
+        let mut text = RICH.to_owned();
+        let end = (at + length).min(text.len());
+        if text.is_char_boundary(at) && text.is_char_boundary(end) {
+            text.replace_range(at..end, "");
+            check(&text);
+        }
+    }
+
+    #[test]
+    fn definitions_with_a_value_replaced_are_analysed(
+        number in 0..400_usize,
+        new in replacement(),
+    ) {
+        let mut definition: serde_json::Value = serde_json::from_str(RICH).unwrap();
+        let mut left = number;
+        replace(&mut definition, &mut left, &new);
+        check(&definition.to_string());
+    }
+}
+
+/// Shapes that would hurt an analysis that looks twice.
+fn shapes(size: usize) -> Vec<(&'static str, String)> {
+    let mut shapes = Vec::new();
+    let mut chain = String::from("{\"StartAt\":\"s0\",\"States\":{");
+    for number in 0..size {
+        let _ = write!(chain, "\"s{number}\":{{\"Type\":\"Pass\",\"Next\":\"s{}\"}},", number + 1);
+    }
+    let _ = write!(chain, "\"s{size}\":{{\"Type\":\"Succeed\"}}}}}}");
+    shapes.push(("a chain", chain.clone()));
+    shapes.push(("missing targets", chain.replace("\"Next\":\"s", "\"Next\":\"t")));
+    shapes.push((
+        "one name for all",
+        format!("{{\"StartAt\":\"s\",\"States\":{{{}\"s\":{{}}}}}}", "\"s\":{},".repeat(size)),
+    ));
+    let mut unknown = String::from("{\"StartAt\":\"s\",\"States\":{\"s\":{\"Type\":\"Succeed\"");
+    let mut template = String::from(
+        "{\"StartAt\":\"s\",\"States\":{\"s\":{\"Type\":\"Pass\",\"End\":true,\"Parameters\":{\"k\":0",
+    );
+    let mut assign = String::from(
+        "{\"StartAt\":\"s\",\"States\":{\"s\":{\"Type\":\"Pass\",\"End\":true,\"Assign\":{\"k\":0",
+    );
+    for number in 0..size {
+        let _ = write!(unknown, ",\"f{number}\":1");
+        let _ = write!(template, ",\"f{number}.$\":\"$.a.b{number}\"");
+        let _ = write!(assign, ",\"f{number}.$\":\"$g{number}\"");
+    }
+    unknown.push_str("}}}");
+    template.push_str("}}}}");
+    assign.push_str("}}}}");
+    shapes.push(("unknown fields", unknown));
+    shapes.push(("a wide template", template));
+    shapes.push(("many variables", assign));
+    let call = format!("States.Array({}1)", "$.a, ".repeat(size));
+    shapes.push(("a long call", common_pass(&call)));
+    shapes.push(("a long path", common_pass(&format!("${}", ".a".repeat(size)))));
+    shapes.push(("an open string", common_pass(&format!("States.Array('{}", "a".repeat(size * 10)))));
+    shapes.push(("open brackets", common_pass(&"$.a[?(".repeat(size))));
+    shapes.push(("deep text", "[".repeat(size * 10)));
+    shapes
+}
+
+fn common_pass(expression: &str) -> String {
+    serde_json::json!({
+        "StartAt": "s",
+        "States": {"s": {"Type": "Pass", "Parameters": {"a.$": expression}, "End": true}}
+    })
+    .to_string()
+}
+
+#[test]
+#[allow(clippy::disallowed_methods)]
+fn large_definitions_take_time_in_proportion() {
+    for ((about, small), (_, large)) in shapes(2_000).into_iter().zip(shapes(16_000)) {
+        // The least of three runs, as other work on the machine only ever adds time.
+        let time = |text: &str| {
+            (0..3)
+                .map(|_| {
+                    let start = std::time::Instant::now();
+                    analyse(text, &Options::default());
+                    start.elapsed()
+                })
+                .min()
+                .unwrap()
+        };
+        let (short, long) = (time(&small), time(&large));
+        println!("{about}: {short:?} for {} bytes, {long:?} for {}", small.len(), large.len());
+        // Eight times the text; quadratic work would take sixty-four times as long.
+        let limit = short * 32 + std::time::Duration::from_millis(20);
+        assert!(long < limit, "{about}: {short:?}, then {long:?}");
+    }
+}
+
+#[test]
+fn findings_are_limited() {
+    let (_, text) = shapes(5_000).into_iter().find(|(about, _)| *about == "missing targets").unwrap();
+    let analysis = analyse(&text, &Options::default());
+    assert_eq!(1_000, analysis.diagnostics.iter().filter(|f| f.severity == Severity::Error).count());
+}
