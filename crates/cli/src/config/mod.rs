@@ -1,0 +1,241 @@
+//! `stepwell.toml`, the variables and the flags, and what they come to together.
+
+pub(crate) mod endpoints;
+mod keys;
+pub(crate) mod server;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use stepwell_integrations::{LambdaIntegration, LambdaSection};
+use stepwell_json::spanned::LineIndex;
+
+pub(crate) use server::ServerSection;
+
+use crate::definition::plain;
+
+/// The name of the configuration file.
+const FILE_NAME: &str = "stepwell.toml";
+
+/// What a configuration file says. Without a file, everything has its default.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Config {
+    /// The file, if there is one.
+    pub(crate) path: Option<PathBuf>,
+    /// The folder that relative paths of the file start from.
+    pub(crate) directory: PathBuf,
+    /// `[server]`.
+    pub(crate) server: ServerSection,
+    /// `[lambda.functions.*]`.
+    pub(crate) lambda: LambdaSection,
+    /// `[integrations.lambda]`.
+    pub(crate) integration: LambdaIntegration,
+    /// `[endpoints]`.
+    pub(crate) endpoints: BTreeMap<String, String>,
+    /// What the user should know, though it is no error: sections that this version does not use.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The sections that this version uses. Unknown keys were refused before; the sections of later versions are skipped.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Document {
+    server: ServerSection,
+    lambda: LambdaSection,
+    integrations: Integrations,
+    endpoints: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Integrations {
+    lambda: LambdaIntegration,
+}
+
+impl Config {
+    /// Reads the given file, else the first `stepwell.toml` that one of the directories has.
+    ///
+    /// # Errors
+    /// One line (with file, line and column where that makes sense) about a file that can't be read or used.
+    pub(crate) fn load(file: Option<&Path>, directories: &[PathBuf]) -> Result<Config, String> {
+        let found = match file {
+            Some(file) => Some(file.to_path_buf()),
+            None => directories.iter().map(|directory| directory.join(FILE_NAME)).find(|path| path.is_file()),
+        };
+        let Some(path) = found else { return Ok(Config::default()) };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("can't read {}: {}", path.display(), plain(&error)))?;
+        Config::parse(&path, &text)
+    }
+
+    /// As [`Config::load`], of a text that is already there.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, String> {
+        let lines = LineIndex::new(text);
+        let at = |offset: Option<usize>, message: &str| match offset {
+            None => format!("{}: {message}", path.display()),
+            Some(offset) => {
+                let (line, column) = lines.line_and_column(offset);
+                format!("{}:{line}:{column}: {message}", path.display())
+            }
+        };
+        let checked = keys::check(text).map_err(|problem| at(problem.offset, &problem.message))?;
+        let document: Document = toml::from_str(text)
+            .map_err(|error| at(error.span().map(|span| span.start), &one_line(error.message())))?;
+        for (name, function) in &document.lambda.functions {
+            function.check(name).map_err(|error| {
+                at(keys::offset_of(text, &error.setting), &format!("{}: {}", error.setting, error.message))
+            })?;
+        }
+        if document.integrations.lambda.concurrency == 0 {
+            let setting = "integrations.lambda.concurrency";
+            return Err(at(keys::offset_of(text, setting), &format!("{setting}: must be at least 1")));
+        }
+        let warnings = checked
+            .unused
+            .iter()
+            .map(|(offset, section)| {
+                at(Some(*offset), &format!("[{section}] is not used yet by this version of Stepwell"))
+            })
+            .collect();
+        // An empty parent is what a bare file name has.
+        let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Ok(Config {
+            path: Some(path.to_path_buf()),
+            directory,
+            server: document.server,
+            lambda: document.lambda,
+            integration: document.integrations.lambda,
+            endpoints: document.endpoints,
+            warnings,
+        })
+    }
+}
+
+/// Messages of the TOML library can have several lines.
+fn one_line(message: &str) -> String {
+    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPLETE: &str = r#"
+[server]
+listen = "127.0.0.1:9000"
+data_dir = "data"
+memory = false
+durability = "interval"
+allow_unauthenticated = false
+retention_days = 30
+log_level = "debug"
+log_format = "json"
+
+[lambda.functions.ship-order]
+runtime = "python"
+handler = "app.handler"
+dir = "functions/ship"
+env = { STAGE = "dev" }
+timeout_seconds = 30
+concurrency = 4
+idle_seconds = 300
+memory_megabytes = 256
+
+[lambda.functions."ship:live"]
+runtime = "executable"
+command = ["./ship", "--fast"]
+
+[lambda.functions.billing]
+endpoint = "http://127.0.0.1:3001"
+name = "billing-dev"
+
+[lambda.functions.mail]
+url = "http://127.0.0.1:9000/mail"
+
+[endpoints]
+sqs = "http://127.0.0.1:4566"
+
+[aws]
+allow = false
+
+[integrations.lambda]
+on_uncertain = "fail"
+concurrency = 8
+
+[connections.billing]
+type = "basic"
+[batch.job_definitions.nightly]
+image = "x"
+[ecs.task_definitions.worker]
+image = "x"
+[http]
+allow = ["localhost:*"]
+"#;
+
+    #[test]
+    fn every_key_is_read() {
+        let config = Config::parse(Path::new("project/stepwell.toml"), COMPLETE).unwrap();
+        assert_eq!(config.directory, Path::new("project"));
+        assert_eq!(config.server.listen.as_deref(), Some("127.0.0.1:9000"));
+        assert_eq!(config.server.retention_days, Some(30));
+        assert_eq!(config.lambda.functions.len(), 4);
+        assert_eq!(config.integration.concurrency, 8);
+        assert_eq!(config.endpoints["sqs"], "http://127.0.0.1:4566");
+        let sections: Vec<&str> =
+            config.warnings.iter().filter_map(|text| text.split(['[', ']']).nth(1)).collect();
+        assert_eq!(sections, ["aws", "connections", "batch", "ecs", "http"]);
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_named_with_line_and_column() {
+        for (text, message) in [
+            ("[lamda]\n", "f.toml:1:2: unknown key \"lamda\"; did you mean \"lambda\"?"),
+            (
+                "[lambda.functions.f]\nruntme = \"node\"\n",
+                "f.toml:2:1: unknown key \"runtme\" in [lambda.functions.f]; did you mean \"runtime\"?",
+            ),
+            (
+                "[lambda.functions.f]\nzzzzzz = 1\n",
+                "unknown key \"zzzzzz\" in [lambda.functions.f]; known keys: command, concurrency, dir,",
+            ),
+            ("[server]\nretention-days = 1\n", "f.toml:2:1: unknown key \"retention-days\" in [server]; did you mean \"retention_days\"?"),
+            ("[lambda]\nfunctions = 3\n", "f.toml:2:13: [lambda.functions] must be a table"),
+            ("lambda.functions.f = 3\n", "f.toml:1:22: [lambda.functions.f] must be a table"),
+            ("[server\n", "f.toml:1:8: "),
+            ("[server]\nmemory = 1\n", "f.toml:2:10: invalid type: integer"),
+            ("[server]\ndurability = \"never\"\n", "f.toml:2:14: unknown variant"),
+            ("[endpoints]\nsqs = 1\n", "f.toml:2:7: invalid type"),
+            (
+                "[lambda.functions.f]\nruntime = \"node\"\n",
+                "f.toml:1:19: lambda.functions.f.handler: is missing",
+            ),
+            (
+                "[lambda.functions.f]\nruntime = \"node\"\nhandler = \"a.b\"\ntimeout_seconds = 0\n",
+                "f.toml:4:1: lambda.functions.f.timeout_seconds: must be between",
+            ),
+            ("[integrations.lambda]\nconcurrency = 0\n", "f.toml:2:1: integrations.lambda.concurrency: must be at least 1"),
+            ("[integrations.sqs]\nconcurrency = 1\n", "f.toml:1:15: unknown key \"sqs\" in [integrations]"),
+        ] {
+            let error = Config::parse(Path::new("f.toml"), text).unwrap_err();
+            assert!(error.contains(message), "{text}\n{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_first_directory_with_a_file_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let [first, second] = ["a", "b"].map(|name| directory.path().join(name));
+        std::fs::create_dir_all(&first).unwrap();
+        std::fs::create_dir_all(&second).unwrap();
+        let load = || Config::load(None, &[first.clone(), second.clone()]).unwrap().path;
+        assert_eq!(load(), None);
+        std::fs::write(second.join("stepwell.toml"), "").unwrap();
+        assert_eq!(load(), Some(second.join("stepwell.toml")));
+        std::fs::write(first.join("stepwell.toml"), "").unwrap();
+        assert_eq!(load(), Some(first.join("stepwell.toml")));
+        let error = Config::load(Some(&first.join("none.toml")), &[]).unwrap_err();
+        assert!(error.contains("none.toml: no such file or directory"), "{error}");
+    }
+}

@@ -1,0 +1,187 @@
+//! Definition files: JSON or YAML on disk, always JSON text inside, with every place of the JSON known in the file.
+
+mod yaml;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+pub(crate) use yaml::YamlError;
+
+/// Endings of definition files that `serve DIR` picks up, and that a machine's name goes without.
+const ENDINGS: [&str; 3] = [".asl.json", ".asl.yaml", ".asl.yml"];
+/// Larger files are not read: definitions may have a million characters, of four bytes at most.
+const FILE_SIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A definition as it was read from a file.
+#[derive(Debug, Clone)]
+pub(crate) struct DefinitionFile {
+    /// Where it was read from.
+    pub(crate) path: PathBuf,
+    /// What is in the file.
+    pub(crate) source: String,
+    /// The definition as JSON text: the file itself, or what the YAML says.
+    pub(crate) json: String,
+    /// Where the parts of `json` stand in `source`; none when they are the same text.
+    places: Option<yaml::Places>,
+}
+
+/// Why a file can't be used as a definition at all.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    /// It can't be read, or is not text.
+    Unreadable {
+        /// The whole story in one line.
+        message: String,
+    },
+    /// It is not YAML, or has something that JSON can't say.
+    Yaml {
+        /// The text of the file, to show the line.
+        source: String,
+        /// What and where.
+        error: YamlError,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Unreadable { message } => formatter.write_str(message),
+            LoadError::Yaml { error, .. } => formatter.write_str(&error.message),
+        }
+    }
+}
+
+impl DefinitionFile {
+    /// Reads a file; names that end in `.yaml` or `.yml` are YAML, all others JSON.
+    ///
+    /// # Errors
+    /// The file can't be read, or is YAML that can't be turned into JSON. Whether the JSON is a definition, or JSON
+    /// at all, is for the validator to say.
+    pub(crate) fn load(path: &Path) -> Result<DefinitionFile, LoadError> {
+        let source = read_text(path).map_err(|message| LoadError::Unreadable { message })?;
+        DefinitionFile::from_source(path, source)
+    }
+
+    /// As [`DefinitionFile::load`], of a text that is already there.
+    fn from_source(path: &Path, source: String) -> Result<DefinitionFile, LoadError> {
+        let path = path.to_path_buf();
+        if !is_yaml(&path) {
+            let json = source.clone();
+            return Ok(DefinitionFile { path, source, json, places: None });
+        }
+        match yaml::to_json(&source) {
+            Ok((json, places)) => Ok(DefinitionFile { path, source, json, places: Some(places) }),
+            Err(error) => Err(LoadError::Yaml { source, error }),
+        }
+    }
+
+    /// Where bytes of the JSON text stand in the file.
+    pub(crate) fn span_in_source(&self, span: Range<usize>) -> Range<usize> {
+        match &self.places {
+            None => span,
+            Some(places) => places.find(span.start),
+        }
+    }
+
+    /// The name that a machine made of this file has: the file's, without its ending.
+    pub(crate) fn machine_name(&self) -> String {
+        machine_name(&self.path)
+    }
+}
+
+/// The name of a file without `.asl.json` and the like.
+fn machine_name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let endings = ENDINGS.iter().chain([".json", ".yaml", ".yml"].iter());
+    endings.into_iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name).to_owned()
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("yaml") || ending.eq_ignore_ascii_case("yml"))
+}
+
+/// The text of a file, or one line about why there is none.
+fn read_text(path: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("can't read {}: {}", path.display(), plain(&error));
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(format!("can't read {}: it is a directory", path.display()));
+    }
+    if metadata.len() > FILE_SIZE_MAX_BYTES {
+        return Err(format!("{} is larger than {FILE_SIZE_MAX_BYTES} bytes", path.display()));
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        format!("{} is not UTF-8 text: byte {offset} can't be read", path.display())
+    })
+}
+
+/// The reason of an error of the system, without the number that Rust adds.
+pub(crate) fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let plain = text.split(" (os error").next().unwrap_or(&text);
+    let mut characters = plain.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
+
+/// The definition files in a directory, by name. Directories inside it are not looked into.
+///
+/// # Errors
+/// One line about a directory that can't be read, or two files that would have the same name as machines.
+pub(crate) fn files_in(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let failed = |error: std::io::Error| format!("can't read {}: {}", directory.display(), plain(&error));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if ENDINGS.iter().any(|ending| name.ends_with(ending)) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    for pair in files.windows(2) {
+        if let [first, second] = pair
+            && machine_name(first) == machine_name(second)
+        {
+            return Err(format!(
+                "{} and {} would both be the state machine {}; rename one",
+                first.display(),
+                second.display(),
+                machine_name(first)
+            ));
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_named_after_its_file() {
+        for (path, name) in [
+            ("a/order-saga.asl.json", "order-saga"),
+            ("order.asl.yaml", "order"),
+            ("order.asl.yml", "order"),
+            ("order.json", "order"),
+            ("order.yaml", "order"),
+            ("order", "order"),
+            ("v1.2.asl.json", "v1.2"),
+        ] {
+            assert_eq!(machine_name(Path::new(path)), name);
+        }
+    }
+
+    #[test]
+    fn places_of_json_are_the_places_in_the_file() {
+        let file = DefinitionFile::from_source(Path::new("a.json"), "{\"A\": 1}".to_owned()).unwrap();
+        assert_eq!(file.span_in_source(6..7), 6..7);
+        let file = DefinitionFile::from_source(Path::new("a.asl.yaml"), "A: 1\nB: [x, yy]\n".to_owned()).unwrap();
+        let offset = file.json.find("\"yy\"").unwrap();
+        assert_eq!(&file.source[file.span_in_source(offset..offset + 4)], "yy");
+    }
+}

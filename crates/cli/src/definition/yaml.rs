@@ -1,0 +1,493 @@
+//! YAML to JSON text, with a way back from any place in the JSON to the line in the YAML.
+//!
+//! The core schema of YAML 1.2 is read: `yes`, `on` and dates are strings. Aliases are written out. What JSON has no
+//! word for (tags of one's own, `.inf`, keys that are lists) is an error that says where it stands.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+use stepwell_json::write_escaped_str;
+
+/// Deeper nesting is an error here; the validator would refuse it too, in its own words.
+const DEPTH_MAX: usize = 200;
+/// The JSON text that aliases may grow a file to.
+const JSON_SIZE_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// What is wrong with a YAML file, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct YamlError {
+    /// One line.
+    pub(crate) message: String,
+    /// Bytes of the file.
+    pub(crate) span: Range<usize>,
+}
+
+/// Where the values and keys of a JSON text stand in the YAML.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    /// First byte in the JSON text and bytes in the YAML, in the order of the JSON.
+    entries: Vec<(usize, Range<usize>)>,
+}
+
+impl Places {
+    /// The bytes of the YAML that the byte of the JSON comes from.
+    pub(crate) fn find(&self, json_offset: usize) -> Range<usize> {
+        let behind = self.entries.partition_point(|(start, _)| *start <= json_offset);
+        let entry = behind.checked_sub(1).and_then(|position| self.entries.get(position));
+        entry.map_or(0..0, |(_, range)| range.clone())
+    }
+}
+
+/// Turns YAML into JSON text, indented as people write it.
+///
+/// # Errors
+/// The first thing that is not YAML, or that JSON can't say.
+pub(crate) fn to_json(source: &str) -> Result<(String, Places), YamlError> {
+    let mut reader = Reader::new(source);
+    let root = reader.document()?;
+    let mut writer = Writer { reader: &reader, json: Vec::new(), places: Places::default() };
+    if let Some(root) = root {
+        writer.node(root, 0)?;
+    }
+    let json = String::from_utf8(writer.json)
+        .map_err(|_| YamlError { message: "this can't be written as JSON".to_owned(), span: 0..0 })?;
+    Ok((json, writer.places))
+}
+
+/// Index into [`Reader::nodes`].
+type NodeId = usize;
+
+struct Node {
+    span: Range<usize>,
+    kind: Kind,
+}
+
+enum Kind {
+    String(String),
+    /// `null`, `true`, `false` or a number, as JSON writes it.
+    Word(String),
+    List(Vec<NodeId>),
+    Map(Vec<(NodeId, NodeId)>),
+    /// The same as an earlier node.
+    Alias(NodeId),
+}
+
+struct Reader<'a> {
+    source: &'a str,
+    /// Byte offset of each character; none when each character is one byte.
+    offsets: Option<Vec<usize>>,
+    nodes: Vec<Node>,
+    anchors: HashMap<usize, NodeId>,
+}
+
+/// A list or a map that is still being read.
+struct Open {
+    id: NodeId,
+    is_map: bool,
+    children: Vec<NodeId>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: &'a str) -> Self {
+        let offsets = (!source.is_ascii()).then(|| source.char_indices().map(|(offset, _)| offset).collect());
+        Reader { source, offsets, nodes: Vec::new(), anchors: HashMap::new() }
+    }
+
+    fn offset(&self, marker: &Marker) -> usize {
+        match &self.offsets {
+            None => marker.index().min(self.source.len()),
+            Some(offsets) => offsets.get(marker.index()).copied().unwrap_or(self.source.len()),
+        }
+    }
+
+    fn document(&mut self) -> Result<Option<NodeId>, YamlError> {
+        let mut parser = Parser::new_from_str(self.source);
+        let mut root = None;
+        let mut documents = 0;
+        let mut open: Vec<Open> = Vec::new();
+        while let Some(event) = parser.next_event() {
+            let (event, span) = event.map_err(|error| {
+                let start = self.offset(error.marker());
+                YamlError { message: format!("this is not YAML: {}", error.info()), span: start..start }
+            })?;
+            let span = self.offset(&span.start)..self.offset(&span.end);
+            let wrong = |message: &str| Err(YamlError { message: message.to_owned(), span: span.clone() });
+            let finished = match event {
+                Event::Nothing | Event::StreamStart | Event::DocumentEnd => continue,
+                Event::StreamEnd => break,
+                Event::DocumentStart(_) => {
+                    documents += 1;
+                    if documents > 1 {
+                        return wrong("a definition is one document; a second one starts here");
+                    }
+                    continue;
+                }
+                Event::Alias(anchor) => match self.anchors.get(&anchor) {
+                    Some(target) => self.add(span.clone(), Kind::Alias(*target)),
+                    None => return wrong("this alias has no anchor"),
+                },
+                Event::Scalar(text, style, anchor, tag) => {
+                    let kind = match scalar(text, style, tag.as_deref()) {
+                        Ok(kind) => kind,
+                        Err(message) => return wrong(&message),
+                    };
+                    let id = self.add(span.clone(), kind);
+                    self.remember(anchor, id);
+                    id
+                }
+                Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag)
+                    if !tag.as_deref().is_none_or(|tag| matches!(core_tag(tag), Some("seq" | "map"))) =>
+                {
+                    let _ = anchor;
+                    return wrong(&unknown_tag(tag.as_deref()));
+                }
+                Event::SequenceStart(anchor, _) => {
+                    self.open(&mut open, false, anchor, span.clone())?;
+                    continue;
+                }
+                Event::MappingStart(anchor, _) => {
+                    self.open(&mut open, true, anchor, span.clone())?;
+                    continue;
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    let Some(closed) = open.pop() else { continue };
+                    self.close(closed, span.end)
+                }
+            };
+            match open.last_mut() {
+                Some(parent) => parent.children.push(finished),
+                None => root = Some(finished),
+            }
+        }
+        Ok(root)
+    }
+
+    fn add(&mut self, span: Range<usize>, kind: Kind) -> NodeId {
+        self.nodes.push(Node { span, kind });
+        self.nodes.len() - 1
+    }
+
+    fn remember(&mut self, anchor: usize, id: NodeId) {
+        // The parser numbers anchors from 1; 0 stands for none.
+        if anchor > 0 {
+            self.anchors.insert(anchor, id);
+        }
+    }
+
+    fn open(
+        &mut self,
+        open: &mut Vec<Open>,
+        is_map: bool,
+        anchor: usize,
+        span: Range<usize>,
+    ) -> Result<(), YamlError> {
+        if open.len() >= DEPTH_MAX {
+            return Err(too_deep(span));
+        }
+        let id = self.add(span, Kind::List(Vec::new()));
+        self.remember(anchor, id);
+        open.push(Open { id, is_map, children: Vec::new() });
+        Ok(())
+    }
+
+    fn close(&mut self, closed: Open, end: usize) -> NodeId {
+        let Open { id, is_map, children } = closed;
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.span.end = end.max(node.span.start);
+            node.kind = if is_map {
+                let pairs = children.chunks_exact(2);
+                Kind::Map(pairs.filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect())
+            } else {
+                Kind::List(children)
+            };
+        }
+        id
+    }
+}
+
+fn too_deep(span: Range<usize>) -> YamlError {
+    YamlError { message: format!("this is nested deeper than {DEPTH_MAX} levels"), span }
+}
+
+/// The name of a tag of YAML's own schema, such as `str` for `!!str`.
+fn core_tag(tag: &Tag) -> Option<&str> {
+    tag.is_yaml_core_schema().then_some(tag.suffix.as_str())
+}
+
+fn unknown_tag(tag: Option<&Tag>) -> String {
+    let name = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)).unwrap_or_default();
+    format!("the tag {name} has no meaning in a definition; write the value itself")
+}
+
+/// What a scalar is in JSON, by the core schema of YAML 1.2.
+fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<Kind, String> {
+    let tag = match tag {
+        None => None,
+        Some(tag) => Some(core_tag(tag).ok_or_else(|| unknown_tag(Some(tag)))?),
+    };
+    match tag {
+        Some("str") => return Ok(Kind::String(text.into_owned())),
+        Some("null" | "bool" | "int" | "float") => {
+            return match plain_scalar(&text)? {
+                Some(word) => Ok(Kind::Word(word)),
+                None => Err(format!("{text:?} is not what its tag !!{} says", tag.unwrap_or_default())),
+            };
+        }
+        Some(other) => return Err(format!("the tag !!{other} has no meaning in a definition")),
+        None => {}
+    }
+    if style != ScalarStyle::Plain {
+        return Ok(Kind::String(text.into_owned()));
+    }
+    Ok(match plain_scalar(&text)? {
+        Some(word) => Kind::Word(word),
+        None => Kind::String(text.into_owned()),
+    })
+}
+
+/// The JSON word for a plain scalar that is not a string.
+fn plain_scalar(text: &str) -> Result<Option<String>, String> {
+    let word = match text {
+        "" | "~" | "null" | "Null" | "NULL" => "null".to_owned(),
+        "true" | "True" | "TRUE" => "true".to_owned(),
+        "false" | "False" | "FALSE" => "false".to_owned(),
+        _ => return number(text),
+    };
+    Ok(Some(word))
+}
+
+fn number(text: &str) -> Result<Option<String>, String> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
+        return Err(format!("JSON has no number {text}; quote it if it is meant as text"));
+    }
+    for (prefix, radix) in [("0x", 16), ("0o", 8)] {
+        if let Some(digits) = text.strip_prefix(prefix).filter(|digits| !digits.is_empty()) {
+            if !digits.chars().all(|digit| digit.is_digit(radix)) {
+                return Ok(None);
+            }
+            return i64::from_str_radix(digits, radix)
+                .map(|value| Some(value.to_string()))
+                .map_err(|_| format!("the number {text} is too large"));
+        }
+    }
+    if !is_decimal(unsigned) {
+        return Ok(None);
+    }
+    Ok(Some(json_number(text, unsigned)))
+}
+
+/// `[0-9]+(\.[0-9]*)?` or `\.[0-9]+`, each with an exponent or without.
+fn is_decimal(text: &str) -> bool {
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent_fits = exponent.is_none_or(|exponent| {
+        let unsigned = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+        !unsigned.is_empty() && digits(unsigned)
+    });
+    digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty()) && exponent_fits
+}
+
+/// A decimal as JSON writes it: no plus sign, no leading zeros, digits on both sides of the point.
+fn json_number(text: &str, unsigned: &str) -> String {
+    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+        Some(at) => unsigned.split_at(at),
+        None => (unsigned, ""),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, "")) => (whole, Some("0")),
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    let sign = if text.starts_with('-') { "-" } else { "" };
+    let fraction = fraction.map(|fraction| format!(".{fraction}")).unwrap_or_default();
+    format!("{sign}{whole}{fraction}{exponent}")
+}
+
+/// Writes the nodes as JSON and notes where each starts.
+struct Writer<'a> {
+    reader: &'a Reader<'a>,
+    json: Vec<u8>,
+    places: Places,
+}
+
+impl Writer<'_> {
+    fn node(&mut self, id: NodeId, depth: usize) -> Result<(), YamlError> {
+        let Some(node) = self.reader.nodes.get(id) else { return Ok(()) };
+        let span = node.span.clone();
+        if depth > DEPTH_MAX {
+            return Err(too_deep(span));
+        }
+        if self.json.len() > JSON_SIZE_MAX_BYTES {
+            let message = format!("aliases make this larger than {JSON_SIZE_MAX_BYTES} bytes");
+            return Err(YamlError { message, span });
+        }
+        if !matches!(node.kind, Kind::Alias(_)) {
+            self.places.entries.push((self.json.len(), span));
+        }
+        match &node.kind {
+            Kind::String(text) => self.string(text),
+            Kind::Word(word) => self.json.extend_from_slice(word.as_bytes()),
+            Kind::Alias(target) => self.node(*target, depth + 1)?,
+            Kind::List(items) => {
+                self.json.push(b'[');
+                for (position, item) in items.iter().enumerate() {
+                    self.next_line(position, depth + 1);
+                    self.node(*item, depth + 1)?;
+                }
+                self.end(items.is_empty(), depth, b']');
+            }
+            Kind::Map(pairs) => {
+                self.json.push(b'{');
+                for (position, (key, value)) in pairs.iter().enumerate() {
+                    self.next_line(position, depth + 1);
+                    self.key(*key)?;
+                    self.json.extend_from_slice(b": ");
+                    self.node(*value, depth + 1)?;
+                }
+                self.end(pairs.is_empty(), depth, b'}');
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, mut id: NodeId) -> Result<(), YamlError> {
+        while let Some(Node { kind: Kind::Alias(target), .. }) = self.reader.nodes.get(id) {
+            id = *target;
+        }
+        let Some(node) = self.reader.nodes.get(id) else { return Ok(()) };
+        let wrong = |message: &str| Err(YamlError { message: message.to_owned(), span: node.span.clone() });
+        match &node.kind {
+            Kind::String(text) if text == "<<" => {
+                wrong("merge keys (<<) are not part of YAML 1.2; write the members out")
+            }
+            Kind::String(text) | Kind::Word(text) if text != "null" => {
+                self.places.entries.push((self.json.len(), node.span.clone()));
+                self.string(text);
+                Ok(())
+            }
+            Kind::Word(_) => wrong("a key is missing here"),
+            _ => wrong("a key must be a text"),
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        write_escaped_str(text, &mut self.json);
+    }
+
+    fn next_line(&mut self, position: usize, depth: usize) {
+        if position > 0 {
+            self.json.push(b',');
+        }
+        self.line(depth);
+    }
+
+    fn line(&mut self, depth: usize) {
+        self.json.push(b'\n');
+        self.json.extend(std::iter::repeat_n(b' ', depth * 2));
+    }
+
+    fn end(&mut self, is_empty: bool, depth: usize, bracket: u8) {
+        if !is_empty {
+            self.line(depth);
+        }
+        self.json.push(bracket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The JSON of a YAML text without white space, or the error and the text it points at.
+    fn compact(source: &str) -> Result<String, (String, String)> {
+        match to_json(source) {
+            Ok((json, _)) => Ok(stepwell_json::parse(&json).map_or(json, |value| value.to_text())),
+            Err(error) => Err((error.message, source.get(error.span).unwrap_or("?").to_owned())),
+        }
+    }
+
+    #[test]
+    fn yaml_becomes_the_json_that_it_means() {
+        for (yaml, json) in [
+            ("", ""),
+            ("# nothing\n", ""),
+            ("StartAt: A\nStates:\n  A: {Type: Pass, End: true}\n", r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#),
+            ("- 1\n- -2\n- +3\n- 007\n- 0x1F\n- 0o17\n", "[1,-2,3,7,31,15]"),
+            ("- 1.50\n- 1.\n- .5\n- 1e3\n- -0.0\n", "[1.50,1.0,0.5,1000.0,-0.0]"),
+            ("[~, null, yes, no, on, 2024-01-01, 1.2.3, '1', \"true\"]", r#"[null,null,"yes","no","on","2024-01-01","1.2.3","1","true"]"#),
+            ("[!!str 1, !!int 2, !!float 1.0]", r#"["1",2,1.0]"#),
+            ("A: &x {k: [1]}\nB: *x\n", r#"{"A":{"k":[1]},"B":{"k":[1]}}"#),
+            ("Comment: |\n  one\n  two\nX: >-\n  a\n  b\n", r#"{"Comment":"one\ntwo\n","X":"a b"}"#),
+            ("1: a\ntrue: b\n", r#"{"1":"a","true":"b"}"#),
+            ("Variable: $.a\nCondition: \"$states.input\"\n", r#"{"Variable":"$.a","Condition":"$states.input"}"#),
+            ("é: \"ü\\t\"\n", "{\"é\":\"ü\\t\"}"),
+            ("{\"a\": [1, 2]}", r#"{"a":[1,2]}"#),
+        ] {
+            let expected = stepwell_json::parse(json).map_or(json.to_owned(), |value| value.to_text());
+            assert_eq!(compact(yaml), Ok(expected), "{yaml}");
+        }
+    }
+
+    #[test]
+    fn what_json_can_not_say_is_an_error_with_its_place() {
+        for (yaml, message, place) in [
+            ("A: !GetAtt F.Arn\n", "the tag !GetAtt has no meaning", "F.Arn"),
+            ("A: !Ref\n  x: 1\n", "the tag !Ref has no meaning", ""),
+            ("A: .inf\n", "JSON has no number .inf", ".inf"),
+            ("A: !!int x\n", "is not what its tag !!int says", "x"),
+            ("? [1]\n: 2\n", "a key must be a text", ""),
+            ("~: 2\n", "a key is missing here", "~"),
+            ("A: &a {x: 1}\nB:\n  <<: *a\n", "merge keys", "<<"),
+            ("A: 1\n---\nB: 2\n", "a second one starts here", "---"),
+            ("A: *b\n", "this is not YAML", ""),
+            ("A: [1, 2\n", "this is not YAML", ""),
+            ("A: &a [*a]\n", "nested deeper than", ""),
+        ] {
+            let (found, at) = compact(yaml).unwrap_err();
+            assert!(found.contains(message), "{yaml}: {found}");
+            assert!(at.contains(place), "{yaml}: {at:?}");
+        }
+    }
+
+    #[test]
+    fn aliases_can_not_blow_a_file_up() {
+        let mut yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+            yaml.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        }
+        assert!(compact(&yaml).unwrap_err().0.contains("larger than"));
+        assert!(compact(&"[".repeat(100_000)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_json_read_as_yaml_is_the_same_json(values in proptest::collection::vec((any::<i64>(), "[a-zA-Z0-9 :#_$.é-]{0,12}"), 0..8)) {
+            let items: Vec<_> = values.iter().map(|(number, text)| serde_json::json!({"n": number, "t": text})).collect();
+            let json = serde_json::Value::from(items).to_string();
+            prop_assert_eq!(compact(&json), Ok(json));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a-z&*!|>:?{}\\[\\],'\"#%@` \n\t~<é-]{0,60}") {
+            if let Ok((json, places)) = to_json(&text) {
+                for offset in 0..json.len() {
+                    prop_assert!(text.get(places.find(offset)).is_some());
+                }
+            }
+        }
+    }
+}

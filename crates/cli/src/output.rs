@@ -1,0 +1,81 @@
+//! What is printed, and in which colours. Colours appear on a terminal only, and never when `NO_COLOR` is set.
+
+use std::fmt;
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use serde_json::Value;
+
+/// Errors.
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+/// Warnings, and what goes on after an error.
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
+/// Success.
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+/// Names.
+pub(crate) const BOLD: Style = Style::new().bold();
+/// Whatever is beside the point.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: the members are those of the Step Functions API.
+    Json,
+}
+
+/// A text in a style.
+pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Prints a line to standard output. A reader that has gone away ends the process quietly, as it ends other tools.
+pub(crate) fn line(text: impl fmt::Display) {
+    if writeln!(anstream::stdout(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Prints a line to standard error. There is nobody to tell when that fails.
+pub(crate) fn note(text: impl fmt::Display) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Prints `error: …` to standard error.
+pub(crate) fn error(text: impl fmt::Display) {
+    note(format_args!("{RED}error:{RED:#} {text}"));
+}
+
+/// Prints `warning: …` to standard error.
+pub(crate) fn warning(text: impl fmt::Display) {
+    note(format_args!("{YELLOW}warning:{YELLOW:#} {text}"));
+}
+
+/// Prints an answer of the API as indented JSON.
+pub(crate) fn json(value: &Value) {
+    line(format_args!("{value:#}"));
+}
+
+/// Prints columns that are as wide as their widest cell. Prints nothing for no rows.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(headings.get(column).map(|heading| heading.chars().count())).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    let padded = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells: Vec<String> =
+            cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    if !rows.is_empty() {
+        line(styled(FAINT, padded(&mut headings.iter().copied())));
+    }
+    for row in rows {
+        line(padded(&mut row.iter().map(String::as_str)));
+    }
+}
