@@ -92,6 +92,8 @@ pub enum Test {
     Timestamp(Relation, Operand<Instant>),
     /// `StringMatches`.
     Matches(Pattern),
+    /// `StringMatches` with a backslash that escapes nothing: the language makes it an error of the run.
+    BadPattern(Arc<str>),
     /// `IsPresent`: the only one that a missing `Variable` does not fail.
     IsPresent(bool),
     /// The other `Is…` operators.
@@ -134,6 +136,11 @@ impl Test {
         Ok(match self {
             Test::IsPresent(_) => false,
             Test::IsType(wanted_type, wanted) => is_of_type(&value, *wanted_type) == *wanted,
+            Test::BadPattern(text) => {
+                let cause =
+                    format!("The pattern '{text}' of StringMatches has a backslash that escapes nothing.");
+                return Err(EvaluationError::Runtime { cause });
+            }
             Test::Matches(pattern) => value.as_str().is_some_and(|text| pattern.matches(text)),
             Test::String(relation, operand) => {
                 let Some(left) = value.as_str() else { return Ok(false) };

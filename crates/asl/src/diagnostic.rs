@@ -47,7 +47,7 @@ pub enum Code {
     TooDeeplyNested,
     /// Warning: a key whose value looks like a path lacks `.$`.
     NoDollar,
-    /// Warning: a key ends in `.$` and its value does not look like a path.
+    /// Warning: a literal looks like a path, and the name of its field does not end in `Path`.
     NoPath,
     /// Warning: `Result` holds something like a path, which stays as it is.
     PassResultIsStatic,

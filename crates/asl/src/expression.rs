@@ -56,6 +56,9 @@ pub(crate) fn evaluate_field_path(
     roots: &mut dyn Roots,
 ) -> Result<Value, EvaluationError> {
     look_up(path, roots).map_err(|failure| match failure {
+        Failure::Path(problem @ PathError::TooMuchWork) => {
+            EvaluationError::InvalidPath { path: path.text().to_owned(), problem }
+        }
         Failure::Path(_) => not_found(path, field, roots),
         Failure::Variable(error) => error,
     })

@@ -2,6 +2,8 @@
 //!
 //! The definitions are kept beside the repository, as other people's data; without them these tests do nothing.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Whatever the text is, the analysis ends, does not panic, and takes time in proportion to the text.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fmt::Write;
@@ -212,4 +214,28 @@ fn findings_are_limited() {
     let (_, text) = shapes(5_000).into_iter().find(|(about, _)| *about == "missing targets").unwrap();
     let analysis = analyse(&text, &Options::default());
     assert_eq!(1_000, analysis.diagnostics.iter().filter(|f| f.severity == Severity::Error).count());
+}
+
+/// Maps within Maps as deep as JSON may nest, read in a thread with a small stack.
+#[test]
+#[allow(clippy::disallowed_methods)]
+fn deep_definitions_do_not_overflow_a_small_stack() {
+    let mut text = r#"{"StartAt":"s","States":{"s":{"Type":"Succeed"}}}"#.to_owned();
+    for level in 0..41 {
+        text = format!(
+            r#"{{"StartAt":"m{level}","States":{{"m{level}":{{"Type":"Map","End":true,"Iterator":{text}}}}}}}"#
+        );
+    }
+    let deep_rule = format!(
+        r#"{{"StartAt":"c","States":{{"c":{{"Type":"Choice","Choices":[{}]}},"s":{{"Type":"Succeed"}}}}}}"#,
+        format!("{}{{\"Variable\":\"$\",\"IsNull\":true}}{}", "{\"Not\":".repeat(110), "}".repeat(110))
+            .replacen("{\"Not\"", "{\"Next\":\"s\",\"Not\"", 1)
+    );
+    let thread = std::thread::Builder::new().stack_size(1024 * 1024).spawn(move || {
+        for text in [&text, &deep_rule] {
+            let analysis = analyse(text, &Options::default());
+            assert!(analysis.is_runnable(), "{:?}", analysis.diagnostics);
+        }
+    });
+    thread.unwrap().join().unwrap();
 }

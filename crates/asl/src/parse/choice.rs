@@ -257,6 +257,7 @@ impl<'a> Reader<'a> {
         match operator {
             Operator::String(relation) => {
                 let text: Arc<str> = self.text(node, place)?.clone();
+                self.warn_of_missing_path(&text, node, place);
                 Some(Test::String(relation, Operand::Literal(text)))
             }
             Operator::Numeric(relation) => match &node.kind {
@@ -281,15 +282,11 @@ impl<'a> Reader<'a> {
                 self.boolean(node, place).map(|value| Test::IsType(value_type, value))
             }
             Operator::Matches => {
-                let pattern = Pattern::parse(self.text(node, place)?);
-                if pattern.is_none() {
-                    self.invalid(
-                        "In a pattern, a backslash must stand before '*' or a backslash",
-                        place,
-                        node.span,
-                    );
-                }
-                pattern.map(Test::Matches)
+                let text = self.text(node, place)?;
+                Some(match Pattern::parse(text) {
+                    Some(pattern) => Test::Matches(pattern),
+                    None => Test::BadPattern(text.clone()),
+                })
             }
         }
     }

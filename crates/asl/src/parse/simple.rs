@@ -43,7 +43,11 @@ impl<'a> Reader<'a> {
             if context.language == QueryLanguage::JsonAta {
                 self.check_jsonata(node, place);
             }
-            return self.text(node, place).map(|text| FailText::Literal(text.clone()));
+            let text = self.text(node, place)?;
+            if context.language == QueryLanguage::JsonPath {
+                self.warn_of_missing_path(text, node, place);
+            }
+            return Some(FailText::Literal(text.clone()));
         }
         if context.language == QueryLanguage::JsonAta {
             return None;

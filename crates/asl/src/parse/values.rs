@@ -8,6 +8,7 @@ use stepwell_jsonpath::{Path, ReferencePath, Root};
 use super::fields::Fields;
 use super::{Place, Reader, jsonata};
 use crate::definition::{Count, PathOrNull, QueryLanguage, ResultPath};
+use crate::diagnostic::Code;
 
 /// Seconds in `TimeoutSeconds`, `HeartbeatSeconds`, `Seconds` and `IntervalSeconds`.
 pub(super) const SECONDS_MAX: i64 = 99_999_999;
@@ -61,13 +62,7 @@ impl<'a> Reader<'a> {
                 let message =
                     format!("The field '{name}' should have one of these values: [{}]", words.join(", "));
                 let suggestion = node.as_str().and_then(|word| self.suggest(word, words.iter().copied()));
-                self.error_with(
-                    crate::diagnostic::Code::SchemaValidationFailed,
-                    message,
-                    Some(place),
-                    node.span,
-                    suggestion,
-                );
+                self.error_with(Code::SchemaValidationFailed, message, Some(place), node.span, suggestion);
                 None
             }
         }
@@ -149,6 +144,14 @@ impl<'a> Reader<'a> {
                 self.invalid("Expected value of type String", place, node.span);
                 None
             }
+        }
+    }
+
+    /// Warns of a literal that looks like a path, in a field that has a form for paths.
+    pub(super) fn warn_of_missing_path(&mut self, text: &str, node: &'a Node, place: Place) {
+        if text.starts_with("$.") || text.starts_with("$$.") {
+            let message = "The value looks like a JSONPath, but stays as it is: the name of the field does not end in 'Path'";
+            self.warning(Code::NoPath, message, place, node.span);
         }
     }
 

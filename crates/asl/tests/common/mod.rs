@@ -1,6 +1,6 @@
 //! What the tests share: data to evaluate over, and reading their cases.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::HashMap;
 
