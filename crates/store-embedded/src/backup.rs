@@ -47,7 +47,6 @@ pub(crate) fn backup(
         relaxed: false,
         cut_after: applied,
         tail_end: applied,
-        resume_at: applied + 1,
         checkpoint: Checkpoint { applied, open, oldest_segment: 1 },
     };
     prepare::make(disk, &journal, 1, SEGMENT_LENGTH, Some(opening), &[]).map_err(StoreError::io)?;

@@ -16,6 +16,7 @@ mod read;
 mod space;
 mod store;
 mod tables;
+pub mod testing;
 mod threads;
 
 pub use disk::{Disk, DiskFile, RealDisk, Space};

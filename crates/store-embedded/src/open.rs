@@ -49,12 +49,20 @@ pub(crate) fn open(
     disk.sync_dir(directory).map_err(OpenError::io("sync the directory", directory))?;
     // Names that only the page cache knows must not be trusted: a process that was killed may have left them.
     disk.sync_dir(&journal_directory).map_err(OpenError::io("sync the directory", &journal_directory))?;
-    let scan = scan::scan(disk.as_ref(), &journal_directory)?;
+    let mut scan = scan::scan(disk.as_ref(), &journal_directory)?;
     let tables_directory = directory.join(TABLES_DIRECTORY);
     let tables_error = |error: TablesError| OpenError::tables(&tables_directory, error);
     let tables = open_tables(&tables_directory).map_err(tables_error)?;
     let applied = tables.applied().map_err(tables_error)?;
     check_tables(&scan, applied, directory)?;
+    if applied > scan.last {
+        // Only a relaxed store: the journal lost records that the tables have. The tables hold all up to `applied`, for
+        // their own log is synced before any part of them is. Older records must never be put over newer ones, so the log
+        // starts anew from there.
+        let open = count_running(tables.as_ref()).map_err(tables_error)?;
+        tables.sync().map_err(tables_error)?;
+        scan.restart_after(applied, open);
+    }
 
     let open = OpenJournal {
         disk: Arc::clone(&disk),
@@ -64,10 +72,9 @@ pub(crate) fn open(
             largest: options.largest_segment_bytes,
         },
         relaxed: options.durability != Durability::Commit,
-        numbers_used: applied,
     };
     let journal = Journal::open(open, &scan)?;
-    let feeder = replay(&scan, tables.as_ref(), applied, &tables_directory)?;
+    let feeder = replay(&scan, tables.as_ref(), &tables_directory)?;
     for path in &scan.leftovers {
         match disk.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -147,10 +154,10 @@ fn check_tables(scan: &Scan, applied: u64, directory: &Path) -> Result<(), OpenE
         return Err(OpenError::tables(&directory.join(TABLES_DIRECTORY), what));
     }
     // A record reaches the tables after its sync, unless the store was relaxed.
-    if applied >= scan.next && !scan.relaxed {
+    if applied > scan.last && !scan.relaxed {
         let what = format!(
             "the journal ends with record {}, although the tables hold record {applied}, so records are missing",
-            scan.next - 1
+            scan.last
         );
         let (path, length) = match scan.segments.last() {
             Some(segment) => (segment.path.clone(), segment.length),
@@ -163,19 +170,8 @@ fn check_tables(scan: &Scan, applied: u64, directory: &Path) -> Result<(), OpenE
 
 /// Brings the records after the checkpoint into the tables. Those that are in them already are repeated, which changes
 /// nothing: after a loss of power one table may be newer than another.
-fn replay(
-    scan: &Scan,
-    tables: &dyn Tables,
-    applied: u64,
-    tables_directory: &Path,
-) -> Result<Feeder, OpenError> {
+fn replay(scan: &Scan, tables: &dyn Tables, tables_directory: &Path) -> Result<Feeder, OpenError> {
     let tables_error = |error: TablesError| OpenError::tables(tables_directory, error);
-    if applied >= scan.next {
-        // Only a relaxed store: the journal lost records that the tables have. The tables hold all up to `applied`, for
-        // their own log is synced before any part of them is; older records would be put over newer ones.
-        let open = count_running(tables).map_err(tables_error)?;
-        return Ok(Feeder::new(Progress { applied, open }));
-    }
     let feeder = Feeder::new(Progress { applied: scan.checkpoint.applied, open: scan.checkpoint.open });
     for record in &scan.records {
         if record.sequence <= scan.checkpoint.applied || record.kind != Kind::Batches {

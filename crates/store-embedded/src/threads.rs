@@ -18,7 +18,6 @@ const NO_ROOM_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) struct Threads {
     pipeline: Arc<Pipeline>,
-    signals: Arc<Signals>,
     handles: Mutex<Vec<JoinHandle<()>>>,
     ids: Vec<ThreadId>,
 }
@@ -68,7 +67,7 @@ impl Threads {
             })?);
         }
         let ids = handles.iter().map(|handle| handle.thread().id()).collect();
-        Ok(Threads { pipeline: Arc::clone(pipeline), signals, handles: Mutex::new(handles), ids })
+        Ok(Threads { pipeline: Arc::clone(pipeline), handles: Mutex::new(handles), ids })
     }
 
     /// Lets the committer and the feeder finish what is queued, and ends all threads.

@@ -59,15 +59,13 @@ pub(crate) struct OpenJournal {
     pub(crate) directory: PathBuf,
     pub(crate) lengths: SegmentLengths,
     pub(crate) relaxed: bool,
-    /// No number up to this one is given out again.
-    pub(crate) numbers_used: u64,
 }
 
 impl Journal {
     /// Opens the journal for appending. The records that are not known to be synced are first written again into a fresh
     /// segment and synced: after a failed sync they may sit in the page cache alone.
     pub(crate) fn open(open: OpenJournal, scan: &Scan) -> Result<Journal, OpenError> {
-        let OpenJournal { disk, directory, lengths, relaxed, numbers_used } = open;
+        let OpenJournal { disk, directory, lengths, relaxed } = open;
         let epoch = scan.epoch + 1;
         let id = scan.next_segment;
         let opening = Opening {
@@ -75,7 +73,6 @@ impl Journal {
             relaxed,
             cut_after: scan.synced,
             tail_end: scan.last,
-            resume_at: scan.next.max(numbers_used + 1),
             checkpoint: scan.checkpoint,
         };
         let mut tail = Vec::new();
@@ -112,7 +109,7 @@ impl Journal {
             current,
             offset: RECORDS_AT + tail.len() as u64,
             segments,
-            next: opening.resume_at,
+            next: scan.last + 1,
             synced: scan.last,
             epoch,
             relaxed,
@@ -136,10 +133,6 @@ impl Journal {
         self.next - 1
     }
 
-    pub(crate) fn synced(&self) -> u64 {
-        self.synced
-    }
-
     pub(crate) fn checkpoint(&self) -> Checkpoint {
         self.checkpoint
     }
@@ -150,11 +143,6 @@ impl Journal {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    /// How many segments the log has.
-    pub(crate) fn segment_count(&self) -> usize {
-        self.segments.len()
     }
 
     /// Whether the next record, if of `length` bytes, begins another segment.

@@ -93,7 +93,7 @@ impl Preparer {
         let mut is_changed = false;
         for (path, length) in paths {
             let mut state = self.lock();
-            if length == useful_length && state.spares.is_empty() {
+            if length == useful_length && state.spares.is_empty() && !state.is_preparing {
                 // Out of the way of the log, under a name that the next start removes.
                 let spare = self.directory.join("spare.tmp");
                 drop(state);

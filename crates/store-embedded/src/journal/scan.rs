@@ -50,8 +50,6 @@ pub(crate) struct Scan {
     pub(crate) synced: u64,
     /// The number of the last record.
     pub(crate) last: u64,
-    /// The smallest number that a new record may get.
-    pub(crate) next: u64,
     /// The id for the next segment; a file of that name holds nothing.
     pub(crate) next_segment: u64,
     /// Files that are no longer needed.
@@ -213,7 +211,7 @@ fn assemble(raws: Vec<Raw>, checkpoint: Checkpoint, leftovers: Vec<PathBuf>) -> 
         .chain(openings.iter().flatten().map(|opening| opening.tail_end))
         .max()
         .unwrap_or(0);
-    let mut log = Log { records: Vec::new(), last: None, jump: None };
+    let mut log = Log { records: Vec::new(), last: None };
     let mut broken_at: Option<(usize, u64)> = None;
     for (index, raw) in raws.iter().enumerate() {
         if let Some(opening) = openings[index] {
@@ -258,16 +256,11 @@ struct Log {
     records: Vec<Located>,
     /// Number of the last record, counting those that an opening cut off or a checkpoint made needless.
     last: Option<u64>,
-    /// After the first number the second follows.
-    jump: Option<(u64, u64)>,
 }
 
 impl Log {
     fn expected(&self) -> Option<u64> {
-        match self.jump {
-            Some((from, to)) if self.last == Some(from) => Some(to),
-            _ => self.last.map(|last| last + 1),
-        }
+        self.last.map(|last| last + 1)
     }
 
     fn push(&mut self, segment: usize, header: &Header, offset: u64) {
@@ -285,7 +278,6 @@ impl Log {
         let keep = self.records.partition_point(|record| record.sequence <= opening.cut_after);
         self.records.truncate(keep);
         self.last = Some(opening.cut_after);
-        self.jump = Some((opening.tail_end, opening.resume_at));
     }
 
     /// The log must hold every record up to `number`, or it is damaged where it breaks off.
@@ -326,7 +318,6 @@ impl Log {
         synced: u64,
         mut leftovers: Vec<PathBuf>,
     ) -> Scan {
-        let next = self.expected().unwrap_or(checkpoint.applied + 1);
         let last = self.last.unwrap_or(checkpoint.applied);
         let newest_opening = openings.iter().flatten().next_back();
         let newest_record = raws.iter().rev().find_map(|raw| raw.records.last()).map(|(header, _)| header);
@@ -374,7 +365,6 @@ impl Log {
             relaxed,
             synced: synced.max(checkpoint.applied).min(last),
             last,
-            next,
             next_segment,
             leftovers,
         }
@@ -382,6 +372,16 @@ impl Log {
 }
 
 impl Scan {
+    /// Goes on after record `applied`, which the tables hold durably with all before it, while the journal lost records:
+    /// nothing in it is needed any more.
+    pub(crate) fn restart_after(&mut self, applied: u64, open: u64) {
+        self.leftovers.extend(self.segments.drain(..).map(|segment| segment.path));
+        self.records.clear();
+        self.checkpoint = Checkpoint { applied, open, oldest_segment: self.next_segment };
+        self.synced = applied;
+        self.last = applied;
+    }
+
     /// The body of a record of the log. Its checksum was checked by the scan and is checked again, since the disk may give
     /// another answer the second time.
     pub(crate) fn read_body(&self, record: &Located) -> Result<Vec<u8>, OpenError> {

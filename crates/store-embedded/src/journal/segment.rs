@@ -39,8 +39,6 @@ pub(crate) struct Opening {
     pub(crate) cut_after: u64,
     /// The number of the last copy in this segment; `cut_after` if there is none.
     pub(crate) tail_end: u64,
-    /// The number of the first record after the copies.
-    pub(crate) resume_at: u64,
     /// The last checkpoint before the opening.
     pub(crate) checkpoint: Checkpoint,
 }
@@ -67,7 +65,6 @@ impl SegmentHeader {
             opening.epoch,
             opening.cut_after,
             opening.tail_end,
-            opening.resume_at,
             opening.checkpoint.applied,
             opening.checkpoint.open,
             opening.checkpoint.oldest_segment,
@@ -87,19 +84,17 @@ impl SegmentHeader {
         if bytes[..8] != MAGIC || crc32c::crc32c(&bytes[..CHECKSUM_AT]) != u32::from_le_bytes(checksum) {
             return None;
         }
-        let mut fields = [0; 10];
+        let mut fields = [0; 9];
         for (field, place) in fields.iter_mut().zip(bytes[8..].chunks_exact(8)) {
             *field = u64::from_le_bytes(place.try_into().ok()?);
         }
-        let [id, length, flags, epoch, cut_after, tail_end, resume_at, applied, open, oldest_segment] =
-            fields;
+        let [id, length, flags, epoch, cut_after, tail_end, applied, open, oldest_segment] = fields;
         let checkpoint = Checkpoint { applied, open, oldest_segment };
         let opening = (flags & 1 == 1).then_some(Opening {
             epoch,
             relaxed: flags & 2 == 2,
             cut_after,
             tail_end,
-            resume_at,
             checkpoint,
         });
         Some(SegmentHeader { id, length, opening })
@@ -124,8 +119,7 @@ mod tests {
     #[test]
     fn a_header_gives_back_what_it_was_made_of_and_any_flip_is_seen() {
         let checkpoint = Checkpoint { applied: 5, open: 6, oldest_segment: 7 };
-        let opening =
-            Opening { epoch: 1, relaxed: true, cut_after: 2, tail_end: 3, resume_at: 4, checkpoint };
+        let opening = Opening { epoch: 1, relaxed: true, cut_after: 2, tail_end: 3, checkpoint };
         for opening in [None, Some(opening)] {
             let header = SegmentHeader { id: 9, length: 1 << 20, opening };
             let bytes = header.encode();

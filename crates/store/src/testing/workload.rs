@@ -91,6 +91,11 @@ impl Workload {
         (0..MACHINES).map(machine_arn).collect()
     }
 
+    /// Goes on with other random numbers: after a crash took batches back, new ones must not repeat them.
+    pub fn reseed(&mut self, seed: u64) {
+        self.random = Random::new(seed);
+    }
+
     /// The time of the last batch in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
