@@ -83,3 +83,24 @@ fn texts_longer_than_the_limit_are_refused_when_run() {
         }
     }
 }
+
+#[test]
+fn large_values_are_not_multiplied_without_end() {
+    let many = "$, ".repeat(2_000);
+    for call in [
+        format!("States.Format('{}', {many}$)", "{}".repeat(2_001)),
+        format!("States.JsonToString(States.Array({many}$))"),
+        format!("States.Hash(States.Array({many}$), 'MD5')"),
+        format!("States.ArrayUnique(States.Array({many}$))"),
+    ] {
+        let analysis = pass_with(&serde_json::json!({"r.$": call}));
+        let input = serde_json::json!({"input": "x".repeat(200_000)});
+        let error =
+            parameters_of(analysis.definition.as_ref().unwrap()).evaluate(&mut roots(&input)).unwrap_err();
+        assert!(
+            error.cause().ends_with("The result is longer than 4194304 bytes"),
+            "{}",
+            &error.cause()[..200]
+        );
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use stepwell_json::Value;
 
-use super::{Problem, RANGE_ITEMS_MAX, math};
+use super::{Problem, RANGE_ITEMS_MAX, check_size, math};
 
 fn items<'a>(value: &'a Value, function: &str) -> Result<&'a [Value], Problem> {
     match value.as_array() {
@@ -71,6 +71,7 @@ pub(super) fn length(array: &Value) -> Result<Value, Problem> {
 
 /// `States.ArrayUnique`: the first of each group of equal items, in order.
 pub(super) fn unique(array: &Value) -> Result<Value, Problem> {
+    check_size(array.text_size())?;
     let mut seen = HashSet::new();
     let mut kept = Vec::new();
     for item in items(array, "States.ArrayUnique")? {

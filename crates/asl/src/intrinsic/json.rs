@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stepwell_json::{Object, Value};
 
-use super::Problem;
+use super::{Problem, check_size};
 
 /// `States.StringToJson`. AWS gives null for an empty or blank text.
 pub(super) fn string_to_json(value: &Value) -> Result<Value, Problem> {
@@ -15,6 +15,12 @@ pub(super) fn string_to_json(value: &Value) -> Result<Value, Problem> {
         return Ok(Value::Null);
     }
     stepwell_json::parse(text).map_err(|error| error.message)
+}
+
+/// `States.JsonToString`: the compact text.
+pub(super) fn json_to_string(value: &Value) -> Result<Value, Problem> {
+    check_size(value.text_size())?;
+    Ok(Value::from(value.to_text()))
 }
 
 /// `States.JsonMerge`: members of the first, then the new ones of the second; the second wins.

@@ -45,6 +45,9 @@ pub(crate) enum Argument {
 pub const TEXT_CHARACTERS_MAX: usize = 10_000;
 /// Calls within calls in one field.
 pub const NESTING_MAX: u32 = 10;
+/// Bytes of a text that a function makes. A payload can hold far less; a text on its way to another function
+/// may be longer.
+pub const RESULT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Items that `States.ArrayRange` makes.
 pub const RANGE_ITEMS_MAX: i64 = 1_000;
 
@@ -168,6 +171,14 @@ impl Call {
     }
 }
 
+/// Refuses to make a text of a value that many references to large values have blown up.
+fn check_size(bytes: usize) -> Result<(), Problem> {
+    if bytes > RESULT_BYTES_MAX {
+        return Err(format!("The result is longer than {RESULT_BYTES_MAX} bytes"));
+    }
+    Ok(())
+}
+
 /// Why a function refused its arguments, in words.
 type Problem = String;
 
@@ -177,7 +188,7 @@ fn apply(function: Function, values: &[Value]) -> Result<Value, Problem> {
         (Function::Array, items) => Ok(Value::from(items.to_vec())),
         (Function::Format, [template, rest @ ..]) => text::format_text(template, rest),
         (Function::StringToJson, [value]) => json::string_to_json(value),
-        (Function::JsonToString, [value]) => Ok(Value::from(value.to_text())),
+        (Function::JsonToString, [value]) => json::json_to_string(value),
         (Function::JsonMerge, [first, second, deep]) => json::merge(first, second, deep),
         (Function::ArrayPartition, [array, size]) => array::partition(array, size),
         (Function::ArrayContains, [array, wanted]) => array::contains(array, wanted),

@@ -9,7 +9,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use stepwell_json::Value;
 
-use super::{Problem, TEXT_CHARACTERS_MAX};
+use super::{Problem, TEXT_CHARACTERS_MAX, check_size};
 
 /// `States.Format` with a template that stands in the definition.
 pub(super) fn format(pieces: &[String], values: &[Value]) -> Result<Value, Problem> {
@@ -24,6 +24,7 @@ pub(super) fn format(pieces: &[String], values: &[Value]) -> Result<Value, Probl
     for (position, piece) in pieces.iter().enumerate() {
         text.push_str(piece);
         if let Some(value) = values.get(position) {
+            check_size(text.len().saturating_add(value.text_size()))?;
             write_plain(value, &mut text);
         }
     }
@@ -137,6 +138,7 @@ pub(super) fn hash(value: &Value, algorithm: &Value) -> Result<Value, Problem> {
     let data = match value.as_str() {
         Some(text) => text,
         None => {
+            check_size(value.text_size())?;
             json_text = value.to_text();
             &json_text
         }

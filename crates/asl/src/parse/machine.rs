@@ -1,6 +1,5 @@
 //! The machine object, and the machines inside it: branches and processors.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use stepwell_json::spanned::{Node, NodeKind};
@@ -97,26 +96,15 @@ impl<'a> Reader<'a> {
 
     fn states(&mut self, tree: &'a Node, place: Place, scope: &mut Scope<'a>) -> Vec<State> {
         let mut states = Vec::new();
-        let NodeKind::Object(members) = &tree.kind else {
-            self.invalid("Expected value of type Object", place, tree.span);
-            return states;
-        };
-        if members.is_empty() {
+        let Some(fields) = self.object(tree, place) else { return states };
+        if fields.members.is_empty() {
             self.invalid("Value cannot be empty", place, tree.span);
         }
-        // Two states with one name are an error here, not a repeated key: check_graph finds them, and only the
-        // first is read, so that its findings are not doubled.
-        let mut seen = HashSet::new();
-        for member in members {
+        for member in &fields.members {
             let at = self.key(place, &member.key);
             if member.key.is_empty() || member.key.chars().count() > NAME_CHARACTERS_MAX {
                 let message = format!("A state name must have 1 to {NAME_CHARACTERS_MAX} characters");
                 self.error(Code::InvalidStateName, message, Some(at), member.key_span);
-            }
-            if !seen.insert(&*member.key) {
-                let message = format!("Duplicate State name: {}", member.key);
-                self.error(Code::DuplicateStateName, message, Some(at), member.key_span);
-                continue;
             }
             self.state_name = &member.key;
             states.extend(self.state(member, at, scope));

@@ -286,6 +286,10 @@ impl<'a> Reader<'a> {
 
     /// Remembers that the current state reads a variable.
     fn reads_variable(&mut self, name: &str, place: Place, span: Span) {
+        if name == "states" {
+            // Reserved; never a variable.
+            return;
+        }
         if let Some(names) = self.references.get_mut(self.state_name) {
             names.insert(name.to_owned());
         } else {
