@@ -47,6 +47,8 @@ pub enum EvaluationError {
         /// The state's effective input.
         input: Value,
     },
+    /// The expressions of one field bring more data together than any payload can hold.
+    TooLarge,
     /// Any other `States.Runtime`.
     Runtime {
         /// The text.
@@ -59,6 +61,7 @@ impl EvaluationError {
     pub fn error_name(&self) -> &'static str {
         match self {
             EvaluationError::Intrinsic { .. } => "States.IntrinsicFailure",
+            EvaluationError::TooLarge => "States.DataLimitExceeded",
             _ => "States.Runtime",
         }
     }
@@ -92,6 +95,9 @@ impl fmt::Display for EvaluationError {
                 "The function '{function}' had the following error: The JsonPath argument for the field \
                  '{path}' could not be found in the input '{}'",
                 input.to_text()
+            ),
+            EvaluationError::TooLarge => formatter.write_str(
+                "The expressions of a field select data with a size exceeding the maximum number of bytes service limit.",
             ),
             EvaluationError::Runtime { cause } => formatter.write_str(cause),
         }

@@ -32,10 +32,50 @@ pub enum Expression {
 impl Expression {
     /// Works the expression out. `field` is the name in error texts, for example `ErrorPath` or `value.$`.
     pub fn evaluate(&self, field: &str, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
-        match self {
-            Expression::Path(path) => evaluate_field_path(path, field, roots),
-            Expression::Intrinsic(call) => call.evaluate(roots),
-        }
+        self.evaluate_within(field, roots, &mut Budget::default())
+    }
+
+    pub(crate) fn evaluate_within(
+        &self,
+        field: &str,
+        roots: &mut dyn Roots,
+        budget: &mut Budget,
+    ) -> Result<Value, EvaluationError> {
+        let value = match self {
+            Expression::Path(path) => evaluate_field_path(path, field, roots)?,
+            Expression::Intrinsic(call) => call.evaluate(roots, budget)?,
+        };
+        budget.take(&value)?;
+        Ok(value)
+    }
+}
+
+/// Bytes of the values that the expressions of one field may bring together: 256 of the largest payloads. A
+/// definition that names a large value again and again would otherwise keep the engine busy for minutes, only to
+/// exceed the payload limit.
+pub const FIELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What is left of [`FIELD_BYTES_MAX`].
+pub(crate) struct Budget {
+    bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { bytes: FIELD_BYTES_MAX }
+    }
+}
+
+impl Budget {
+    pub(crate) fn take(&mut self, value: &Value) -> Result<(), EvaluationError> {
+        // The length of a string stands for its text: finding its escapes would take as long as what this bounds.
+        let size = match value {
+            Value::String(text) => text.len(),
+            Value::Array(_) | Value::Object(_) => value.text_size(),
+            _ => 8,
+        };
+        self.bytes = self.bytes.checked_sub(size).ok_or(EvaluationError::TooLarge)?;
+        Ok(())
     }
 }
 

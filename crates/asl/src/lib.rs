@@ -22,5 +22,5 @@ pub use analysis::{Analysis, Options, analyse};
 pub use definition::*;
 pub use diagnostic::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use error::EvaluationError;
-pub use expression::{Expression, Roots, evaluate_path};
+pub use expression::{Expression, FIELD_BYTES_MAX, Roots, evaluate_path};
 pub use template::Template;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stepwell_json::{Array, DEPTH_MAX, Object, Value};
 
 use crate::error::EvaluationError;
-use crate::expression::{Expression, Roots};
+use crate::expression::{Budget, Expression, Roots};
 
 /// A compiled payload template. Parts without expressions are shared, never rebuilt.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Template {
     ///
     /// For an `Assign` the members are the variables.
     pub fn evaluate(&self, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
-        let value = self.root.evaluate(roots)?;
+        let value = self.root.evaluate(roots, &mut Budget::default())?;
         if value.depth() > DEPTH_MAX {
             let cause = format!("The result of the payload template nests deeper than {DEPTH_MAX} levels");
             return Err(EvaluationError::Runtime { cause });
@@ -63,21 +63,21 @@ impl Template {
 }
 
 impl Node {
-    fn evaluate(&self, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
+    fn evaluate(&self, roots: &mut dyn Roots, budget: &mut Budget) -> Result<Value, EvaluationError> {
         match self {
             Node::Literal(value) => Ok(value.clone()),
-            Node::Expression { field, expression } => expression.evaluate(field, roots),
+            Node::Expression { field, expression } => expression.evaluate_within(field, roots, budget),
             Node::Object(members) => {
                 let mut entries = Vec::with_capacity(members.len());
                 for (key, node) in members {
-                    entries.push((key.clone(), node.evaluate(roots)?));
+                    entries.push((key.clone(), node.evaluate(roots, budget)?));
                 }
                 Ok(Value::Object(Object::from_entries(entries)))
             }
             Node::Array(nodes) => {
                 let mut items = Vec::with_capacity(nodes.len());
                 for node in nodes {
-                    items.push(node.evaluate(roots)?);
+                    items.push(node.evaluate(roots, budget)?);
                 }
                 Ok(Value::Array(Array::new(items)))
             }

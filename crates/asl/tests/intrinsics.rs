@@ -86,9 +86,9 @@ fn texts_longer_than_the_limit_are_refused_when_run() {
 
 #[test]
 fn large_values_are_not_multiplied_without_end() {
-    let many = "$, ".repeat(2_000);
+    let many = "$, ".repeat(100);
     for call in [
-        format!("States.Format('{}', {many}$)", "{}".repeat(2_001)),
+        format!("States.Format('{}', {many}$)", "{}".repeat(101)),
         format!("States.JsonToString(States.Array({many}$))"),
         format!("States.Hash(States.Array({many}$), 'MD5')"),
         format!("States.ArrayUnique(States.Array({many}$))"),
@@ -102,5 +102,19 @@ fn large_values_are_not_multiplied_without_end() {
             "{}",
             &error.cause()[..200]
         );
+    }
+}
+
+#[test]
+fn a_field_does_not_name_a_large_value_without_end() {
+    let input = serde_json::json!({"input": "x".repeat(200_000)});
+    let call = format!("States.ArrayLength(States.Array({}$))", "$, ".repeat(400));
+    let many: serde_json::Map<String, serde_json::Value> =
+        (0..400).map(|number| (format!("k{number}.$"), "$".into())).collect();
+    for template in [serde_json::json!({"r.$": call}), many.into()] {
+        let analysis = pass_with(&template);
+        let error =
+            parameters_of(analysis.definition.as_ref().unwrap()).evaluate(&mut roots(&input)).unwrap_err();
+        assert_eq!("States.DataLimitExceeded", error.error_name());
     }
 }

@@ -15,7 +15,7 @@ use stepwell_json::Value;
 use stepwell_jsonpath::{Path, Root};
 
 use crate::error::EvaluationError;
-use crate::expression::{Failure, Roots, look_up};
+use crate::expression::{Budget, Failure, Roots, look_up};
 
 pub(crate) use parse::parse;
 
@@ -122,16 +122,22 @@ impl Function {
 
 impl Call {
     /// Works the call out.
-    pub(crate) fn evaluate(&self, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
+    pub(crate) fn evaluate(
+        &self,
+        roots: &mut dyn Roots,
+        budget: &mut Budget,
+    ) -> Result<Value, EvaluationError> {
         let mut values = Vec::with_capacity(self.arguments.len());
         for argument in &self.arguments {
-            values.push(match argument {
+            let value = match argument {
                 Argument::Literal(value) => value.clone(),
                 // The pieces stand in for the template; see below.
                 Argument::Format(_) => Value::Null,
-                Argument::Call(call) => call.evaluate(roots)?,
+                Argument::Call(call) => call.evaluate(roots, budget)?,
                 Argument::Path(path) => self.follow(path, roots)?,
-            });
+            };
+            budget.take(&value)?;
+            values.push(value);
         }
         let result = match (self.function, self.arguments.first()) {
             (Function::Format, Some(Argument::Format(pieces))) => {
