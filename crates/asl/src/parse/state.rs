@@ -171,36 +171,24 @@ impl<'a> Reader<'a> {
 
     /// Warns of paths in a literal that stays as it is.
     pub(super) fn warn_of_paths(&mut self, node: &'a Node, place: Place) {
-        let found = match &node.kind {
-            NodeKind::String(text) => text.starts_with("$.") || text.starts_with("$$."),
+        match &node.kind {
+            NodeKind::String(text) if text.starts_with("$.") || text.starts_with("$$.") => {
+                let message = "Result is not evaluated: the path in it stays as it is. Use Parameters to evaluate paths";
+                self.warning(Code::PassResultIsStatic, message, place, node.span);
+            }
             NodeKind::Object(members) => {
                 for member in members {
                     let at = self.key(place, &member.key);
-                    if member.key.ends_with(".$") {
-                        self.static_result(at, member.key_span);
-                    } else {
-                        self.warn_of_paths(&member.value, at);
-                    }
+                    self.warn_of_paths(&member.value, at);
                 }
-                false
             }
             NodeKind::Array(items) => {
                 for (position, item) in items.iter().enumerate() {
                     let at = self.index(place, position);
                     self.warn_of_paths(item, at);
                 }
-                false
             }
-            _ => false,
-        };
-        if found {
-            self.static_result(place, node.span);
+            _ => {}
         }
-    }
-
-    fn static_result(&mut self, place: Place, span: stepwell_json::spanned::Span) {
-        let message =
-            "Result is not evaluated: the path in it stays as it is. Use Parameters to evaluate paths";
-        self.warning(Code::PassResultIsStatic, message, place, span);
     }
 }
