@@ -137,6 +137,127 @@ proptest! {
     }
 }
 
+/// An argument of a call: good ones, and some that fit nowhere.
+fn argument() -> impl Strategy<Value = String> {
+    let words = [
+        "$",
+        "$.a",
+        "$.b",
+        "$.c[0]",
+        "$.no",
+        "$$.x",
+        "$v",
+        "'text'",
+        "'{} {}'",
+        "''",
+        "',;'",
+        "'MD5'",
+        "false",
+        "null",
+        "0",
+        "1",
+        "-1",
+        "2.5",
+        "-0.5",
+        "2147483647",
+        "-2147483648",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "99999999999999999999",
+        "1e300",
+        "States.Array()",
+        "States.Array(1, 'a', $.b)",
+        "States.UUID()",
+    ];
+    prop::sample::select(words.to_vec()).prop_map(str::to_owned)
+}
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        (-4_i64..4).prop_map(serde_json::Value::from),
+        any::<f64>().prop_map(serde_json::Value::from),
+        "\\PC{0,6}".prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            prop::collection::hash_map("[a-c]", inner, 0..3)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+const FUNCTIONS: [&str; 17] = [
+    "Format",
+    "StringToJson",
+    "JsonToString",
+    "Array",
+    "ArrayPartition",
+    "ArrayContains",
+    "ArrayRange",
+    "ArrayGetItem",
+    "ArrayLength",
+    "ArrayUnique",
+    "Base64Encode",
+    "Base64Decode",
+    "Hash",
+    "JsonMerge",
+    "MathRandom",
+    "MathAdd",
+    "StringSplit",
+];
+
+/// What `StringMatches` means, the slow way: tokens are characters, none stands for a wildcard.
+fn matches_slowly(pattern: &[Option<char>], text: &[char]) -> bool {
+    match pattern.split_first() {
+        None => text.is_empty(),
+        Some((None, rest)) => (0..=text.len()).any(|skipped| matches_slowly(rest, &text[skipped..])),
+        Some((Some(wanted), rest)) => text.first() == Some(wanted) && matches_slowly(rest, &text[1..]),
+    }
+}
+
+proptest! {
+    #[test]
+    fn calls_give_a_value_or_an_error(
+        function in prop::sample::select(FUNCTIONS.to_vec()),
+        arguments in prop::collection::vec(argument(), 0..4),
+        input in json(),
+        random in any::<u64>(),
+    ) {
+        let call = format!("States.{function}({})", arguments.join(", "));
+        let analysis = common::pass_with(&serde_json::json!({"r.$": call}));
+        if let Some(definition) = &analysis.definition {
+            let mut roots = common::roots(&serde_json::json!({"input": input, "variables": {"v": input}}));
+            roots.random = random;
+            match common::parameters_of(definition).evaluate(&mut roots) {
+                Ok(value) => prop_assert!(stepwell_json::parse(&value.to_text()).is_ok()),
+                Err(error) => prop_assert!(!error.cause().is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_match_what_they_mean(pattern in "[ab*]{0,8}", text in "[ab]{0,10}") {
+        let tokens: Vec<Option<char>> =
+            pattern.chars().map(|character| (character != '*').then_some(character)).collect();
+        let characters: Vec<char> = text.chars().collect();
+        prop_assert_eq!(
+            matches_slowly(&tokens, &characters),
+            stepwell_asl::choice::Pattern::parse(&pattern).unwrap().matches(&text)
+        );
+    }
+
+    #[test]
+    fn times_are_printed_and_read_alike(milliseconds in -62_167_219_200_000_i64..253_402_300_800_000) {
+        let text = stepwell_asl::timestamp::format_millis(milliseconds);
+        let read = stepwell_asl::timestamp::parse(&text).map(|instant| instant.nanoseconds);
+        prop_assert_eq!(Some(i128::from(milliseconds) * 1_000_000), read);
+    }
+}
+
 /// Shapes that would hurt an analysis that looks twice.
 fn shapes(size: usize) -> Vec<(&'static str, String)> {
     let mut shapes = Vec::new();
