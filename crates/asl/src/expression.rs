@@ -95,12 +95,14 @@ pub(crate) fn evaluate_field_path(
     field: &str,
     roots: &mut dyn Roots,
 ) -> Result<Value, EvaluationError> {
-    look_up(path, roots).map_err(|failure| match failure {
+    look_up(path, roots).or_else(|failure| match failure {
+        // An index past the end of an array is null here, unlike a missing member.
+        Failure::Path(PathError::IndexOutOfRange { .. }) => Ok(Value::Null),
         Failure::Path(problem @ PathError::TooMuchWork) => {
-            EvaluationError::InvalidPath { path: path.text().to_owned(), problem }
+            Err(EvaluationError::InvalidPath { path: path.text().to_owned(), problem })
         }
-        Failure::Path(_) => not_found(path, field, roots),
-        Failure::Variable(error) => error,
+        Failure::Path(_) => Err(not_found(path, field, roots)),
+        Failure::Variable(error) => Err(error),
     })
 }
 

@@ -246,6 +246,7 @@ impl<'a> Cursor<'a> {
         let segment = match self.peek() {
             Some(b'\'' | b'"') => self.quoted_names()?,
             Some(b'0'..=b'9' | b'-' | b':') => self.array_places()?,
+            Some(b'(') => self.place_from_end()?,
             Some(b'*') => {
                 self.position += 1;
                 Segment::Wildcard
@@ -293,6 +294,26 @@ impl<'a> Cursor<'a> {
             names.push(self.quoted()?);
         }
         Ok(if names.len() == 1 { Segment::Name(first) } else { Segment::Names(names) })
+    }
+
+    /// Reads `(@.length-1)`, the old way to count from the end of an array, which definitions still use.
+    fn place_from_end(&mut self) -> Result<Segment, SyntaxError> {
+        let start = self.position;
+        let rest = self.rest();
+        let end = rest.find(')').map_or(rest.len(), |at| at + 1);
+        let place = rest[..end]
+            .strip_prefix("(@.length")
+            .and_then(|behind| behind.trim_start().strip_prefix('-'))
+            .and_then(|behind| behind.strip_suffix(')'))
+            .and_then(|count| count.trim().parse::<u16>().ok())
+            .filter(|count| *count > 0);
+        self.position += end;
+        place.map(|count| Segment::Index(-i32::from(count))).ok_or_else(|| {
+            SyntaxError::new(
+                format!("Could not parse token starting at position {start}. Expected (@.length-1)"),
+                start,
+            )
+        })
     }
 
     /// Reads `0`, `-1`, `0,2`, `1:3`, `:3` or `1:`, up to the closing bracket.

@@ -189,11 +189,26 @@ fn literal(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
                     return Ok(value);
                 }
             }
-            Err(cursor.error(
-                "Expected a path, a string, a number, a pattern, an array, an object, true, false or null",
-            ))
+            bare_word(cursor).ok_or_else(|| {
+                cursor.error(
+                    "Expected a path, a string, a number, a pattern, an array, an object, true, false or null",
+                )
+            })
         }
     }
+}
+
+/// Reads a word without quotes as the string that it is. The library's newest version refuses it, but definitions that
+/// AWS publishes compare with such words (`[?(@.Name==Receipt)]`), so the version behind AWS takes them.
+fn bare_word(cursor: &mut Cursor<'_>) -> Option<Value> {
+    let rest = cursor.rest();
+    let in_word = |part: char| part.is_alphanumeric() || part == '_' || part == '-';
+    let word = &rest[..rest.find(|part| !in_word(part)).unwrap_or(rest.len())];
+    if !word.starts_with(|first: char| first.is_alphabetic() || first == '_') {
+        return None;
+    }
+    cursor.position += word.len();
+    Some(Value::from(word))
 }
 
 fn number(cursor: &mut Cursor<'_>) -> Result<Value, SyntaxError> {
