@@ -1,0 +1,152 @@
+//! What leaves the shards: answers go to their callers, effects to the drivers, whose results come back as commands.
+
+mod lambda;
+mod nested;
+
+use std::sync::Arc;
+
+use stepwell_asl::Resource;
+use stepwell_engine::Released;
+use stepwell_interpreter::{
+    About, Command, Effect, ErrorOutput, Program, TaskId,
+    program::{StateKind, TaskState},
+};
+use stepwell_json::Payload;
+use stepwell_store::ExecutionKey;
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::{
+    express,
+    operations::Operations,
+    runtime::{Answer, Outside},
+};
+
+/// The way out of the shards.
+pub(crate) struct Drivers {
+    pub(crate) operations: Arc<Operations>,
+    pub(crate) handle: Handle,
+    /// Why the store has stopped, once it has.
+    pub(crate) fatal: watch::Sender<Option<Arc<str>>>,
+}
+
+impl Outside for Drivers {
+    fn release(&self, released: Vec<Released<Answer>>) {
+        for item in released {
+            match item {
+                Released::Reply { to, reply } => {
+                    // The caller may have gone.
+                    let _ = to.send(reply);
+                }
+                Released::Forward(input) => self.operations.router.send(input),
+                Released::Ended { key, status } => {
+                    self.operations.metrics.ended(status);
+                    self.operations.waiters.ended(key);
+                }
+                Released::Effect { key, about, program, effect } => {
+                    let operations = self.operations.clone();
+                    self.handle.spawn(async move {
+                        let command = perform(&operations, Some(key), &about, &program, effect).await;
+                        if let Some(command) = command {
+                            operations.router.tell(key, command);
+                        }
+                    });
+                }
+                Released::RunExpress { key, about, input, program } => {
+                    let operations = self.operations.clone();
+                    self.handle.spawn(express::run_durable(operations, key, about, input, program));
+                }
+                Released::Quarantined { key, reason } => {
+                    self.operations.metrics.quarantined();
+                    tracing::error!(execution = %key, reason, "an execution met a bug and was set aside");
+                }
+            }
+        }
+    }
+
+    fn store_failed(&self, reason: &str) {
+        self.fatal.send_if_modified(|fatal| {
+            let is_first = fatal.is_none();
+            if is_first {
+                *fatal = Some(reason.into());
+            }
+            is_first
+        });
+    }
+}
+
+/// What came of a call.
+pub(crate) enum Completion {
+    /// The task's result, or the answer of the call that submits it.
+    Answered(Payload),
+    /// The task's failure.
+    Failed(ErrorOutput),
+    /// Nothing is known and nothing is to be recorded: the server is stopping.
+    Nothing,
+}
+
+/// Carries out an effect. Gives the command that tells the execution what came of it; none when the server is
+/// stopping, after which a restart does it again. `key`: of an execution with a place in the store.
+pub(crate) async fn perform(
+    operations: &Arc<Operations>,
+    key: Option<ExecutionKey>,
+    about: &Arc<About>,
+    program: &Arc<Program>,
+    effect: Effect,
+) -> Option<Command> {
+    let state_of = |state| match program.get(state).map(|state| &state.kind) {
+        Some(StateKind::Task(task)) => Some(task),
+        _ => None,
+    };
+    match effect {
+        Effect::InvokeTask { task, state, parameters, credentials_role: _ } => {
+            let state = state_of(state)?;
+            let completion = invoke(operations, key, about, state, task, parameters).await;
+            match completion {
+                Completion::Answered(output) if state.waits_for_token() || state.waits_for_job() => {
+                    Some(Command::TaskSubmitted { task, output })
+                }
+                other => complete(task, other),
+            }
+        }
+        Effect::AwaitJob { task, state, submitted } => {
+            let state = state_of(state)?;
+            let completion = nested::wait(operations, state, &submitted).await;
+            complete(task, completion)
+        }
+        Effect::StopJob { task, state: _, submitted } => {
+            let is_stopped = nested::stop(operations, &submitted).await;
+            is_stopped.then_some(Command::Settle { attempt: task.attempt })
+        }
+        // Shards forward these themselves.
+        Effect::OfferActivityTask { .. } => None,
+    }
+}
+
+fn complete(task: TaskId, completion: Completion) -> Option<Command> {
+    match completion {
+        Completion::Answered(output) => Some(Command::TaskSucceeded { task, output }),
+        Completion::Failed(error) => Some(Command::TaskFailed { task, error }),
+        Completion::Nothing => None,
+    }
+}
+
+async fn invoke(
+    operations: &Arc<Operations>,
+    key: Option<ExecutionKey>,
+    about: &Arc<About>,
+    state: &TaskState,
+    task: TaskId,
+    parameters: Payload,
+) -> Completion {
+    match &state.resource {
+        Resource::LambdaFunction { arn } => {
+            lambda::call_function(&operations.lambda, about, arn, parameters).await
+        }
+        Resource::LambdaInvoke { .. } => lambda::invoke(&operations.lambda, about, parameters).await,
+        Resource::StartExecution { .. } => nested::start(operations, key, about, task, &parameters).await,
+        Resource::Activity { .. } | Resource::Unsupported { .. } => Completion::Failed(ErrorOutput::new(
+            "States.Runtime",
+            format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),
+        )),
+    }
+}

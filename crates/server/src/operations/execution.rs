@@ -1,0 +1,526 @@
+//! StartExecution, StartSyncExecution, StopExecution, DescribeExecution, ListExecutions.
+
+use std::sync::Arc;
+
+use stepwell_api::{
+    ApiError, Operation, Timestamp,
+    arn::{ExecutionArn, StateMachineArn},
+    identity::Identity,
+    name::check_name,
+    pagination::PageScope,
+    types::execution::{
+        BillingDetails, DataDetails, DescribeExecutionRequest, DescribeExecutionResponse, ExecutionListItem,
+        ExecutionRedriveFilter, ExecutionStatus, IncludedData, ListExecutionsRequest, ListExecutionsResponse,
+        StartExecutionRequest, StartExecutionResponse, StartSyncExecutionRequest, StartSyncExecutionResponse,
+        StopExecutionRequest, StopExecutionResponse, SyncExecutionStatus, page_size,
+    },
+};
+use stepwell_engine::{Input, Reply, ReplyTo, StartRequest};
+use stepwell_interpreter::{
+    About, Command, ErrorOutput, EventKind, Program, Rejection, Text,
+    event::codec::{Payloads, decode_chunk},
+};
+use stepwell_json::Payload;
+use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, arn_hash};
+
+use super::{Operations, answer, answered, internal};
+use crate::{
+    catalogue::Machine,
+    express,
+    history::{self, HistoryError},
+    random,
+};
+
+/// How often a name is looked up for one start before the caller is told to come again.
+const LOOK_UPS_MAX: usize = 16;
+/// What AWS bills the shortest run for, in milliseconds, and in what steps.
+const BILLED_STEP_MILLIS: i64 = 100;
+/// What AWS bills the smallest run for, in megabytes.
+const BILLED_MEGABYTES: i64 = 64;
+
+/// An execution that was started.
+#[derive(Debug, Clone)]
+pub(crate) struct Started {
+    pub(crate) key: ExecutionKey,
+    pub(crate) arn: Text,
+    pub(crate) start_ms: i64,
+}
+
+/// What an execution began with and how it ended, as its events have it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ends {
+    pub(crate) input: Option<Arc<str>>,
+    pub(crate) output: Option<Arc<str>>,
+    pub(crate) error: Option<Arc<str>>,
+    pub(crate) cause: Option<Arc<str>>,
+}
+
+impl Operations {
+    /// StartExecution. The same name and input again, while the first runs, answers the same.
+    ///
+    /// # Errors
+    /// As AWS documents them.
+    pub async fn start_execution(
+        &self,
+        _caller: Identity<'_>,
+        request: StartExecutionRequest,
+    ) -> Result<StartExecutionResponse, ApiError> {
+        let machine = self.resolve_machine(&request.state_machine_arn)?;
+        let input = execution_input(request.input)?;
+        let trace_header = request.trace_header.map(Text::from);
+        let started = self.launch(&machine, request.name.as_deref(), input, trace_header).await?;
+        Ok(StartExecutionResponse {
+            execution_arn: started.arn.0,
+            start_date: Timestamp::from(started.start_ms),
+        })
+    }
+
+    /// Starts an execution of a machine, durably.
+    ///
+    /// # Errors
+    /// Those of StartExecution.
+    pub(crate) async fn launch(
+        &self,
+        machine: &Machine,
+        name: Option<&str>,
+        input: Payload,
+        trace_header: Option<Text>,
+    ) -> Result<Started, ApiError> {
+        if let Some(name) = name {
+            check_name(name)?;
+        }
+        self.admit()?;
+        if self.store.count_open() >= self.settings.limits.open_executions_max {
+            return Err(ApiError::execution_limit_exceeded());
+        }
+        let Some(_starting) = machine.gate.enter() else {
+            return Err(ApiError::state_machine_deleting(&machine.arn));
+        };
+        let program = self.catalogue.program(machine.revision).map_err(internal)?;
+        let about = self.about(machine, name, trace_header, false);
+        // Names of Express executions may repeat.
+        let must_be_free = name.is_some() && !machine.express;
+        for _ in 0..LOOK_UPS_MAX {
+            let arn = &about.execution_arn;
+            let name_free_at = if must_be_free {
+                let committed = self.router.committed(self.router.shard_of(arn_hash(arn)));
+                if let Some(key) = self.store.find(arn).map_err(internal)? {
+                    match self.started_before(key, arn, &input)? {
+                        Some(started) => return Ok(started),
+                        None => continue,
+                    }
+                }
+                Some(committed)
+            } else {
+                None
+            };
+            let request = StartRequest {
+                about: about.clone(),
+                input: input.clone(),
+                program: program.clone(),
+                name_free_at,
+            };
+            let (reply, receiver) = answer();
+            self.router.send(Input::Start { request: Box::new(request), reply });
+            match answered(receiver).await? {
+                Reply::Started { key, start_time } => {
+                    return Ok(Started { key, arn: about.execution_arn, start_ms: start_time.0 });
+                }
+                Reply::NameTaken { key } => {
+                    if let Some(started) = self.started_before(key, arn, &input)? {
+                        return Ok(started);
+                    }
+                }
+                Reply::LookUpAgain => {}
+                Reply::Throttled => return Err(ApiError::throttling()),
+                _ => return Err(ApiError::internal_failure()),
+            }
+        }
+        Err(ApiError::throttling())
+    }
+
+    /// What a start answers whose name is taken; none when the execution has been removed meanwhile.
+    fn started_before(
+        &self,
+        key: ExecutionKey,
+        arn: &str,
+        input: &Payload,
+    ) -> Result<Option<Started>, ApiError> {
+        let Some(row) = self.store.row(key).map_err(internal)? else { return Ok(None) };
+        let is_same = row.status == Status::Running
+            && self.ends(key, &row).map_err(internal)?.input.as_ref() == Some(input.text());
+        if is_same {
+            Ok(Some(Started { key, arn: arn.into(), start_ms: row.start_ms }))
+        } else {
+            Err(ApiError::execution_already_exists(arn))
+        }
+    }
+
+    /// What is known of a new execution; the shard sets the start time.
+    fn about(
+        &self,
+        machine: &Machine,
+        name: Option<&str>,
+        trace_header: Option<Text>,
+        synchronous: bool,
+    ) -> Box<About> {
+        let now = self.clock.now();
+        let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
+        let name = match name {
+            Some(name) => name,
+            None => random::uuid_in_time_order(now.0).hyphenated().encode_lower(&mut buffer),
+        };
+        let mut arn = String::with_capacity(machine.execution_prefix.len() + name.len() + 40);
+        arn.push_str(&machine.execution_prefix);
+        arn.push_str(name);
+        if machine.express {
+            arn.push(':');
+            let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
+            arn.push_str(random::uuid().hyphenated().encode_lower(&mut buffer));
+        }
+        Box::new(About {
+            execution_arn: arn.into(),
+            name: name.into(),
+            state_machine_arn: machine.arn.clone(),
+            state_machine_name: machine.name.clone(),
+            role_arn: machine.role_arn.clone(),
+            region: machine.region.clone(),
+            start_time: now,
+            express: machine.express,
+            synchronous,
+            revision: machine.revision,
+            trace_header,
+        })
+    }
+
+    /// StartSyncExecution: runs an Express execution and answers its end, also when it failed.
+    ///
+    /// # Errors
+    /// Only for what keeps it from starting.
+    pub async fn start_sync_execution(
+        self: &Arc<Self>,
+        _caller: Identity<'_>,
+        request: StartSyncExecutionRequest,
+    ) -> Result<StartSyncExecutionResponse, ApiError> {
+        let machine = self.resolve_machine(&request.state_machine_arn)?;
+        if !machine.express {
+            return Err(ApiError::state_machine_type_not_supported());
+        }
+        if let Some(name) = &request.name {
+            check_name(name)?;
+        }
+        let input = execution_input(request.input)?;
+        if machine.gate.is_deleting() {
+            return Err(ApiError::state_machine_deleting(&machine.arn));
+        }
+        let Ok(_permit) = self.express_permits.try_acquire() else { return Err(ApiError::throttling()) };
+        let program: Arc<Program> = self.catalogue.program(machine.revision).map_err(internal)?;
+        let trace_header = request.trace_header.map(Text::from);
+        let about = self.about(&machine, request.name.as_deref(), trace_header, true);
+        let (arn, name, trace_header, start_ms) = (
+            about.execution_arn.0.clone(),
+            about.name.0.clone(),
+            about.trace_header.clone(),
+            about.start_time.0,
+        );
+        let with_data = request.included_data != Some(IncludedData::MetadataOnly);
+        let input_text = input.text().clone();
+        let end = express::run(self, *about, input, program).await.ok_or_else(ApiError::internal_failure)?;
+        let duration_ms = end.stop_ms.saturating_sub(start_ms).max(1);
+        let text = |text: Option<Text>| text.filter(|_| with_data).map(|text| text.0);
+        let details = Some(DataDetails { included: with_data });
+        Ok(StartSyncExecutionResponse {
+            execution_arn: arn,
+            state_machine_arn: Some(machine.arn.0.clone()),
+            name: Some(name),
+            start_date: Timestamp::from(start_ms),
+            stop_date: Timestamp::from(end.stop_ms),
+            status: match end.status {
+                stepwell_interpreter::Status::Succeeded => SyncExecutionStatus::Succeeded,
+                stepwell_interpreter::Status::TimedOut => SyncExecutionStatus::TimedOut,
+                _ => SyncExecutionStatus::Failed,
+            },
+            error: text(end.error.error),
+            cause: text(end.error.cause),
+            input: Some(input_text).filter(|_| with_data),
+            input_details: details.clone(),
+            output: end.output.filter(|_| with_data).map(|output| output.text().clone()),
+            output_details: details,
+            trace_header: trace_header.map(|header| header.0),
+            billing_details: Some(BillingDetails {
+                billed_memory_used_in_mb: BILLED_MEGABYTES,
+                billed_duration_in_milliseconds: (duration_ms + BILLED_STEP_MILLIS - 1) / BILLED_STEP_MILLIS
+                    * BILLED_STEP_MILLIS,
+            }),
+        })
+    }
+
+    /// StopExecution. One that has ended is answered with the time at which it did.
+    ///
+    /// # Errors
+    /// As AWS documents them.
+    pub async fn stop_execution(
+        &self,
+        _caller: Identity<'_>,
+        request: StopExecutionRequest,
+    ) -> Result<StopExecutionResponse, ApiError> {
+        let (key, row) = self.find_execution(&request.execution_arn)?;
+        let error = ErrorOutput {
+            error: request.error.map(Into::into),
+            cause: request.cause.map(Into::into),
+            ..ErrorOutput::default()
+        };
+        let stop_ms = match row.stop_ms.filter(|_| row.status.is_closed()) {
+            Some(stop_ms) => stop_ms,
+            None => self
+                .stop(key, error)
+                .await?
+                .ok_or_else(|| ApiError::execution_does_not_exist(&request.execution_arn))?,
+        };
+        Ok(StopExecutionResponse { stop_date: Timestamp::from(stop_ms) })
+    }
+
+    /// Stops an execution. Gives when it ended, now or before; none when there is no such execution.
+    pub(crate) async fn stop(&self, key: ExecutionKey, error: ErrorOutput) -> Result<Option<i64>, ApiError> {
+        let (reply, receiver) = answer();
+        let command = Command::Stop { error };
+        self.router.send(Input::Command { key, command, reply: ReplyTo::Caller(reply) });
+        match answered(receiver).await? {
+            Reply::Done { time } => Ok(Some(time.0)),
+            Reply::Rejected(Rejection::NotRunning) => {
+                let row = self.store.row(key).map_err(internal)?;
+                Ok(row.and_then(|row| row.stop_ms))
+            }
+            Reply::Unknown => Ok(None),
+            Reply::Throttled => Err(ApiError::throttling()),
+            _ => Err(ApiError::internal_failure()),
+        }
+    }
+
+    /// DescribeExecution.
+    ///
+    /// # Errors
+    /// As AWS documents them.
+    pub async fn describe_execution(
+        &self,
+        _caller: Identity<'_>,
+        request: DescribeExecutionRequest,
+    ) -> Result<DescribeExecutionResponse, ApiError> {
+        let (key, row) = self.find_execution(&request.execution_arn)?;
+        let with_data = request.included_data != Some(IncludedData::MetadataOnly);
+        let ends = if with_data { self.ends(key, &row).map_err(internal)? } else { Ends::default() };
+        let status = execution_status(row.status);
+        let (redrive_status, reason) = status.redrive();
+        let details = DataDetails { included: with_data };
+        Ok(DescribeExecutionResponse {
+            execution_arn: row.arn.as_str().into(),
+            state_machine_arn: row.state_machine_arn.as_str().into(),
+            name: Some(row.name.as_str().into()),
+            status,
+            start_date: Timestamp::from(row.start_ms),
+            stop_date: row.stop_ms.map(Timestamp::from),
+            input: ends.input,
+            input_details: Some(details.clone()),
+            output_details: (row.status == Status::Succeeded).then_some(details),
+            output: ends.output,
+            trace_header: row.trace_header.as_deref().map(Into::into),
+            map_run_arn: None,
+            // An execution that timed out is described without the error that its history shows.
+            error: ends.error.filter(|_| row.status != Status::TimedOut),
+            cause: ends.cause.filter(|_| row.status != Status::TimedOut),
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
+            redrive_count: Some(row.redrive_count.into()),
+            redrive_date: row.redrive_ms.map(Timestamp::from),
+            redrive_status: Some(redrive_status),
+            redrive_status_reason: reason.map(Into::into),
+        })
+    }
+
+    /// ListExecutions: newest first, running ones by start, others by end.
+    ///
+    /// # Errors
+    /// As AWS documents them.
+    pub async fn list_executions(
+        &self,
+        _caller: Identity<'_>,
+        request: ListExecutionsRequest,
+    ) -> Result<ListExecutionsResponse, ApiError> {
+        let given = match (&request.state_machine_arn, &request.map_run_arn) {
+            (Some(given), None) => given,
+            (None, Some(map_run)) => return Err(ApiError::resource_not_found(map_run)),
+            _ => {
+                return Err(ApiError::validation(
+                    "Exactly one of stateMachineArn and mapRunArn must be specified",
+                ));
+            }
+        };
+        let machine = match self.catalogue.machine(given) {
+            Some(machine) => machine,
+            None => {
+                StateMachineArn::parse(given)?;
+                return Err(ApiError::state_machine_does_not_exist(given));
+            }
+        };
+        if machine.express {
+            return Err(ApiError::state_machine_type_not_supported());
+        }
+        if request.status_filter == Some(ExecutionStatus::PendingRedrive) {
+            return Err(ApiError::validation("The status filter PENDING_REDRIVE requires a mapRunArn"));
+        }
+        let scope = PageScope {
+            operation: Operation::ListExecutions,
+            arguments: &[
+                given,
+                request.status_filter.map_or("", ExecutionStatus::as_str),
+                request.redrive_filter.map_or("", ExecutionRedriveFilter::as_str),
+            ],
+        };
+        let now_ms = self.clock.now().0;
+        let before = match &request.next_token {
+            Some(token) => {
+                let cursor = self.tokens.open(scope, token, now_ms)?;
+                Some(ListCursor::from_bytes(&cursor).ok_or_else(ApiError::invalid_token)?)
+            }
+            None => None,
+        };
+        if request.redrive_filter == Some(ExecutionRedriveFilter::Redriven) {
+            // No execution can be redriven yet.
+            return Ok(ListExecutionsResponse { executions: Vec::new(), next_token: None });
+        }
+        let limit = page_size(request.max_results);
+        let status = request.status_filter.map(row_status);
+        let mut listed =
+            self.store.list_executions(&machine.arn, status, before, limit + 1).map_err(internal)?;
+        let mut next_token = None;
+        if listed.len() > limit {
+            listed.truncate(limit);
+            if let Some(last) = listed.last() {
+                next_token = Some(self.tokens.issue(scope, &last.cursor.to_bytes(), now_ms)?);
+            }
+        }
+        let executions = listed.iter().map(|execution| list_item(&execution.row)).collect();
+        Ok(ListExecutionsResponse { executions, next_token })
+    }
+
+    /// Waits until an execution has ended; returns at once when it has.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`; `ServiceUnavailable` when the server stops first.
+    pub async fn wait_for_end(&self, execution_arn: &str) -> Result<(), ApiError> {
+        let (key, _) = self.find_execution(execution_arn)?;
+        self.wait_for_end_of(key).await
+    }
+
+    /// Waits until the row of an execution says that it has ended, or that it is gone.
+    pub(crate) async fn wait_for_end_of(&self, key: ExecutionKey) -> Result<(), ApiError> {
+        let ended = self.waiters.wait(key);
+        match self.store.row(key).map_err(internal)? {
+            Some(row) if !row.status.is_closed() => ended.await.map_err(|_| super::stopping()),
+            _ => Ok(()),
+        }
+    }
+
+    /// A Standard execution by its ARN.
+    pub(super) fn find_execution(&self, arn: &str) -> Result<(ExecutionKey, Arc<ExecutionRow>), ApiError> {
+        if let Some(key) = self.store.find(arn).map_err(internal)?
+            && let Some(row) = self.store.row(key).map_err(internal)?
+        {
+            return if row.express { Err(ApiError::arn_type_not_valid("express")) } else { Ok((key, row)) };
+        }
+        ExecutionArn::parse(arn)?;
+        Err(ApiError::execution_does_not_exist(arn))
+    }
+
+    /// Input, output and error of an execution, from the events that hold them.
+    pub(crate) fn ends(&self, key: ExecutionKey, row: &ExecutionRow) -> Result<Ends, HistoryError> {
+        let mut ends = Ends::default();
+        let mut payloads = Payloads::default();
+        let mut last = None;
+        if let Some(chunk) = self.store.chunks(key, 0, 1)?.first() {
+            let mut events = decode_chunk(&chunk.bytes)?;
+            for event in &mut events {
+                payloads.remember(event);
+            }
+            if let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) {
+                ends.input = Some(input.payload.text().clone());
+            }
+            if row.last_chunk == chunk.first_event {
+                last = events.into_iter().rev().find(|event| event.kind.is_terminal());
+            }
+        }
+        if row.status.is_closed() && last.is_none() {
+            for chunk in self.store.chunks(key, row.last_chunk, 1)? {
+                let mut events = decode_chunk(&chunk.bytes)?;
+                for event in &mut events {
+                    payloads.remember(event);
+                }
+                last = events.into_iter().rev().find(|event| event.kind.is_terminal());
+            }
+        }
+        let Some(terminal) = last else { return Ok(ends) };
+        let mut terminal = [terminal];
+        history::resolve(&*self.store, key, &mut payloads, &mut terminal)?;
+        let [terminal] = terminal;
+        match terminal.kind {
+            EventKind::ExecutionSucceeded { output, .. } => ends.output = Some(output.payload.text().clone()),
+            EventKind::ExecutionFailed { error, .. }
+            | EventKind::ExecutionAborted { error }
+            | EventKind::ExecutionTimedOut { error } => {
+                ends.error = error.error.map(|text| text.0);
+                ends.cause = error.cause.map(|text| text.0);
+            }
+            _ => {}
+        }
+        Ok(ends)
+    }
+}
+
+/// The input of an execution; `{}` when the caller gives none.
+fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
+    let Some(text) = input else { return Ok(Payload::from_trusted_text("{}".into())) };
+    if text.is_empty() {
+        return Err(ApiError::empty_execution_input());
+    }
+    Payload::from_text(text).map_err(|error| ApiError::invalid_execution_input(error.message))
+}
+
+fn list_item(row: &ExecutionRow) -> ExecutionListItem {
+    ExecutionListItem {
+        execution_arn: row.arn.as_str().into(),
+        state_machine_arn: row.state_machine_arn.as_str().into(),
+        name: row.name.as_str().into(),
+        status: execution_status(row.status),
+        start_date: Timestamp::from(row.start_ms),
+        stop_date: row.stop_ms.map(Timestamp::from),
+        map_run_arn: None,
+        item_count: None,
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
+        redrive_count: Some(row.redrive_count.into()),
+        redrive_date: row.redrive_ms.map(Timestamp::from),
+    }
+}
+
+/// The API's word for a status.
+pub(crate) fn execution_status(status: Status) -> ExecutionStatus {
+    match status {
+        Status::Running => ExecutionStatus::Running,
+        Status::Succeeded => ExecutionStatus::Succeeded,
+        Status::Failed => ExecutionStatus::Failed,
+        Status::TimedOut => ExecutionStatus::TimedOut,
+        Status::Aborted => ExecutionStatus::Aborted,
+        Status::PendingRedrive => ExecutionStatus::PendingRedrive,
+    }
+}
+
+fn row_status(status: ExecutionStatus) -> Status {
+    match status {
+        ExecutionStatus::Running => Status::Running,
+        ExecutionStatus::Succeeded => Status::Succeeded,
+        ExecutionStatus::Failed => Status::Failed,
+        ExecutionStatus::TimedOut => Status::TimedOut,
+        ExecutionStatus::Aborted => Status::Aborted,
+        ExecutionStatus::PendingRedrive => Status::PendingRedrive,
+    }
+}

@@ -1,0 +1,86 @@
+//! The operations of the Step Functions API: each validates, resolves, acts. Used by HTTP and in process alike.
+
+mod activity;
+mod execution;
+mod history;
+mod state_machine;
+mod tag;
+mod task;
+mod validate;
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use stepwell_api::{
+    ApiError,
+    identity::{Identity, IdentityDefaults},
+    pagination::PageTokens,
+};
+use stepwell_engine::{Reply, TokenKey};
+use stepwell_store::Store;
+use tokio::sync::{Semaphore, oneshot};
+
+pub use history::HistoryPage;
+
+use crate::{
+    catalogue::Catalogue,
+    metrics::Metrics,
+    runtime::{Answer, Clock, Router},
+    settings::Settings,
+    waiters::Waiters,
+};
+
+/// All operations, over one store and its shards.
+pub struct Operations {
+    pub(crate) settings: Settings,
+    pub(crate) identity_defaults: IdentityDefaults,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) tokens: PageTokens,
+    pub(crate) token_key: TokenKey,
+    pub(crate) waiters: Waiters,
+    pub(crate) metrics: Metrics,
+    pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
+    pub(crate) pollers: AtomicU64,
+    pub(crate) express_permits: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Operations {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Operations").finish_non_exhaustive()
+    }
+}
+
+impl Operations {
+    /// The account and region of calls that do not say.
+    pub fn default_identity(&self) -> Identity<'_> {
+        Identity { region: &self.identity_defaults.region, account: &self.identity_defaults.account }
+    }
+
+    /// Refuses new work while the disk is nearly full.
+    fn admit(&self) -> Result<(), ApiError> {
+        self.store.admission().map_err(|full| ApiError::service_unavailable(full.to_string()))
+    }
+}
+
+/// The way back from a shard.
+pub(crate) fn answer() -> (Answer, oneshot::Receiver<Reply>) {
+    oneshot::channel()
+}
+
+/// The shard's answer. A shard that is gone has stopped with the server.
+pub(crate) async fn answered(receiver: oneshot::Receiver<Reply>) -> Result<Reply, ApiError> {
+    receiver.await.map_err(|_| stopping())
+}
+
+/// The server is ending.
+pub(crate) fn stopping() -> ApiError {
+    ApiError::service_unavailable("The server is stopping.")
+}
+
+/// A fault of the store while it was read or written.
+pub(crate) fn internal(error: impl std::fmt::Display) -> ApiError {
+    tracing::error!(%error, "a request failed");
+    ApiError::internal_failure()
+}

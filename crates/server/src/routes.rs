@@ -1,0 +1,108 @@
+//! The routes beside the API: health, metrics, version, backup.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode, body::Incoming, header::CONTENT_TYPE, header::HeaderValue,
+};
+use serde::Deserialize;
+use stepwell_api::ApiError;
+
+use crate::service::{Service, failed, json};
+
+/// What `POST /backup` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupRequest {
+    /// Where the copy goes: a directory of the server's machine that is missing or empty.
+    directory: PathBuf,
+}
+
+/// Answers everything but the API's own `POST /`.
+pub(crate) async fn respond(
+    service: &Service,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<Full<Bytes>> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match request.uri().path() {
+        "/healthz" if is_read => text(StatusCode::OK, "ok\n".to_owned()),
+        "/readyz" if is_read => ready(service),
+        "/version" if is_read => json(
+            StatusCode::OK,
+            format!(r#"{{"name":"stepwell","version":"{}"}}"#, env!("CARGO_PKG_VERSION")).into_bytes(),
+        ),
+        "/metrics" if is_read => {
+            let operations = &service.operations;
+            let (machines, activities) =
+                (operations.catalogue.machine_count(), operations.catalogue.activity_count());
+            text(StatusCode::OK, operations.metrics.page(&*operations.store, machines, activities))
+        }
+        "/backup" if request.method() == Method::POST => {
+            if !peer.to_canonical().is_loopback() {
+                let message = "Backups can be asked for on the server's own machine only.";
+                return failed(&ApiError { status: 403, ..ApiError::access_denied(message) });
+            }
+            match backup(service, request).await {
+                Ok(()) => json(StatusCode::OK, b"{}".to_vec()),
+                Err(error) => failed(&error),
+            }
+        }
+        "/" | "/healthz" | "/readyz" | "/version" | "/metrics" | "/backup" => failed(&ApiError {
+            status: 405,
+            ..ApiError::new(
+                "MethodNotAllowed",
+                "The API is called by POST /; see /healthz, /version, /metrics.",
+            )
+        }),
+        _ => failed(&ApiError {
+            status: 404,
+            ..ApiError::new("NotFound", "There is nothing here; the API is called by POST /.")
+        }),
+    }
+}
+
+fn ready(service: &Service) -> Response<Full<Bytes>> {
+    if *service.stop.borrow() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
+    }
+    match &*service.fatal.borrow() {
+        Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("the store has stopped: {reason}\n")),
+        None => text(StatusCode::OK, "ready\n".to_owned()),
+    }
+}
+
+async fn backup(service: &Service, request: Request<Incoming>) -> Result<(), ApiError> {
+    let (head, body) = request.into_parts();
+    // A page of another site can send no JSON without asking first.
+    let is_json = head
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(';').next().unwrap_or_default().trim().ends_with("json"));
+    if !is_json {
+        return Err(ApiError::serialization("Send the directory as JSON: {\"directory\": \"/path\"}."));
+    }
+    let body = service.body(&head.headers, body).await?;
+    let request: BackupRequest =
+        serde_json::from_slice(&body).map_err(|error| ApiError::serialization(error.to_string()))?;
+    if !request.directory.is_absolute() {
+        return Err(ApiError::validation("The directory of a backup must be an absolute path."));
+    }
+    let store = service.operations.store.clone();
+    let copied = tokio::task::spawn_blocking(move || store.backup(&request.directory)).await;
+    match copied {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(ApiError::validation(error.to_string())),
+        Err(_) => Err(ApiError::internal_failure()),
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

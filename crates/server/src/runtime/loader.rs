@@ -1,0 +1,210 @@
+//! The thread that reads executions from the store: those that shards ask for, those in flight at a start, and
+//! parked ones whose time is near.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use stepwell_engine::{Found, Input, LoadedExecution, fold};
+use stepwell_interpreter::{Execution, Program, Timestamp};
+use stepwell_store::{DueExecution, ExecutionKey, HashRange, Store, StoreError, WAKE_NEVER};
+
+use super::{clock::Clock, router::Router};
+use crate::catalogue::Catalogue;
+
+/// How often parked executions are looked for.
+const READ_AHEAD_EVERY: Duration = Duration::from_secs(5);
+/// How far ahead: farther than one round, so that each is in memory before its time.
+const READ_AHEAD_MILLIS: i64 = 20_000;
+/// Keys read from an index at once.
+const PAGE: usize = 1_000;
+
+/// What the loader is asked for.
+#[derive(Debug)]
+pub(super) enum LoadRequest {
+    /// An execution that a shard needs.
+    Execution {
+        /// Its key.
+        key: ExecutionKey,
+    },
+    /// End.
+    Stop,
+}
+
+pub(super) struct Loader {
+    pub(super) requests: mpsc::Receiver<LoadRequest>,
+    pub(super) router: Arc<Router>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) state: LoaderState,
+}
+
+/// How far the walks over the indexes are.
+#[derive(Debug, Default)]
+pub(super) struct LoaderState {
+    /// The newest key of the recovery walk.
+    recovered_up_to: Option<ExecutionKey>,
+    /// Everything that was in flight at the start has been asked for.
+    is_recovered: bool,
+    /// The last parked execution that was sent to its shard. What is parked later is due later: parking takes a
+    /// deadline farther away than this walk looks.
+    sent_up_to: Option<DueExecution>,
+    pending: VecDeque<ExecutionKey>,
+}
+
+impl Loader {
+    /// Works until it is told to stop.
+    pub(super) fn run(mut self) {
+        let mut next_round = Instant::now();
+        loop {
+            while let Some(key) = self.state.pending.pop_front() {
+                self.answer(key);
+                if !self.drain() {
+                    return;
+                }
+            }
+            if !self.state.is_recovered {
+                self.recover_page();
+            } else if Instant::now() >= next_round {
+                self.clock.slew();
+                if !self.read_ahead_page() {
+                    next_round = Instant::now() + READ_AHEAD_EVERY;
+                }
+            }
+            let wait = if self.state.is_recovered {
+                next_round.saturating_duration_since(Instant::now())
+            } else {
+                Duration::ZERO
+            };
+            match self.requests.recv_timeout(wait) {
+                Ok(LoadRequest::Execution { key }) => self.state.pending.push_back(key),
+                Ok(LoadRequest::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Takes what is waiting. Gives false when it is time to stop.
+    fn drain(&mut self) -> bool {
+        loop {
+            match self.requests.try_recv() {
+                Ok(LoadRequest::Execution { key }) => self.state.pending.push_back(key),
+                Ok(LoadRequest::Stop) => return false,
+                Err(_) => return true,
+            }
+        }
+    }
+
+    /// Asks the shards for one page of the executions that were in flight when the server ended. They load them as
+    /// any other, so that a command that comes first finds no stale state.
+    fn recover_page(&mut self) {
+        match self.store.running(HashRange::ALL, self.state.recovered_up_to, PAGE) {
+            Ok(keys) => {
+                self.state.is_recovered = keys.len() < PAGE;
+                self.state.recovered_up_to = keys.last().copied().or(self.state.recovered_up_to);
+                self.send_due(keys);
+            }
+            Err(error) => self.report(&error),
+        }
+    }
+
+    /// Sends one page of parked executions to their shards. Gives whether there may be more.
+    fn read_ahead_page(&mut self) -> bool {
+        let until = self.clock.now().0.saturating_add(READ_AHEAD_MILLIS);
+        match self.store.due(HashRange::ALL, until, self.state.sent_up_to, PAGE) {
+            Ok(due) => {
+                self.state.sent_up_to = due.last().copied().or(self.state.sent_up_to);
+                let is_full = due.len() == PAGE;
+                self.send_due(due.into_iter().map(|due| due.key).collect());
+                is_full
+            }
+            Err(error) => {
+                self.report(&error);
+                false
+            }
+        }
+    }
+
+    fn send_due(&self, keys: Vec<ExecutionKey>) {
+        let mut by_shard = vec![Vec::new(); usize::from(self.router.count())];
+        for key in keys {
+            if let Some(keys) = by_shard.get_mut(usize::from(self.router.shard_of(key.arn_hash()))) {
+                keys.push(key);
+            }
+        }
+        for (shard, keys) in (0..).zip(by_shard) {
+            if !keys.is_empty() {
+                self.router.send_to(shard, Input::Due { keys });
+            }
+        }
+    }
+
+    fn report(&mut self, error: &StoreError) {
+        tracing::error!(%error, "the store can't be read for executions that are due");
+        // A store that has stopped stays so; the process is about to end.
+        self.state.is_recovered |= matches!(error, StoreError::Stopped(_));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+
+    fn answer(&self, key: ExecutionKey) {
+        let found = catch_unwind(AssertUnwindSafe(|| self.load(key)))
+            .unwrap_or_else(|_| Found::Unreadable("its events could not be folded: a bug".to_owned()));
+        self.router.send(Input::Loaded { key, found });
+    }
+
+    fn load(&self, key: ExecutionKey) -> Found {
+        match self.try_load(key) {
+            Ok(found) => found,
+            Err(reason) => Found::Unreadable(reason),
+        }
+    }
+
+    fn try_load(&self, key: ExecutionKey) -> Result<Found, String> {
+        let text = |error: StoreError| error.to_string();
+        let Some(row) = self.store.row(key).map_err(text)? else { return Ok(Found::Unknown) };
+        let is_active = self.is_active(key).map_err(text)?;
+        // Closed and owing something is still active; all else that is closed is refused from its row.
+        if row.status.is_closed() && !is_active {
+            return Ok(Found::Closed);
+        }
+        let program = self
+            .catalogue
+            .program(row.revision)
+            .map_err(|error| format!("its definition (revision {}) can't be used: {error}", row.revision))?;
+        let chunks = self.store.chunks(key, 0, usize::MAX).map_err(text)?;
+        let execution = fold(&program, &chunks).map_err(|error| error.to_string())?;
+        if execution.about.is_none() {
+            return Err("it has no events".to_owned());
+        }
+        let wake_at_ms = if is_active { 0 } else { parked_until(&execution, &program) };
+        Ok(Found::Open(Box::new(LoadedExecution { execution, program, row, wake_at_ms })))
+    }
+
+    /// Whether the running index holds the execution as active: the first active one after the key before it.
+    fn is_active(&self, key: ExecutionKey) -> Result<bool, StoreError> {
+        let before = u128::from_be_bytes(*key.as_bytes()).checked_sub(1);
+        let before = before.map(|key| ExecutionKey::from_bytes(key.to_be_bytes()));
+        Ok(self.store.running(HashRange::ALL, before, 1)?.first() == Some(&key))
+    }
+}
+
+/// The time under which a parked execution stands in the running index: its next deadline, as the shard that parked it
+/// worked it out from the same state.
+fn parked_until(execution: &Execution, program: &Program) -> i64 {
+    let deadline: Timestamp = execution
+        .frames
+        .iter()
+        .flat_map(|(index, _)| execution.frame_timers(index))
+        .map(|timer| timer.at)
+        .chain([execution.deadline(program)])
+        .min()
+        .unwrap_or(Timestamp::NEVER);
+    deadline.0.min(WAKE_NEVER).max(1)
+}

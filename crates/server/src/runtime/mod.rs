@@ -1,0 +1,118 @@
+//! Threads, channels and clocks around the shards: the only place that has them.
+
+mod clock;
+mod loader;
+mod router;
+mod worker;
+
+use std::{
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+};
+
+use stepwell_engine::{Config, Input, Limits, Released, Shard, TokenKey};
+use stepwell_store::Store;
+
+pub(crate) use clock::Clock;
+use loader::{LoadRequest, Loader, LoaderState};
+use router::Message;
+pub(crate) use router::{Answer, Router};
+use worker::Worker;
+
+use crate::catalogue::Catalogue;
+
+/// Who takes what leaves a shard.
+pub(crate) trait Outside: Send + Sync {
+    /// Carries out what may leave. Called from the store's thread too: it must be quick and must not block.
+    fn release(&self, released: Vec<Released<Answer>>);
+    /// The store has failed: nothing that was not durable leaves any more.
+    fn store_failed(&self, reason: &str);
+}
+
+/// What shards are made with.
+#[derive(Debug, Clone)]
+pub(crate) struct ShardSettings {
+    pub(crate) limits: Limits,
+    pub(crate) store_seed: [u8; 32],
+    pub(crate) token_key: TokenKey,
+    pub(crate) wait_scale: f64,
+}
+
+/// The inboxes of shards whose threads do not run yet.
+pub(crate) struct Inboxes(Vec<mpsc::Receiver<Message>>);
+
+/// A router, and the inboxes for [`Runtime::start`].
+pub(crate) fn router(shard_count: u16) -> (Arc<Router>, Inboxes) {
+    let (router, inboxes) = Router::new(shard_count);
+    (Arc::new(router), Inboxes(inboxes))
+}
+
+/// The threads at work.
+pub(crate) struct Runtime {
+    router: Arc<Router>,
+    workers: Vec<JoinHandle<()>>,
+    loader: Option<JoinHandle<()>>,
+    loads: mpsc::Sender<LoadRequest>,
+}
+
+impl Runtime {
+    /// Starts all threads; recovery begins at once.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(
+        inboxes: Inboxes,
+        router: Arc<Router>,
+        clock: Arc<Clock>,
+        store: Arc<dyn Store>,
+        catalogue: Arc<Catalogue>,
+        outside: Arc<dyn Outside>,
+        settings: &ShardSettings,
+    ) -> std::io::Result<Runtime> {
+        let (loads, requests) = mpsc::channel();
+        // Before anything is decided, shards must know which activities exist.
+        for activity in catalogue.activity_arns() {
+            router.broadcast(|| Input::ActivityCreated { activity: activity.clone() });
+        }
+        let mut workers = Vec::new();
+        for (number, inbox) in (0..).zip(inboxes.0) {
+            let config = Config {
+                number,
+                limits: settings.limits.clone(),
+                store_seed: settings.store_seed,
+                token_key: settings.token_key.clone(),
+                wait_scale: settings.wait_scale,
+                budget: Default::default(),
+            };
+            let worker = Worker {
+                number,
+                shard: Shard::new(config),
+                inbox,
+                router: router.clone(),
+                clock: clock.clone(),
+                store: store.clone(),
+                outside: outside.clone(),
+                loads: loads.clone(),
+            };
+            let name = format!("shard-{number}");
+            workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
+        }
+        let state = LoaderState::default();
+        let loader = Loader { requests, router: router.clone(), clock, store, catalogue, state };
+        let loader = std::thread::Builder::new().name("loader".to_owned()).spawn(move || loader.run())?;
+        Ok(Runtime { router, workers, loader: Some(loader), loads })
+    }
+
+    /// Lets all shards finish what waits for its commit, and ends the threads. Blocks.
+    pub(crate) fn stop(mut self) {
+        self.router.stop();
+        for worker in self.workers.drain(..) {
+            // A worker that panicked has been reported by the panic hook.
+            let _ = worker.join();
+        }
+        let _ = self.loads.send(LoadRequest::Stop);
+        if let Some(loader) = self.loader.take() {
+            let _ = loader.join();
+        }
+    }
+}

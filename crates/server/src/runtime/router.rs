@@ -1,0 +1,104 @@
+//! Which shard an input goes to, and how it gets there.
+
+use std::sync::{
+    atomic::{AtomicU64, Ordering},
+    mpsc,
+};
+
+use stepwell_engine::{Input, Reply};
+use stepwell_interpreter::Command;
+use stepwell_store::{ExecutionKey, HashRange};
+use tokio::sync::oneshot;
+
+/// How an answer reaches its caller.
+pub(crate) type Answer = oneshot::Sender<Reply>;
+
+/// What a worker gets.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// For its shard.
+    Input(Input<Answer>),
+    /// Finish what waits for its commit, then end.
+    Stop,
+}
+
+/// The ways to all shards.
+#[derive(Debug)]
+pub(crate) struct Router {
+    shards: Vec<ShardHandle>,
+}
+
+#[derive(Debug)]
+struct ShardHandle {
+    inbox: mpsc::Sender<Message>,
+    /// The newest batch that is durable.
+    committed: AtomicU64,
+}
+
+impl Router {
+    /// A router, and what the workers read from.
+    pub(crate) fn new(count: u16) -> (Self, Vec<mpsc::Receiver<Message>>) {
+        let (shards, inboxes) = (0..count.max(1))
+            .map(|_| {
+                let (sender, receiver) = mpsc::channel();
+                (ShardHandle { inbox: sender, committed: AtomicU64::new(0) }, receiver)
+            })
+            .unzip();
+        (Self { shards }, inboxes)
+    }
+
+    pub(crate) fn count(&self) -> u16 {
+        // There were made from a u16.
+        u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
+    }
+
+    /// The shard that owns a hash.
+    pub(crate) fn shard_of(&self, hash: u16) -> u16 {
+        HashRange::shard_of(hash, self.count())
+    }
+
+    /// Sends to a shard. A worker that has ended drops what it gets: the server is stopping then, and callers see
+    /// that their answer will not come.
+    pub(crate) fn send_to(&self, shard: u16, input: Input<Answer>) {
+        if let Some(shard) = self.shards.get(usize::from(shard)) {
+            let _ = shard.inbox.send(Message::Input(input));
+        }
+    }
+
+    /// Sends to the shard that owns the input's hash; an input without one goes nowhere.
+    pub(crate) fn send(&self, input: Input<Answer>) {
+        if let Some(hash) = input.hash() {
+            self.send_to(self.shard_of(hash), input);
+        }
+    }
+
+    /// Sends a command whose answer nobody waits for.
+    pub(crate) fn tell(&self, key: ExecutionKey, command: Command) {
+        self.send(Input::Command { key, command, reply: stepwell_engine::ReplyTo::Nobody });
+    }
+
+    /// Sends an input to all shards.
+    pub(crate) fn broadcast(&self, mut make: impl FnMut() -> Input<Answer>) {
+        for shard in 0..self.count() {
+            self.send_to(shard, make());
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        for shard in &self.shards {
+            let _ = shard.inbox.send(Message::Stop);
+        }
+    }
+
+    /// The newest batch of a shard that is durable. Read it before the store is asked for a name.
+    pub(crate) fn committed(&self, shard: u16) -> u64 {
+        self.shards.get(usize::from(shard)).map_or(0, |shard| shard.committed.load(Ordering::Acquire))
+    }
+
+    /// Notes that a batch is durable and readable.
+    pub(crate) fn note_committed(&self, shard: u16, sequence: u64) {
+        if let Some(shard) = self.shards.get(usize::from(shard)) {
+            shard.committed.fetch_max(sequence, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A server from its start to its end.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use stepwell_api::{identity::IdentityDefaults, pagination::PageTokens};
+use stepwell_engine::TokenKey;
+use stepwell_integrations::{ConfigError, Lambda};
+use stepwell_store::Store;
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    catalogue::{Catalogue, CatalogueError},
+    drivers::Drivers,
+    metrics::Metrics,
+    operations::Operations,
+    runtime::{self, Clock, Runtime, ShardSettings},
+    service::{self, Service},
+    settings::Settings,
+    waiters::Waiters,
+};
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address can't be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The address is open to others and callers are not authenticated.
+    #[error(
+        "{0} is not a loopback address, and callers are not authenticated: listen on 127.0.0.1, or give \
+         --allow-unauthenticated if everybody who can reach the address may do everything"
+    )]
+    Unauthenticated(SocketAddr),
+    /// The catalogue can't be read.
+    #[error("the store's catalogue can't be used: {0}")]
+    Catalogue(#[from] CatalogueError),
+    /// A setting for Lambda functions can't be used.
+    #[error(transparent)]
+    Lambda(#[from] ConfigError),
+    /// The system gives no thread.
+    #[error("a thread could not be started: {0}")]
+    Thread(std::io::Error),
+    /// A service's endpoint is this very server.
+    #[error("the endpoint of {service} is this server's own address, {endpoint}")]
+    OwnEndpoint {
+        /// The service.
+        service: String,
+        /// Its endpoint.
+        endpoint: String,
+    },
+}
+
+/// A server at work.
+pub struct Server {
+    operations: Arc<Operations>,
+    runtime: Runtime,
+    local_address: Option<SocketAddr>,
+    accepting: Option<JoinHandle<()>>,
+    background: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+    fatal: watch::Receiver<Option<Arc<str>>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Server").field("local_address", &self.local_address).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Starts everything: recovery begins and, with an address in the settings, requests are answered. Must be called
+    /// within a tokio runtime, which carries requests and drivers from then on.
+    ///
+    /// # Errors
+    /// [`StartError`], before anything has been started.
+    pub async fn start(settings: Settings, store: Arc<dyn Store>) -> Result<Server, StartError> {
+        let listener = match settings.listen {
+            Some(address) => Some(listen(address, settings.allow_unauthenticated).await?),
+            None => None,
+        };
+        let local_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        check_endpoints(&settings, local_address)?;
+        let lambda = Arc::new(Lambda::new(settings.lambda.clone())?);
+        let programs_max = settings.limits.programs_max;
+        let catalogue_store = store.clone();
+        let catalogue = tokio::task::spawn_blocking(move || Catalogue::open(catalogue_store, programs_max))
+            .await
+            .map_err(|error| StartError::Thread(error.into()))??;
+        let catalogue = Arc::new(catalogue);
+        let secret = catalogue.token_key();
+        let token_key = TokenKey::new(secret);
+        let clock = Arc::new(Clock::new());
+        let (router, inboxes) = runtime::router(settings.shard_count());
+        let operations = Arc::new(Operations {
+            identity_defaults: IdentityDefaults {
+                region: settings.default_region.clone(),
+                account: settings.default_account.clone(),
+            },
+            store: store.clone(),
+            catalogue: catalogue.clone(),
+            router: router.clone(),
+            clock: clock.clone(),
+            tokens: PageTokens::new(&secret),
+            token_key: token_key.clone(),
+            waiters: Waiters::default(),
+            metrics: Metrics::new(),
+            lambda,
+            pollers: AtomicU64::new(1),
+            express_permits: Arc::new(Semaphore::new(settings.limits.express_max)),
+            settings,
+        });
+        let (fatal_sender, fatal) = watch::channel(None);
+        let drivers = Arc::new(Drivers {
+            operations: operations.clone(),
+            handle: tokio::runtime::Handle::current(),
+            fatal: fatal_sender,
+        });
+        let shard_settings = ShardSettings {
+            limits: operations.settings.limits.shard.clone(),
+            store_seed: catalogue.store_seed(),
+            token_key,
+            wait_scale: operations.settings.wait_scale,
+        };
+        let runtime = Runtime::start(inboxes, router, clock, store, catalogue, drivers, &shard_settings)
+            .map_err(StartError::Thread)?;
+        let (stop, stop_receiver) = watch::channel(false);
+        let mut background = Vec::new();
+        // Deletions that a crash interrupted go on.
+        for machine in operations.catalogue.machines("", None, usize::MAX) {
+            if machine.gate.is_deleting() {
+                background.push(tokio::spawn(operations.clone().finish_deletion(machine)));
+            }
+        }
+        let accepting = listener.map(|listener| {
+            let service =
+                Service { operations: operations.clone(), stop: stop_receiver.clone(), fatal: fatal.clone() };
+            tokio::spawn(service::serve(listener, Arc::new(service)))
+        });
+        Ok(Server { operations, runtime, local_address, accepting, background, stop, fatal })
+    }
+
+    /// Where the server listens; none without an address in the settings.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.local_address
+    }
+
+    /// The API in process.
+    pub fn operations(&self) -> &Arc<Operations> {
+        &self.operations
+    }
+
+    /// Resolves when the store has stopped after a failed write, with the reason in one line. Nothing is acknowledged
+    /// any more; the process should end with exit code 4 and be started again, which recovers what is durable.
+    pub fn fatal(&self) -> impl Future<Output = String> + Send + use<> {
+        let mut fatal = self.fatal.clone();
+        async move {
+            let reason = fatal
+                .wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|reason| reason.as_deref().map(str::to_owned));
+            match reason {
+                Some(reason) => reason,
+                // The server has ended in good order.
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Ends the server: no new connections, requests under way are finished for up to `drain`, shards finish what
+    /// waits for its commit, the store is closed. What is in flight goes on after a restart.
+    pub async fn shutdown(self, drain: Duration) {
+        self.stop.send_replace(true);
+        if let Some(mut accepting) = self.accepting
+            && tokio::time::timeout(drain, &mut accepting).await.is_err()
+        {
+            accepting.abort();
+        }
+        for task in &self.background {
+            task.abort();
+        }
+        // Calls under way end as interrupted: a restart makes them again.
+        self.operations.lambda.shutdown().await;
+        let (runtime, store) = (self.runtime, self.operations.store.clone());
+        let ended = tokio::task::spawn_blocking(move || {
+            runtime.stop();
+            store.close()
+        })
+        .await;
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the store could not be closed in good order"),
+            Err(error) => tracing::error!(%error, "the shards did not end in good order"),
+        }
+    }
+}
+
+async fn listen(address: SocketAddr, allow_unauthenticated: bool) -> Result<TcpListener, StartError> {
+    if !address.ip().to_canonical().is_loopback() && !allow_unauthenticated {
+        return Err(StartError::Unauthenticated(address));
+    }
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// A task that called this server as a service would wait for itself.
+fn check_endpoints(settings: &Settings, local: Option<SocketAddr>) -> Result<(), StartError> {
+    let Some(local) = local else { return Ok(()) };
+    let lambda = settings.lambda.endpoint.as_ref().map(|endpoint| ("lambda", endpoint));
+    let services = settings.service_endpoints.iter().map(|(service, endpoint)| (service.as_str(), endpoint));
+    for (service, endpoint) in services.chain(lambda) {
+        let Ok(uri) = endpoint.parse::<hyper::Uri>() else { continue };
+        let is_own_port = uri.port_u16().unwrap_or(80) == local.port();
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let is_own_host = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip == local.ip());
+        if is_own_port && is_own_host {
+            return Err(StartError::OwnEndpoint { service: service.to_owned(), endpoint: endpoint.clone() });
+        }
+    }
+    Ok(())
+}
