@@ -363,7 +363,8 @@ impl Log {
             checkpoint,
             epoch,
             relaxed,
-            synced: synced.max(checkpoint.applied).min(last),
+            // Not the checkpoint's number: it was written before its own sync, which may have failed.
+            synced: synced.min(last),
             last,
             next_segment,
             leftovers,
