@@ -3,7 +3,7 @@
 //! The same call always gets the same answer, so an oracle that knows nothing of frames, attempts or histories
 //! can ask for it too.
 
-use stepwell_interpreter::{ErrorOutput, Program, program::StateKind};
+use stepwell_interpreter::{ErrorOutput, Program, TaskId, program::StateKind};
 use stepwell_json::{Number, Object, Value};
 
 use crate::random::Random;
@@ -40,8 +40,9 @@ impl Conduct {
 
 /// Whoever answers calls.
 pub trait Outside {
-    /// How the call of a Task state with these parameters goes.
-    fn conduct(&self, state: &str, parameters: &Value) -> Conduct;
+    /// How the call of a Task state with these parameters goes. `attempt` is the same for all stages of one call;
+    /// the oracle knows none.
+    fn conduct(&self, state: &str, parameters: &Value, attempt: Option<TaskId>) -> Conduct;
 }
 
 /// Answers that a seed decides.
@@ -59,7 +60,7 @@ pub struct SeededOutside {
 pub const ERRORS: [&str; 4] = ["Broken", "Busy", "States.TaskFailed", "Custom.Error"];
 
 impl Outside for SeededOutside {
-    fn conduct(&self, state: &str, parameters: &Value) -> Conduct {
+    fn conduct(&self, state: &str, parameters: &Value, _: Option<TaskId>) -> Conduct {
         let mut random = Random::named(self.seed, &format!("{state} {}", parameters.to_text()));
         let start_ms = (!random.percent(self.silence_percent)).then(|| random.between(0, 9_000));
         let end = (!random.percent(self.silence_percent)).then(|| {

@@ -4,6 +4,7 @@
 //! One seed decides everything: the definition, the input, how targets answer, which faults strike and when.
 //! A failure prints the seed; `SEED=…` runs it alone.
 
+pub mod case;
 pub mod conduct;
 pub mod generate;
 pub mod history;

@@ -287,7 +287,7 @@ impl Runner<'_> {
     /// A worker, or whoever has the token, works on the task and ends it.
     fn work(&mut self, task: TaskId) {
         let Some((state, parameters)) = self.task(task) else { return };
-        let conduct = self.outside.conduct(&state, &parameters);
+        let conduct = self.outside.conduct(&state, &parameters, Some(task));
         for beat in &conduct.heartbeats_ms {
             self.agenda.add(self.now + *beat, Happening::Command(Command::TaskHeartbeat { task }));
         }
@@ -317,7 +317,7 @@ impl Runner<'_> {
         match effect {
             Effect::InvokeTask { task, state, parameters, .. } => {
                 let name = self.program.state(state).name.to_string();
-                let conduct = self.outside.conduct(&name, parameters.value());
+                let conduct = self.outside.conduct(&name, parameters.value(), Some(task));
                 if stage(self.program, state) == Some(Stage::Direct) {
                     self.end(task, &conduct);
                 } else if let Some(after_ms) = conduct.start_ms {
@@ -328,7 +328,7 @@ impl Runner<'_> {
             }
             Effect::OfferActivityTask { task, state, input } => {
                 let name = self.program.state(state).name.to_string();
-                if let Some(after_ms) = self.outside.conduct(&name, input.value()).start_ms {
+                if let Some(after_ms) = self.outside.conduct(&name, input.value(), Some(task)).start_ms {
                     let command = Command::TaskStarted { task, worker: Some("worker".into()) };
                     self.agenda.add(self.now + after_ms, Happening::Command(command));
                 }
@@ -355,10 +355,11 @@ impl Runner<'_> {
             timers.extend(frames.into_iter().flat_map(|index| self.execution.frame_timers(index)));
             timers.push(self.execution.execution_timer(self.program));
         }
-        self.agenda.add_timers(&timers);
+        // The slice first: timers that are due but no longer count would be loaded again and again before it.
         if self.execution.has_ready_work() {
             self.agenda.add(self.now, Happening::Command(Command::Continue));
         }
+        self.agenda.add_timers(&timers);
         Ok(())
     }
 }
