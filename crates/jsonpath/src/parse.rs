@@ -279,8 +279,30 @@ impl<'a> Cursor<'a> {
         Ok(segment)
     }
 
+    /// Reads a name in quotes. AWS takes it as it stands: a backslash belongs to the name (recorded), and only one in
+    /// front of a quote keeps that quote from closing the name.
+    fn quoted_name(&mut self) -> Result<Arc<str>, SyntaxError> {
+        let start = self.position;
+        let quote = self.peek().map_or('\'', char::from);
+        self.position += 1;
+        let mut name = String::new();
+        while let Some(character) = self.rest().chars().next() {
+            self.position += character.len_utf8();
+            if character == quote {
+                return Ok(name.into());
+            }
+            if character == '\\' && self.rest().starts_with(quote) {
+                self.position += quote.len_utf8();
+                name.push(quote);
+            } else {
+                name.push(character);
+            }
+        }
+        Err(SyntaxError::new(format!("Property has not been closed - missing closing {quote}"), start))
+    }
+
     fn quoted_names(&mut self) -> Result<Segment, SyntaxError> {
-        let first = self.quoted()?;
+        let first = self.quoted_name()?;
         let mut names = vec![first.clone()];
         loop {
             self.skip_spaces();
@@ -291,7 +313,7 @@ impl<'a> Cursor<'a> {
             if !matches!(self.peek(), Some(b'\'' | b'"')) {
                 return Err(self.error(format!("Found empty property at index {}", self.position)));
             }
-            names.push(self.quoted()?);
+            names.push(self.quoted_name()?);
         }
         Ok(if names.len() == 1 { Segment::Name(first) } else { Segment::Names(names) })
     }
