@@ -11,10 +11,12 @@ mod definition;
 mod environment;
 mod failure;
 mod input;
+mod log;
 mod nearest;
 mod output;
 mod path_view;
 mod report;
+mod wait_times;
 
 use std::process::ExitCode;
 

@@ -98,15 +98,18 @@ fn excerpt(source: &str, lines: &LineIndex<'_>, span: &Range<usize>, style: anst
     let line_start = source[..start].rfind(['\n', '\r']).map_or(0, |at| at + 1);
     let line_end = source[start..].find(['\n', '\r']).map_or(source.len(), |at| start + at);
     let before: Vec<char> = source[line_start..start].chars().collect();
-    let marked = source[start..floor_boundary(source, span.end.clamp(start, line_end))].chars().count().max(1);
+    let marked =
+        source[start..floor_boundary(source, span.end.clamp(start, line_end))].chars().count().max(1);
     let after = source[start..line_end].chars();
     let skipped = before.len().saturating_sub(LINE_WIDTH / 2);
-    let shown: String = before.iter().skip(skipped).copied().chain(after).take(LINE_WIDTH).map(printable).collect();
+    let shown: String =
+        before.iter().skip(skipped).copied().chain(after).take(LINE_WIDTH).map(printable).collect();
     if shown.trim().is_empty() {
         return String::new();
     }
     let indent = before.len() - skipped;
-    let marker = "^".repeat(marked.min(LINE_WIDTH - indent).min(shown.chars().count().saturating_sub(indent)).max(1));
+    let marker =
+        "^".repeat(marked.min(LINE_WIDTH - indent).min(shown.chars().count().saturating_sub(indent)).max(1));
     let (line, _) = lines.line_and_column(start);
     format!(
         "{} {shown}\n{} {}{}\n",
@@ -176,6 +179,21 @@ pub(crate) fn has_error(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }
 
+/// How many findings of each kind there are, and what follows from it.
+pub(crate) fn summary(findings: &[Finding]) -> String {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let counted = |count: usize, word: &str| match count {
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    };
+    let warnings = findings.len() - errors;
+    match (errors, warnings) {
+        (0, _) => format!("valid, {}", counted(warnings, "warning")),
+        (_, 0) => format!("invalid, {}", counted(errors, "error")),
+        _ => format!("invalid, {}, {}", counted(errors, "error"), counted(warnings, "warning")),
+    }
+}
+
 /// Prints findings to standard error, for the commands that need a definition which works.
 pub(crate) fn note(path: &Path, source: &str, findings: &[Finding]) {
     if !findings.is_empty() {
@@ -202,7 +220,10 @@ mod tests {
     #[test]
     fn a_finding_shows_its_line_with_a_marker() {
         let expected = "f.json:2:6: error: Something [CODE] at /A\n     2 | {\"é\": \"x\"}\n       |      ^^^\n       = did you mean \"B\"?\n";
-        assert_eq!(shown("[\n{\"é\": \"x\"}\n]", 9..12), expected.replace(":2:6:", ":2:7:").replace("|      ^^^", "|       ^^^"));
+        assert_eq!(
+            shown("[\n{\"é\": \"x\"}\n]", 9..12),
+            expected.replace(":2:6:", ":2:7:").replace("|      ^^^", "|       ^^^")
+        );
     }
 
     #[test]

@@ -107,9 +107,7 @@ pub(crate) fn check_not_self(
         let Some((host, port)) = host_and_port(&endpoint.url) else { continue };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let is_here = match host.parse::<std::net::IpAddr>() {
-            Ok(address) => {
-                address == listen.ip() || (address.is_loopback() && listen.ip().is_unspecified())
-            }
+            Ok(address) => address == listen.ip() || (address.is_loopback() && listen.ip().is_unspecified()),
             Err(_) => {
                 host.eq_ignore_ascii_case("localhost")
                     && (listen.ip().is_loopback() || listen.ip().is_unspecified())
@@ -175,7 +173,8 @@ mod tests {
     #[test]
     fn an_endpoint_must_be_an_address_elsewhere() {
         let check = |url: &str, listen: &str| {
-            let endpoints = resolve(&[("lambda".into(), url.into())], &BTreeMap::new(), &Environment::default())?;
+            let endpoints =
+                resolve(&[("lambda".into(), url.into())], &BTreeMap::new(), &Environment::default())?;
             check_not_self(&endpoints, listen.parse().unwrap())
         };
         for (url, listen) in [

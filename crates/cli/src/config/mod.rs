@@ -199,7 +199,10 @@ allow = ["localhost:*"]
                 "[lambda.functions.f]\nzzzzzz = 1\n",
                 "unknown key \"zzzzzz\" in [lambda.functions.f]; known keys: command, concurrency, dir,",
             ),
-            ("[server]\nretention-days = 1\n", "f.toml:2:1: unknown key \"retention-days\" in [server]; did you mean \"retention_days\"?"),
+            (
+                "[server]\nretention-days = 1\n",
+                "f.toml:2:1: unknown key \"retention-days\" in [server]; did you mean \"retention_days\"?",
+            ),
             ("[lambda]\nfunctions = 3\n", "f.toml:2:13: [lambda.functions] must be a table"),
             ("lambda.functions.f = 3\n", "f.toml:1:22: [lambda.functions.f] must be a table"),
             ("[server\n", "f.toml:1:8: "),
@@ -214,7 +217,10 @@ allow = ["localhost:*"]
                 "[lambda.functions.f]\nruntime = \"node\"\nhandler = \"a.b\"\ntimeout_seconds = 0\n",
                 "f.toml:4:1: lambda.functions.f.timeout_seconds: must be between",
             ),
-            ("[integrations.lambda]\nconcurrency = 0\n", "f.toml:2:1: integrations.lambda.concurrency: must be at least 1"),
+            (
+                "[integrations.lambda]\nconcurrency = 0\n",
+                "f.toml:2:1: integrations.lambda.concurrency: must be at least 1",
+            ),
             ("[integrations.sqs]\nconcurrency = 1\n", "f.toml:1:15: unknown key \"sqs\" in [integrations]"),
         ] {
             let error = Config::parse(Path::new("f.toml"), text).unwrap_err();

@@ -138,7 +138,8 @@ pub(crate) fn resolve(
 ) -> Result<ServerOptions, String> {
     let file = &config.server;
     let listen = listen_address(flags, environment, file)?;
-    let memory = flags.memory || flag_variable(environment, "STEPWELL_MEMORY")?.or(file.memory).unwrap_or(false);
+    let memory =
+        flags.memory || flag_variable(environment, "STEPWELL_MEMORY")?.or(file.memory).unwrap_or(false);
     // A directory that is named nearer than `memory` wins over it.
     let memory = memory && !(flags.data_dir.is_some() && !flags.memory);
     let data_directory = (flags.data_dir.clone())
@@ -298,10 +299,16 @@ mod tests {
         let memory = Environment::of([("STEPWELL_MEMORY", "true")]);
         let none = ServerFlags::default();
         let with_directory = ServerFlags { data_dir: Some("d".into()), ..ServerFlags::default() };
-        let directory = |flags, environment| resolve(flags, environment, &Config::default()).unwrap().data_directory;
+        let directory =
+            |flags, environment| resolve(flags, environment, &Config::default()).unwrap().data_directory;
         assert_eq!(directory(&none, &memory), None);
         assert_eq!(directory(&with_directory, &memory), Some("d".into()));
-        assert_eq!(resolve(&none, &Environment::default(), &config("[server]\nmemory = true\n")).unwrap().data_directory, None);
+        assert_eq!(
+            resolve(&none, &Environment::default(), &config("[server]\nmemory = true\n"))
+                .unwrap()
+                .data_directory,
+            None
+        );
     }
 
     #[test]
@@ -318,7 +325,9 @@ mod tests {
             let error = resolve(&ServerFlags::default(), &environment, &Config::default()).unwrap_err();
             assert!(error.contains(message), "{error}");
         }
-        for (value, expected) in [("", Some(1.0)), ("0", Some(0.0)), ("0.5", Some(0.5)), ("-1", None), ("NaN", None), ("x", None)] {
+        for (value, expected) in
+            [("", Some(1.0)), ("0", Some(0.0)), ("0.5", Some(0.5)), ("-1", None), ("NaN", None), ("x", None)]
+        {
             assert_eq!(wait_scale(&Environment::of([("WAIT_TIME_SCALE", value)])).ok(), expected, "{value}");
         }
         assert_eq!(account(&Environment::default()), Ok("000000000000".into()));

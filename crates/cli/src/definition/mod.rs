@@ -180,7 +180,8 @@ mod tests {
     fn places_of_json_are_the_places_in_the_file() {
         let file = DefinitionFile::from_source(Path::new("a.json"), "{\"A\": 1}".to_owned()).unwrap();
         assert_eq!(file.span_in_source(6..7), 6..7);
-        let file = DefinitionFile::from_source(Path::new("a.asl.yaml"), "A: 1\nB: [x, yy]\n".to_owned()).unwrap();
+        let file =
+            DefinitionFile::from_source(Path::new("a.asl.yaml"), "A: 1\nB: [x, yy]\n".to_owned()).unwrap();
         let offset = file.json.find("\"yy\"").unwrap();
         assert_eq!(&file.source[file.span_in_source(offset..offset + 4)], "yy");
     }

@@ -424,15 +424,24 @@ mod tests {
         for (yaml, json) in [
             ("", ""),
             ("# nothing\n", ""),
-            ("StartAt: A\nStates:\n  A: {Type: Pass, End: true}\n", r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#),
+            (
+                "StartAt: A\nStates:\n  A: {Type: Pass, End: true}\n",
+                r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#,
+            ),
             ("- 1\n- -2\n- +3\n- 007\n- 0x1F\n- 0o17\n", "[1,-2,3,7,31,15]"),
             ("- 1.50\n- 1.\n- .5\n- 1e3\n- -0.0\n", "[1.50,1.0,0.5,1000.0,-0.0]"),
-            ("[~, null, yes, no, on, 2024-01-01, 1.2.3, '1', \"true\"]", r#"[null,null,"yes","no","on","2024-01-01","1.2.3","1","true"]"#),
+            (
+                "[~, null, yes, no, on, 2024-01-01, 1.2.3, '1', \"true\"]",
+                r#"[null,null,"yes","no","on","2024-01-01","1.2.3","1","true"]"#,
+            ),
             ("[!!str 1, !!int 2, !!float 1.0]", r#"["1",2,1.0]"#),
             ("A: &x {k: [1]}\nB: *x\n", r#"{"A":{"k":[1]},"B":{"k":[1]}}"#),
             ("Comment: |\n  one\n  two\nX: >-\n  a\n  b\n", r#"{"Comment":"one\ntwo\n","X":"a b"}"#),
             ("1: a\ntrue: b\n", r#"{"1":"a","true":"b"}"#),
-            ("Variable: $.a\nCondition: \"$states.input\"\n", r#"{"Variable":"$.a","Condition":"$states.input"}"#),
+            (
+                "Variable: $.a\nCondition: \"$states.input\"\n",
+                r#"{"Variable":"$.a","Condition":"$states.input"}"#,
+            ),
             ("é: \"ü\\t\"\n", "{\"é\":\"ü\\t\"}"),
             ("{\"a\": [1, 2]}", r#"{"a":[1,2]}"#),
         ] {

@@ -1,0 +1,61 @@
+//! The command line: one subcommand for each thing that `stepwell` does.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
+use crate::commands::{completions, run, serve, validate};
+use crate::output::Format;
+
+/// AWS Step Functions on your own machines: serve, run and check state machines.
+#[derive(Debug, Parser)]
+#[command(name = "stepwell", version, disable_help_subcommand = true, max_term_width = 110, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  stepwell run order.asl.json --input '{\"order\": 1}'    run once, here, without a server
+  stepwell serve                                        serve the Step Functions API on port 8083
+  stepwell start order --input @order.json --wait       start an execution on the server
+
+Exit codes: 0 done; 1 the execution did not succeed; 2 wrong usage or invalid definition;
+3 the server can't be reached or refused; 4 internal error.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the Step Functions API
+    Serve(serve::ServeArguments),
+    /// Run a definition once, without a server: the path on standard error, the output on standard output
+    Run(run::RunArguments),
+    /// Check definitions
+    Validate(validate::ValidateArguments),
+    /// Create a state machine from a definition
+    Create(create::CreateArguments),
+    /// Give a state machine another definition
+    Update(update::UpdateArguments),
+    /// Delete a state machine or an activity
+    Delete(delete::DeleteArguments),
+    /// Start an execution
+    Start(start::StartArguments),
+    /// List state machines, executions or activities
+    List(list::ListArguments),
+    /// Describe a state machine, an execution or an activity
+    Describe(describe::DescribeArguments),
+    /// Show the history of an execution
+    History(history::HistoryArguments),
+    /// Stop an execution
+    Stop(stop::StopArguments),
+    /// Answer a task that waits for its token
+    Task(task::TaskArguments),
+    /// Copy the server's data into a directory while it is served
+    Backup(backup::BackupArguments),
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArguments),
+}

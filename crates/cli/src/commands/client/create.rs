@@ -1,0 +1,54 @@
+//! `stepwell create FILE`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{ServerArgument, block_on, text};
+use crate::commands::validate::{TypeName, load_runnable};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+
+/// The role of machines that are given none. Nothing assumes it.
+pub(crate) const ROLE_DEFAULT: &str = "arn:aws:iam::000000000000:role/stepwell";
+
+/// Arguments of `create`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stepwell create order.asl.json
+  stepwell create order.asl.yaml --name order-dev --type EXPRESS")]
+pub(crate) struct CreateArguments {
+    /// The definition: JSON, or YAML where the name ends in .yaml or .yml
+    file: PathBuf,
+    /// The name of the state machine [default: the name of the file]
+    #[arg(long)]
+    name: Option<String>,
+    /// The type of the state machine
+    #[arg(long = "type", value_enum, ignore_case = true, default_value_t, value_name = "TYPE")]
+    machine_type: TypeName,
+    /// The role that the state machine has in AWS; nothing assumes it here
+    #[arg(long, value_name = "ARN", default_value = ROLE_DEFAULT)]
+    role_arn: String,
+    #[command(flatten)]
+    server: ServerArgument,
+}
+
+/// Creates the machine and prints its ARN.
+pub(crate) fn run(arguments: &CreateArguments, format: Format) -> Result<(), Failure> {
+    let file = load_runnable(&arguments.file, arguments.machine_type)?;
+    let client = arguments.server.client()?;
+    let request = json!({
+        "name": arguments.name.clone().unwrap_or_else(|| file.machine_name()),
+        "definition": file.json,
+        "type": arguments.machine_type.as_str(),
+        "roleArn": arguments.role_arn,
+    });
+    let answer = block_on(async { Ok(client.call("CreateStateMachine", &request).await?) })?;
+    match format {
+        Format::Json => output::json(&answer),
+        Format::Text => output::line(text(&answer, "stateMachineArn")),
+    }
+    Ok(())
+}

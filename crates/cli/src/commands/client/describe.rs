@@ -1,0 +1,64 @@
+//! `stepwell describe NAME`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{ServerArgument, block_on, names};
+use crate::failure::Failure;
+use crate::output::{self, Format};
+
+/// Arguments of `describe`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stepwell describe order                  a state machine (or else an activity)
+  stepwell describe order:run-1            an execution")]
+pub(crate) struct DescribeArguments {
+    /// A state machine or activity by name, an execution as MACHINE:EXECUTION, or any ARN
+    name: String,
+    #[command(flatten)]
+    server: ServerArgument,
+}
+
+/// Describes it.
+pub(crate) fn run(arguments: &DescribeArguments, format: Format) -> Result<(), Failure> {
+    let client = arguments.server.client()?;
+    let name = &arguments.name;
+    let answer = block_on(async {
+        let arn = if !name.starts_with("arn:") && name.contains(':') {
+            names::execution(&client, name).await?
+        } else {
+            names::machine_or_activity(&client, name).await?
+        };
+        let (operation, key) = if arn.contains(":execution:") {
+            ("DescribeExecution", "executionArn")
+        } else if arn.contains(":activity:") {
+            ("DescribeActivity", "activityArn")
+        } else {
+            ("DescribeStateMachine", "stateMachineArn")
+        };
+        Ok(client.call(operation, &json!({key: arn})).await?)
+    })?;
+    match format {
+        Format::Json => output::json(&answer),
+        Format::Text => print(&answer),
+    }
+    Ok(())
+}
+
+/// One member a line; the definition last, as it is the longest.
+fn print(answer: &Value) {
+    let members: Vec<(&String, &Value)> = answer.as_object().into_iter().flatten().collect();
+    let shown = members.iter().filter(|(_, value)| !value.is_object() && !value.is_null());
+    for (key, value) in shown.filter(|(key, _)| *key != "definition") {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(_) if key.ends_with("Date") => super::time(answer, key),
+            other => other.to_string(),
+        };
+        output::line(format_args!("{key}: {value}"));
+    }
+    if let Some(definition) = answer.get("definition").and_then(Value::as_str) {
+        output::line(format_args!("definition:\n{definition}"));
+    }
+}

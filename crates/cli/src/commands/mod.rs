@@ -1,0 +1,32 @@
+//! The commands, one file each.
+
+pub(crate) mod client;
+pub(crate) mod completions;
+mod host;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod validate;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+
+/// Carries out what the arguments say.
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let format = arguments.output;
+    match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments, format),
+        Command::Validate(arguments) => validate::run(&arguments, format),
+        Command::Create(arguments) => client::create::run(&arguments, format),
+        Command::Update(arguments) => client::update::run(&arguments, format),
+        Command::Delete(arguments) => client::delete::run(&arguments, format),
+        Command::Start(arguments) => client::start::run(&arguments, format),
+        Command::List(arguments) => client::list::run(&arguments, format),
+        Command::Describe(arguments) => client::describe::run(&arguments, format),
+        Command::History(arguments) => client::history::run(&arguments, format),
+        Command::Stop(arguments) => client::stop::run(&arguments, format),
+        Command::Task(arguments) => client::task::run(&arguments, format),
+        Command::Backup(arguments) => client::backup::run(&arguments, format),
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}
