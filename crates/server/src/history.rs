@@ -8,7 +8,7 @@ use stepwell_interpreter::{
     event::codec::{CodecError, Payloads, decode_chunk},
     program::{StateKind, TaskState},
 };
-use stepwell_store::{EventChunk, ExecutionKey, Store, StoreError};
+use stepwell_store::{ExecutionKey, Store, StoreError};
 
 /// Bytes of chunks that are read at once.
 const READ_BYTES: usize = 512 * 1024;
@@ -134,24 +134,6 @@ pub(crate) fn resolve(
         payloads.resolve(event)?;
     }
     Ok(())
-}
-
-/// The events of one chunk, their payloads filled in.
-///
-/// # Errors
-/// As [`read_page`].
-pub(crate) fn read_chunk(
-    store: &dyn Store,
-    key: ExecutionKey,
-    chunk: &EventChunk,
-) -> Result<Vec<Event>, HistoryError> {
-    let mut events = decode_chunk(&chunk.bytes)?;
-    let mut payloads = Payloads::default();
-    for event in &mut events {
-        payloads.remember(event);
-    }
-    resolve(store, key, &mut payloads, &mut events)?;
-    Ok(events)
 }
 
 /// About how much an event adds to a page.

@@ -104,7 +104,10 @@ impl Server {
         let token_key = TokenKey::new(secret);
         let clock = Arc::new(Clock::new());
         let (router, inboxes) = runtime::router(settings.shard_count());
+        let (stop, stop_receiver) = watch::channel(false);
         let operations = Arc::new(Operations {
+            start_ms: clock.now().0,
+            stop: stop_receiver.clone(),
             identity_defaults: IdentityDefaults {
                 region: settings.default_region.clone(),
                 account: settings.default_account.clone(),
@@ -136,7 +139,6 @@ impl Server {
         };
         let runtime = Runtime::start(inboxes, router, clock, store, catalogue, drivers, &shard_settings)
             .map_err(StartError::Thread)?;
-        let (stop, stop_receiver) = watch::channel(false);
         let mut background = Vec::new();
         // Deletions that a crash interrupted go on.
         for machine in operations.catalogue.machines("", None, usize::MAX) {

@@ -143,7 +143,9 @@ async fn invoke(
             lambda::call_function(&operations.lambda, about, arn, parameters).await
         }
         Resource::LambdaInvoke { .. } => lambda::invoke(&operations.lambda, about, parameters).await,
-        Resource::StartExecution { .. } => nested::start(operations, key, about, task, &parameters).await,
+        Resource::StartExecution { .. } => {
+            nested::start(operations, key, about, task, state.waits_for_job(), &parameters).await
+        }
         Resource::Activity { .. } | Resource::Unsupported { .. } => Completion::Failed(ErrorOutput::new(
             "States.Runtime",
             format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),

@@ -41,7 +41,6 @@ const BILLED_MEGABYTES: i64 = 64;
 /// An execution that was started.
 #[derive(Debug, Clone)]
 pub(crate) struct Started {
-    pub(crate) key: ExecutionKey,
     pub(crate) arn: Text,
     pub(crate) start_ms: i64,
 }
@@ -123,8 +122,8 @@ impl Operations {
             let (reply, receiver) = answer();
             self.router.send(Input::Start { request: Box::new(request), reply });
             match answered(receiver).await? {
-                Reply::Started { key, start_time } => {
-                    return Ok(Started { key, arn: about.execution_arn, start_ms: start_time.0 });
+                Reply::Started { start_time, .. } => {
+                    return Ok(Started { arn: about.execution_arn, start_ms: start_time.0 });
                 }
                 Reply::NameTaken { key } => {
                     if let Some(started) = self.started_before(key, arn, &input)? {
@@ -150,7 +149,7 @@ impl Operations {
         let is_same = row.status == Status::Running
             && self.ends(key, &row).map_err(internal)?.input.as_ref() == Some(input.text());
         if is_same {
-            Ok(Some(Started { key, arn: arn.into(), start_ms: row.start_ms }))
+            Ok(Some(Started { arn: arn.into(), start_ms: row.start_ms }))
         } else {
             Err(ApiError::execution_already_exists(arn))
         }

@@ -17,8 +17,9 @@ use stepwell_api::{
 };
 use stepwell_engine::{Reply, TokenKey};
 use stepwell_store::Store;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
+pub(crate) use execution::{Ends, Started, execution_status};
 pub use history::HistoryPage;
 
 use crate::{
@@ -44,6 +45,10 @@ pub struct Operations {
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) pollers: AtomicU64,
     pub(crate) express_permits: Arc<Semaphore>,
+    /// When this process began, in milliseconds since 1970.
+    pub(crate) start_ms: i64,
+    /// True when the server is ending.
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 impl std::fmt::Debug for Operations {
@@ -56,6 +61,10 @@ impl Operations {
     /// The account and region of calls that do not say.
     pub fn default_identity(&self) -> Identity<'_> {
         Identity { region: &self.identity_defaults.region, account: &self.identity_defaults.account }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
     }
 
     /// Refuses new work while the disk is nearly full.

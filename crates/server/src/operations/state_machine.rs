@@ -406,7 +406,7 @@ impl Operations {
     }
 
     /// The machine that an ARN of any form names. Versions and aliases do not exist yet.
-    pub(super) fn resolve_machine(&self, given: &str) -> Result<Arc<Machine>, ApiError> {
+    pub(crate) fn resolve_machine(&self, given: &str) -> Result<Arc<Machine>, ApiError> {
         // Almost always the ARN is that of a machine as it is.
         if let Some(machine) = self.catalogue.machine(given) {
             return Ok(machine);
