@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 pub struct Entropy {
     seed: [u8; 32],
     ordinal: u32,
+    evaluation: u32,
     counter: u32,
     buffer: [u64; 4],
     left: usize,
@@ -17,10 +18,11 @@ pub struct Entropy {
 
 impl Entropy {
     /// A stream for the event `ordinal` of an execution; `seed` is made of the store's seed and the
-    /// execution's key.
+    /// execution's key. `evaluation` counts the fields that were evaluated for that event before: Parameters and
+    /// Assign of one state both belong to its exit, and `States.UUID()` must differ between them.
     #[must_use]
-    pub fn new(seed: [u8; 32], ordinal: u32) -> Self {
-        Self { seed, ordinal, counter: 0, buffer: [0; 4], left: 0 }
+    pub fn new(seed: [u8; 32], ordinal: u32, evaluation: u32) -> Self {
+        Self { seed, ordinal, evaluation, counter: 0, buffer: [0; 4], left: 0 }
     }
 
     /// The next number.
@@ -29,6 +31,7 @@ impl Entropy {
             let mut hash = Sha256::new();
             hash.update(self.seed);
             hash.update(self.ordinal.to_be_bytes());
+            hash.update(self.evaluation.to_be_bytes());
             hash.update(self.counter.to_be_bytes());
             self.counter += 1;
             for (word, bytes) in self.buffer.iter_mut().zip(hash.finalize().chunks_exact(8)) {

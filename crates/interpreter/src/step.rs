@@ -1,6 +1,6 @@
 //! `step`: decides what a command does. Decisions are facts, emitted one at a time; each is applied at once.
 
-use std::{collections::VecDeque, fmt};
+use std::{cell::Cell, collections::VecDeque, fmt};
 
 use stepwell_asl::EvaluationError;
 
@@ -120,6 +120,7 @@ pub fn step(
         transitions_left: surroundings.budget.transitions,
         bytes_left: surroundings.budget.bytes,
         time: surroundings.now.max(execution.last_time),
+        evaluations: Cell::new(0),
         execution,
     };
     match stepper.command(command).and_then(|()| stepper.run().map_err(Refusal::Halt)) {
@@ -171,6 +172,8 @@ pub(crate) struct Stepper<'a> {
     work: VecDeque<Work>,
     transitions_left: u32,
     bytes_left: usize,
+    /// Fields evaluated since the last event.
+    evaluations: Cell<u32>,
 }
 
 impl<'a> Stepper<'a> {
@@ -416,6 +419,7 @@ impl<'a> Stepper<'a> {
         self.bytes_left = self.bytes_left.saturating_sub(bytes);
         let event = Event { ordinal, history_id, time: self.time, kind };
         apply(self.program, self.execution, &event);
+        self.evaluations.set(0);
         self.out.events.push(event);
         ordinal
     }
@@ -458,9 +462,11 @@ impl<'a> Stepper<'a> {
         self.execution.frames.get(frame).map_or(0, |frame| frame.last_event)
     }
 
-    /// Random numbers for the event that comes next.
+    /// Random numbers for the event that comes next, others at each call.
     pub(crate) fn entropy(&self) -> Entropy {
-        Entropy::new(self.surroundings.seed, self.execution.next_event)
+        let evaluation = self.evaluations.get();
+        self.evaluations.set(evaluation.wrapping_add(1));
+        Entropy::new(self.surroundings.seed, self.execution.next_event, evaluation)
     }
 
     /// `An error occurred while executing the state '…' (entered at the event id #…). …`

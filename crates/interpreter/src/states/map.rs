@@ -38,8 +38,12 @@ pub(crate) fn enter(stepper: &mut Stepper<'_>, frame: FrameIndex, state: &State,
         limit.filter(|limit| *limit > 0).map_or(FORK_CONCURRENCY_MAX, |l| l.min(FORK_CONCURRENCY_MAX));
     let state = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);
-    // `$` of an ItemSelector; without one nothing reads it and the array is not written twice.
-    let input = if map.item_selector.is_some() { effective } else { items.clone() };
+    // `$` of an ItemSelector; without one nothing reads it, and it refers to the array of the same event so that the
+    // array is not written twice.
+    let input = match map.item_selector {
+        Some(_) => effective,
+        None => items.written_at(stepper.execution.next_event, 0),
+    };
     let started = EventKind::MapStarted { frame, state, items, input, length, limit, previous };
     stepper.emit(started)?;
     if let Some(Phase::Forked(fork)) = stepper.execution.frames.get(frame).map(|at| &at.phase) {
