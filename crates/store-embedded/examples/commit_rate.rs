@@ -30,7 +30,7 @@ fn main() {
         "{:>8} {:>10} {:>12} {:>9} {:>9} {:>9} {:>12}",
         "writers", "what", "commits/s", "p50 us", "p99 us", "max us", "commits/sync"
     );
-    for writers in [1, 16, 64] {
+    for writers in writers() {
         for _ in 0..2 {
             let raw = measure_raw(directory, writers, seconds);
             print(writers, "raw", &raw);
@@ -108,7 +108,7 @@ fn drive(writers: usize, seconds: f64, commit: impl Fn(u64) + Sync) -> (u64, f64
 fn measure_store(directory: &Path, writers: usize, seconds: f64) -> Figures {
     let path = directory.join("store");
     let _ = std::fs::remove_dir_all(&path);
-    let store = EmbeddedStore::open(&path, Options::default()).expect("the store opens");
+    let store = EmbeddedStore::open(&path, options()).expect("the store opens");
     let events = Bytes::from(vec![b'e'; EVENT_BYTES]);
     let (commits, seconds, latencies) = drive(writers, seconds, |number| {
         store.commit_and_wait(execution(number, &events)).expect("the batch is committed");
@@ -173,4 +173,19 @@ fn measure_raw(directory: &Path, writers: usize, seconds: f64) -> Figures {
     });
     let _ = std::fs::remove_file(&path);
     Figures { commits, seconds, latencies, syncs: syncs.into_inner() }
+}
+
+/// `MEMTABLE_MIB=64` gives the tables that much memory for writing.
+fn options() -> Options {
+    let mut options = Options::default();
+    if let Some(mebibytes) = std::env::var("MEMTABLE_MIB").ok().and_then(|text| text.parse::<u64>().ok()) {
+        options.memtable_bytes = mebibytes << 20;
+    }
+    options
+}
+
+/// How many writers at once: `WRITERS=64`, or 1, 16 and 64.
+fn writers() -> Vec<usize> {
+    let chosen = std::env::var("WRITERS").ok().and_then(|text| text.parse().ok());
+    chosen.map_or(vec![1, 16, 64], |writers| vec![writers])
 }

@@ -42,7 +42,7 @@ impl Default for Options {
             first_segment_bytes: 1 << 20,
             largest_segment_bytes: 64 << 20,
             checkpoint_bytes: 64 << 20,
-            cache_bytes: 8 << 20,
+            cache_bytes: 6 << 20,
             memtable_bytes: 12 << 20,
             disk_reserve_bytes: 64 << 20,
             on_fatal: None,

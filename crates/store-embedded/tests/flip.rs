@@ -66,7 +66,13 @@ fn a_flip_in_the_journal_is_named_with_file_and_offset_or_does_no_harm() {
 }
 
 /// Opens a copy of the store with one bit flipped.
-fn flip_and_open(files: &BTreeMap<PathBuf, Vec<u8>>, path: &Path, offset: usize, bit: u8, models: &[Model]) -> Found {
+fn flip_and_open(
+    files: &BTreeMap<PathBuf, Vec<u8>>,
+    path: &Path,
+    offset: usize,
+    bit: u8,
+    models: &[Model],
+) -> Found {
     let machine = SimulatedMachine::new(2, 64 << 20, false);
     for (path, content) in files {
         machine.disk.put_file(path, content);
@@ -85,7 +91,12 @@ fn flip_and_open(files: &BTreeMap<PathBuf, Vec<u8>>, path: &Path, offset: usize,
             if models[last].difference(&*store).is_none() {
                 Found::Unharmed
             } else {
-                assert_eq!(models[last - 1].difference(&*store), None, "a flip at {offset} of {}", path.display());
+                assert_eq!(
+                    models[last - 1].difference(&*store),
+                    None,
+                    "a flip at {offset} of {}",
+                    path.display()
+                );
                 Found::LastRecordCut
             }
         }
@@ -105,7 +116,8 @@ fn files_that_are_missing_cut_short_or_exchanged_are_named() {
     }
     machine.lose_power();
     let files = machine.disk.files();
-    let segments: Vec<&PathBuf> = files.keys().filter(|path| path.extension().is_some_and(|end| end == "journal")).collect();
+    let segments: Vec<&PathBuf> =
+        files.keys().filter(|path| path.extension().is_some_and(|end| end == "journal")).collect();
     assert!(segments.len() > 3, "{segments:?}");
     let open = |change: &dyn Fn(&SimulatedMachine)| {
         let machine = SimulatedMachine::new(2, 64 << 20, false);
@@ -130,7 +142,8 @@ fn files_that_are_missing_cut_short_or_exchanged_are_named() {
     // An old copy of a file in the place of the new one.
     let text = open(&|machine| machine.disk.put_file(segments[1], &vec![0; files[segments[1]].len()]));
     assert!(text.contains("0002.journal is damaged"), "{text}");
-    let text = open(&|machine| machine.disk.put_file(&Path::new(DIRECTORY).join("stepwell.format"), b"something"));
+    let text =
+        open(&|machine| machine.disk.put_file(&Path::new(DIRECTORY).join("stepwell.format"), b"something"));
     assert!(text.contains("is not a data directory of Stepwell"), "{text}");
     let text = open(&|machine| {
         machine.disk.put_file(&Path::new(DIRECTORY).join("stepwell.format"), b"stepwell data, format 9\n");
@@ -156,20 +169,20 @@ fn a_flip_in_any_file_of_a_closed_store_is_detected_or_does_no_harm() {
         }
         store.close().unwrap();
     }
-    let files = list_files(&original);
+    let contents = read_files(&original);
     let copy = home.path().join("copy");
     let mut tally: BTreeMap<Found, u64> = BTreeMap::new();
     // The library's own panics on bad bytes are caught; their messages would fill the log.
     std::panic::set_hook(Box::new(|_| {}));
     let step = if std::env::var_os("FLIP_ALL").is_some() { 1 } else { 23 };
     let mut failure = None;
-    'files: for file in &files {
-        let content = fs::read(original.join(file)).unwrap();
+    'files: for file in contents.keys() {
+        let content = &contents[file].0;
         let places: Vec<usize> = (0..content.len()).filter(|at| content[*at] != 0).step_by(step).collect();
         for at in places {
-            copy_files(&original, &copy, &files);
-            let mut flipped = content.clone();
-            flipped[at] ^= 1 << (at % 8);
+            copy_files(&copy, &contents);
+            let mut flipped = contents[file].clone();
+            flipped.0[at] ^= 1 << (at % 8);
             write_sparse(&copy.join(file), &flipped);
             match check_copy(&copy, &model) {
                 Ok(found) => *tally.entry(found).or_default() += 1,
@@ -192,7 +205,8 @@ fn check_copy(copy: &Path, model: &Model) -> Result<Found, String> {
         Err(_) => Err("opening panicked".to_owned()),
         Ok(Err(_)) => Ok(Found::Refused),
         Ok(Ok(store)) => {
-            let compared = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| model.difference(&store)));
+            let compared =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| model.difference(&store)));
             match compared {
                 Err(_) => Err("a read panicked".to_owned()),
                 Ok(None) => Ok(Found::Unharmed),
@@ -220,17 +234,28 @@ fn list_files(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn copy_files(from: &Path, to: &Path, files: &[PathBuf]) {
+/// A file without the zeros at its end, and its length: the tables' own log is 64 MiB of them.
+type Content = (Vec<u8>, u64);
+
+fn read_files(root: &Path) -> BTreeMap<PathBuf, Content> {
+    let read = |file: PathBuf| {
+        let mut content = fs::read(root.join(&file)).unwrap();
+        let length = content.len() as u64;
+        content.truncate(content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+        (file, (content, length))
+    };
+    list_files(root).into_iter().map(read).collect()
+}
+
+fn copy_files(to: &Path, files: &BTreeMap<PathBuf, Content>) {
     let _ = fs::remove_dir_all(to);
-    for file in files {
+    for (file, content) in files {
         fs::create_dir_all(to.join(file).parent().unwrap()).unwrap();
-        write_sparse(&to.join(file), &fs::read(from.join(file)).unwrap());
+        write_sparse(&to.join(file), content);
     }
 }
 
-/// Writes a file without the zeros at its end: the tables' own log is 64 MiB of them.
-fn write_sparse(path: &Path, content: &[u8]) {
-    let used = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    fs::write(path, &content[..used]).unwrap();
-    fs::File::options().write(true).open(path).unwrap().set_len(content.len() as u64).unwrap();
+fn write_sparse(path: &Path, (content, length): &Content) {
+    fs::write(path, content).unwrap();
+    fs::File::options().write(true).open(path).unwrap().set_len(*length).unwrap();
 }

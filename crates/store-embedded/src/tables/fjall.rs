@@ -2,7 +2,7 @@
 
 use super::{APPLIED_KEY, Changes, Direction, Table, Tables, TablesError, View};
 use bytes::Bytes;
-use fjall::config::{CompressionPolicy, FilterPolicy};
+use fjall::config::FilterPolicy;
 use fjall::{
     CompressionType, Database, Iter, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot,
 };
@@ -15,7 +15,7 @@ use std::path::Path;
 pub(crate) struct FjallOptions {
     /// Bytes of the block cache.
     pub(crate) cache_bytes: u64,
-    /// Bytes of the memtables of all keyspaces together while none is being flushed.
+    /// Bytes of the memtables together while none is being flushed.
     pub(crate) memtable_bytes: u64,
 }
 
@@ -23,10 +23,16 @@ pub(crate) struct FjallOptions {
 const JOURNALING_BYTES: u64 = 64 << 20;
 const WORKER_THREADS: usize = 2;
 
+/// Two keyspaces: event chunks, which are most of the bytes, and everything else, each key behind the number of its table.
+/// A keyspace costs some ten syncs when it is made and as many whenever its memtable goes to disk, so fewer are better.
 pub(crate) struct FjallTables {
     database: Database,
-    keyspaces: Vec<Keyspace>,
+    events: Keyspace,
+    index: Keyspace,
 }
+
+const EVENTS_KEYSPACE: &str = "execution_events";
+const INDEX_KEYSPACE: &str = "index";
 
 impl FjallTables {
     /// Opens the tables in `directory`, making them if needed.
@@ -39,40 +45,30 @@ impl FjallTables {
                 .max_journaling_size(JOURNALING_BYTES)
                 .worker_threads(WORKER_THREADS)
                 .open()?;
-            let keyspaces = Table::ALL
-                .into_iter()
-                .map(|table| {
-                    database.keyspace(table.name(), || keyspace_options(table, options.memtable_bytes))
-                })
-                .collect::<Result<_, fjall::Error>>()?;
-            Ok(FjallTables { database, keyspaces })
+            let common = |thirds: u64| {
+                KeyspaceCreateOptions::default()
+                    .manual_journal_persist(true)
+                    .max_memtable_size((options.memtable_bytes * thirds / 3).max(256 << 10))
+            };
+            // Chunks are read by ranges, never by a key that might be missing: a filter would be memory for nothing.
+            let events =
+                database.keyspace(EVENTS_KEYSPACE, || common(2).filter_policy(FilterPolicy::disabled()))?;
+            let index = database.keyspace(INDEX_KEYSPACE, || common(1))?;
+            Ok(FjallTables { database, events, index })
         })
     }
 
-    fn keyspace(&self, table: Table) -> &Keyspace {
-        &self.keyspaces[table as usize]
-    }
-}
-
-/// Each keyspace gets its part of the memory, by how much is written to it.
-fn keyspace_options(table: Table, memtable_bytes: u64) -> KeyspaceCreateOptions {
-    let sixteenths = match table {
-        Table::Events => 6,
-        Table::Executions => 4,
-        Table::Names | Table::Lists => 2,
-        Table::Running | Table::Meta => 1,
-        Table::Catalogue => 1,
-    };
-    let options = KeyspaceCreateOptions::default()
-        .manual_journal_persist(true)
-        .max_memtable_size((memtable_bytes * sixteenths / 17).max(256 << 10));
-    match table {
-        // Read by ranges, never by a key that might be missing.
-        Table::Events => options.filter_policy(FilterPolicy::disabled()),
-        Table::Lists | Table::Running => options
-            .filter_policy(FilterPolicy::disabled())
-            .data_block_compression_policy(CompressionPolicy::disabled()),
-        Table::Executions | Table::Names | Table::Catalogue | Table::Meta => options,
+    /// The keyspace of a table, and the key in it, for which `buffer` may be used.
+    fn place<'a>(&self, table: Table, key: &'a [u8], buffer: &'a mut Vec<u8>) -> (&Keyspace, &'a [u8]) {
+        match table {
+            Table::Events => (&self.events, key),
+            _ => {
+                buffer.clear();
+                buffer.push(table as u8);
+                buffer.extend_from_slice(key);
+                (&self.index, buffer)
+            }
+        }
     }
 }
 
@@ -105,13 +101,16 @@ impl Tables for FjallTables {
     fn apply(&self, changes: &mut Changes, sequence: u64) -> Result<(), TablesError> {
         guarded(|| {
             let mut batch = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), changes.len() + 1);
+            let mut buffer = Vec::new();
             for (table, key, value) in changes.settle() {
+                let (keyspace, key) = self.place(table, key, &mut buffer);
                 match value {
-                    Some(value) => batch.insert(self.keyspace(table), key, value),
-                    None => batch.remove(self.keyspace(table), key),
+                    Some(value) => batch.insert(keyspace, key, value),
+                    None => batch.remove(keyspace, key),
                 }
             }
-            batch.insert(self.keyspace(Table::Meta), APPLIED_KEY, sequence.to_be_bytes());
+            let (keyspace, key) = self.place(Table::Meta, APPLIED_KEY, &mut buffer);
+            batch.insert(keyspace, key, sequence.to_be_bytes());
             batch.commit()
         })
     }
@@ -132,7 +131,9 @@ struct FjallView<'a> {
 
 impl View for FjallView<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, TablesError> {
-        let found = guarded(|| self.snapshot.get(self.tables.keyspace(table), key));
+        let mut buffer = Vec::new();
+        let (keyspace, key) = self.tables.place(table, key, &mut buffer);
+        let found = guarded(|| self.snapshot.get(keyspace, key));
         let found = found.map_err(|error| TablesError(format!("{}: {error}", table.name())))?;
         Ok(found.map(|value| Bytes::copy_from_slice(&value)))
     }
@@ -148,16 +149,25 @@ impl View for FjallView<'_> {
         if end.is_some_and(|end| end <= start) {
             return Ok(());
         }
+        let mut start_buffer = Vec::new();
+        let mut end_buffer = Vec::new();
+        let (keyspace, start) = self.tables.place(table, start, &mut start_buffer);
+        let past_table = [table as u8 + 1];
+        let (end, prefix_length) = match (table, end) {
+            (Table::Events, end) => (end, 0),
+            (_, Some(end)) => (Some(self.tables.place(table, end, &mut end_buffer).1), 1),
+            (_, None) => (Some(past_table.as_slice()), 1),
+        };
         let range = (Bound::Included(start), end.map_or(Bound::Unbounded, Bound::Excluded));
         guarded(|| {
-            let entries: Iter = self.snapshot.range::<&[u8], _>(self.tables.keyspace(table), range);
+            let entries: Iter = self.snapshot.range::<&[u8], _>(keyspace, range);
             let entries: &mut dyn Iterator<Item = fjall::Guard> = match direction {
                 Direction::Forward => &mut { entries },
                 Direction::Reverse => &mut entries.rev(),
             };
             for entry in entries {
                 let (key, value) = entry.into_inner()?;
-                if visit(&key, &value).is_break() {
+                if visit(key.get(prefix_length..).unwrap_or_default(), &value).is_break() {
                     break;
                 }
             }

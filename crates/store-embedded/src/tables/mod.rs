@@ -11,7 +11,7 @@ use bytes::Bytes;
 use std::ops::ControlFlow;
 use thiserror::Error;
 
-/// The tables. `docs/formats/tables.md` describes keys and values.
+/// The tables. The numbers are part of the format on disk; `docs/formats/tables.md` describes keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub(crate) enum Table {
@@ -35,7 +35,7 @@ impl Table {
         Table::Meta,
     ];
 
-    /// The name on disk.
+    /// The name, for messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Table::Executions => "executions",
