@@ -53,6 +53,8 @@ pub(crate) struct PathView {
     start: Place,
     started_seconds: Option<f64>,
     wait_times: WaitTimes,
+    /// Values as JSON text, as they were assigned last; scopes are not told apart, as this only tells a duration.
+    variables: HashMap<String, String>,
     /// By scope and state, so that the end of the wait finds its entry.
     waits: BTreeMap<String, Waiting>,
 }
@@ -68,7 +70,14 @@ impl PathView {
             name: Rc::from(""),
         });
         let start = Place { scope, state: Rc::from(""), entered_seconds: 0.0, failures: 0 };
-        PathView { places: HashMap::new(), start, started_seconds: None, wait_times, waits: BTreeMap::new() }
+        PathView {
+            places: HashMap::new(),
+            start,
+            started_seconds: None,
+            wait_times,
+            variables: HashMap::new(),
+            waits: BTreeMap::new(),
+        }
     }
 
     /// The Wait states that are entered and not left, as far as it is known when they end.
@@ -112,6 +121,10 @@ impl PathView {
         }
         if kind.ends_with("StateExited") {
             self.waits.remove(&place.key());
+            let assigned = details.0.and_then(|details| details.get("assignedVariables"));
+            for (name, value) in assigned.and_then(Value::as_object).into_iter().flatten() {
+                self.variables.insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
+            }
             let took = seconds - place.entered_seconds;
             let took = if took >= 0.001 { format!(" {took:.3} s") } else { String::new() };
             let text = format!("{} {}{}", styled(GREEN, "<"), place.shown(), styled(FAINT, took));
@@ -132,7 +145,9 @@ impl PathView {
     }
 
     fn enter_wait(&mut self, place: &Place, details: &Details<'_>, seconds: f64) -> String {
-        let Some(until_seconds) = self.wait_times.end(&place.state, details.text("input"), seconds) else {
+        let Some(until_seconds) =
+            self.wait_times.end(&place.state, details.text("input"), &self.variables, seconds)
+        else {
             return String::new();
         };
         let waiting = Waiting { name: place.shown_plain(), until_seconds };
@@ -303,9 +318,8 @@ impl<'a> Details<'a> {
         self.0.and_then(|details| details.get(key)).and_then(Value::as_u64).unwrap_or_default()
     }
 
-    /// `: Error: cause` in one line, as far as there is any.
     fn error_and_cause(&self) -> String {
-        error_and_cause(self.text("error"), self.text("cause"))
+        error_and_short_cause(self.text("error"), self.text("cause"))
     }
 }
 
@@ -318,10 +332,18 @@ pub(crate) fn error_and_cause(error: &str, cause: &str) -> String {
             text.push_str(&plain(part));
         }
     }
-    if text.chars().count() > CAUSE_WIDTH {
-        text = text.chars().take(CAUSE_WIDTH).chain("…".chars()).collect();
-    }
     text
+}
+
+/// As [`error_and_cause`], short enough for a line: of the JSON that Lambda functions fail with, only the message.
+pub(crate) fn error_and_short_cause(error: &str, cause: &str) -> String {
+    let document: Option<Value> = serde_json::from_str(cause).ok();
+    let message = document.as_ref().and_then(|document| document.get("errorMessage")).and_then(Value::as_str);
+    let text = error_and_cause(error, message.unwrap_or(cause));
+    if text.chars().count() <= CAUSE_WIDTH {
+        return text;
+    }
+    text.chars().take(CAUSE_WIDTH).chain("…".chars()).collect()
 }
 
 /// What a workflow says must not move the cursor.
@@ -344,4 +366,104 @@ pub(crate) fn duration(seconds: f64) -> String {
     let shown: Vec<String> =
         units.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count} {unit}")).collect();
     shown.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The lines for some events, given as id, previous id, type and details.
+    fn lines(wait_times: WaitTimes, events: &[(u64, u64, &str, Value)]) -> Vec<String> {
+        let mut view = PathView::new(wait_times);
+        events
+            .iter()
+            .filter_map(|(id, previous, kind, details)| {
+                let event = json!({
+                    "id": id, "previousEventId": previous, "timestamp": 1000.0 + *id as f64, "type": kind,
+                    "someEventDetails": details,
+                });
+                let line = view.line(&event)?;
+                Some(anstream::adapter::strip_str(&line).to_string())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn iterations_and_retries_are_told_apart() {
+        let failed = json!({"error": "Busy", "cause": "{\"errorMessage\": \"later\\nplease\"}"});
+        let lambda = json!({"resource": "arn:aws:lambda:r:1:function:price"});
+        let events = [
+            (1, 0, "ExecutionStarted", json!({})),
+            (2, 0, "MapStateEntered", json!({"name": "All"})),
+            (3, 2, "MapStateStarted", json!({"length": 2})),
+            (4, 3, "MapIterationStarted", json!({"name": "All", "index": 0})),
+            (5, 4, "TaskStateEntered", json!({"name": "One"})),
+            (6, 5, "LambdaFunctionScheduled", lambda.clone()),
+            (7, 3, "MapIterationStarted", json!({"name": "All", "index": 1})),
+            (8, 7, "PassStateEntered", json!({"name": "One"})),
+            (9, 6, "LambdaFunctionFailed", failed),
+            (10, 9, "LambdaFunctionScheduled", lambda),
+            (11, 10, "TaskStateExited", json!({"name": "One"})),
+            (12, 11, "MapIterationSucceeded", json!({"name": "All", "index": 0})),
+            (13, 8, "MapIterationFailed", json!({"name": "All", "index": 1})),
+            (14, 13, "MapStateFailed", json!({})),
+            (15, 14, "ExecutionFailed", json!({"error": "E", "cause": "c"})),
+        ];
+        let expected = [
+            "    0.000  execution started",
+            "    1.000  > All Map",
+            "    2.000    2 items",
+            "    4.000    > One[0] Task",
+            "    5.000      calls price",
+            "    7.000    > One[1] Pass",
+            "    8.000    ! One[0] failed: Busy: later please",
+            "    9.000      retry 1 of One[0]: calls price",
+            "   10.000    < One[0] 6.000 s",
+            "   12.000    ! All[1] failed",
+            "   13.000  ! All failed",
+            "   14.000  execution failed: E: c",
+        ];
+        assert_eq!(lines(WaitTimes::default(), &events), expected);
+    }
+
+    #[test]
+    fn a_wait_says_how_long_it_takes() {
+        let waits = r#"{"States": {"W": {"Type": "Wait", "Seconds": 90}, "V": {"Type": "Wait", "SecondsPath": "$v"}}}"#;
+        let events = [
+            (1, 0, "ExecutionStarted", json!({})),
+            (2, 0, "WaitStateEntered", json!({"name": "W", "input": "{}"})),
+            (3, 2, "WaitStateExited", json!({"name": "W", "assignedVariables": {"v": "7"}})),
+            (4, 3, "WaitStateEntered", json!({"name": "V", "input": "{}"})),
+        ];
+        let told = lines(WaitTimes::of(waits, 1.0), &events);
+        assert_eq!(told[1], "    1.000  > W Wait for 1 min 30 s");
+        assert_eq!(told[3], "    3.000  > V Wait for 7.0 s");
+    }
+
+    #[test]
+    fn odd_events_are_no_trouble() {
+        for event in
+            [json!(null), json!({}), json!({"id": "x", "type": 3}), json!({"type": "MapStateSucceeded"})]
+        {
+            let mut view = PathView::new(WaitTimes::default());
+            let _ = view.line(&event);
+            let _ = view.line(&json!({"type": "MapIterationStarted", "id": 1, "previousEventId": 9}));
+        }
+    }
+
+    #[test]
+    fn durations_are_for_people() {
+        for (seconds, text) in [
+            (0.0, "0.000 s"),
+            (0.25, "0.250 s"),
+            (5.0, "5.0 s"),
+            (61.0, "1 min 1 s"),
+            (90_061.0, "1 d 1 h 1 min 1 s"),
+            (604_800.0, "7 d"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
 }

@@ -48,9 +48,15 @@ impl WaitTimes {
         }
     }
 
-    /// When a Wait state ends that is entered now with this input; both times are seconds since 1970. None where it
-    /// depends on what only the server knows, such as variables.
-    pub(crate) fn end(&self, state: &str, input: &str, now_seconds: f64) -> Option<f64> {
+    /// When a Wait state ends that is entered now with this input and these variables (JSON texts); times are seconds
+    /// since 1970. None where it depends on more than plain paths.
+    pub(crate) fn end(
+        &self,
+        state: &str,
+        input: &str,
+        variables: &HashMap<String, String>,
+        now_seconds: f64,
+    ) -> Option<f64> {
         let state = self.states.get(state)?;
         let scaled = |seconds: f64| Some(now_seconds + seconds * self.scale);
         if let Some(seconds) = state.get("Seconds").and_then(Value::as_f64) {
@@ -64,8 +70,8 @@ impl WaitTimes {
             return until(text);
         }
         let input = stepwell_json::parse(input).ok()?;
-        let input = follow(state.get("InputPath").and_then(Value::as_str).unwrap_or("$"), &input)?;
-        let at = |key: &str| follow(state.get(key)?.as_str()?, &input);
+        let input = follow(state.get("InputPath").and_then(Value::as_str).unwrap_or("$"), &input, variables)?;
+        let at = |key: &str| follow(state.get(key)?.as_str()?, &input, variables);
         if let Some(seconds) = at("SecondsPath") {
             return scaled(seconds.as_f64()?);
         }
@@ -73,14 +79,17 @@ impl WaitTimes {
     }
 }
 
-/// The value at a plain path such as `$.order.delay`.
-fn follow(path: &str, input: &Value) -> Option<Value> {
-    let rest = path.strip_prefix('$')?;
-    let mut value = input.clone();
-    for name in rest.split('.').skip(1) {
+/// The value at a plain path such as `$.order.delay` or `$delay`.
+fn follow(path: &str, input: &Value, variables: &HashMap<String, String>) -> Option<Value> {
+    let mut names = path.strip_prefix('$')?.split('.');
+    let mut value = match names.next()? {
+        "" => input.clone(),
+        variable => stepwell_json::parse(variables.get(variable)?).ok()?,
+    };
+    for name in names {
         value = value.get(name)?.clone();
     }
-    (rest.is_empty() || rest.starts_with('.')).then_some(value)
+    Some(value)
 }
 
 fn timestamp_seconds(text: &str) -> Option<f64> {
@@ -100,24 +109,27 @@ mod tests {
             "P": {"Type": "Wait", "SecondsPath": "$.a.b", "InputPath": "$.x"},
             "Q": {"Type": "Wait", "TimestampPath": "$.t"},
             "V": {"Type": "Wait", "SecondsPath": "$v"},
+            "U": {"Type": "Wait", "SecondsPath": "$u.x"},
             "M": {"Type": "Map", "ItemProcessor": {"States": {"N": {"Type": "Wait", "Seconds": 7}}}},
             "B": {"Type": "Parallel", "Branches": [{"States": {"O": {"Type": "Wait", "Seconds": 8}}}]}
         }}"#;
         let input = r#"{"x": {"a": {"b": 3}}, "t": "1970-01-01T00:00:30Z"}"#;
+        let variables = HashMap::from([("v".to_owned(), "4".to_owned())]);
         let times = WaitTimes::of(states, 1.0);
         for (state, end) in [
             ("S", Some(15.0)),
             ("T", Some(60.0)),
             ("P", Some(13.0)),
             ("Q", Some(30.0)),
-            ("V", None),
+            ("V", Some(14.0)),
+            ("U", None),
             ("N", Some(17.0)),
             ("O", Some(18.0)),
             ("X", None),
         ] {
-            assert_eq!(times.end(state, input, 10.0), end, "{state}");
+            assert_eq!(times.end(state, input, &variables, 10.0), end, "{state}");
         }
-        assert_eq!(WaitTimes::of(states, 0.0).end("S", input, 10.0), Some(10.0));
-        assert_eq!(WaitTimes::of("no JSON", 1.0).end("S", input, 10.0), None);
+        assert_eq!(WaitTimes::of(states, 0.0).end("S", input, &variables, 10.0), Some(10.0));
+        assert_eq!(WaitTimes::of("no JSON", 1.0).end("S", input, &variables, 10.0), None);
     }
 }

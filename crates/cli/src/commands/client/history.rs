@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{PAGE_SIZE, ServerArgument, block_on, names, text};
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::path_view::error_and_cause;
+use crate::path_view::error_and_short_cause;
 
 /// Arguments of `history`.
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ fn row(event: &Value) -> Vec<String> {
     if let Some(index) = details.get("index") {
         detail.push_str(&format!("[{index}]"));
     }
-    detail.push_str(&error_and_cause(text(details, "error"), text(details, "cause")));
+    detail.push_str(&error_and_short_cause(text(details, "error"), text(details, "cause")));
     let detail = detail.trim_start_matches(": ").to_owned();
     vec![event["id"].to_string(), super::time(event, "timestamp"), text(event, "type").to_owned(), detail]
 }
