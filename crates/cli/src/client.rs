@@ -130,7 +130,10 @@ impl Client {
     async fn post(&self, path: &str, request: &Value, target: Option<&str>) -> Result<Value, CallError> {
         let unreachable = |reason: String| CallError::Unreachable { endpoint: self.endpoint.clone(), reason };
         let mut builder = Request::post(format!("{}{path}", self.endpoint))
-            .header("content-type", "application/x-amz-json-1.0")
+            .header(
+                "content-type",
+                if target.is_some() { stepwell_api::CONTENT_TYPE } else { "application/json" },
+            )
             .header("user-agent", concat!("stepwell/", env!("CARGO_PKG_VERSION")));
         if let Some(target) = target {
             builder = builder.header("x-amz-target", target);

@@ -1,0 +1,262 @@
+//! Arguments to exit code and texts, without a server.
+
+mod common;
+
+use common::{PASS, command, finish, is_there, stepwell, write};
+
+/// Files that the cases below name.
+fn project() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let files = [
+        ("pass.asl.json", PASS),
+        ("pass.asl.yaml", "StartAt: A\nStates:\n  A:\n    Type: Pass\n    End: true\n"),
+        (
+            "typo.asl.json",
+            "{\n  \"StartAt\": \"First\",\n  \"States\": {\n    \"First\": {\"Type\": \"Pass\", \"Next\": \"Secnd\"},\n    \"Second\": {\"Type\": \"Succeed\"}\n  }\n}\n",
+        ),
+        (
+            "typo.asl.yaml",
+            "StartAt: First\nStates:\n  First:\n    Type: Pass\n    Next: Secnd\n  Second:\n    Type: Succeed\n",
+        ),
+        ("bad.yaml", "StartAt: [A\n"),
+        ("bad.json", "{\"StartAt\": \n"),
+        (
+            "fail.asl.json",
+            r#"{"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "Broken", "Cause": "it broke\nbadly"}}}"#,
+        ),
+        (
+            "wait.asl.json",
+            r#"{"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 3600, "End": true}}}"#,
+        ),
+        (
+            "missing-function.asl.json",
+            r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:nowhere", "End": true}}}"#,
+        ),
+        (
+            "jsonata.asl.json",
+            r#"{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#,
+        ),
+        (
+            "callback.asl.json",
+            r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {"QueueUrl": "q", "MessageBody.$": "$$.Task.Token"}, "End": true}}}"#,
+        ),
+        ("input.json", "{\"a\": [1, 2.50]}"),
+        ("wrong/stepwell.toml", "[lambda.functions.f]\nruntme = \"python\"\n"),
+        ("wrong/pass.asl.json", PASS),
+    ];
+    for (name, text) in files {
+        write(directory.path(), name, text);
+    }
+    std::fs::write(directory.path().join("latin1.json"), b"{\"a\": \"\xe9\"}").unwrap();
+    directory
+}
+
+#[test]
+fn commands_end_with_the_codes_and_texts_they_promise() {
+    let project = project();
+    // Arguments, exit code, a part of standard output, a part of standard error.
+    let cases: &[(&str, i32, &str, &str)] = &[
+        ("--version", 0, "stepwell 0.", ""),
+        ("--help", 0, "Exit codes: 0 done", ""),
+        ("", 2, "", "Usage: stepwell"),
+        ("frobnicate", 2, "", "unrecognized subcommand 'frobnicate'"),
+        ("validat", 2, "", "'validate'"),
+        // validate
+        ("validate", 2, "", "<FILE>"),
+        ("validate pass.asl.json pass.asl.yaml", 0, "pass.asl.yaml: valid", ""),
+        ("validate typo.asl.json", 2, "typo.asl.json:4:39: error: ", ""),
+        ("validate typo.asl.json", 2, "did you mean Second?", ""),
+        ("validate typo.asl.json", 2, "[MISSING_TRANSITION_TARGET] at /States/First/Next", ""),
+        ("validate typo.asl.yaml", 2, "typo.asl.yaml:5:11: error: ", ""),
+        ("validate typo.asl.yaml", 2, "     5 |     Next: Secnd\n       |           ^^^^^\n", ""),
+        ("validate pass.asl.json typo.asl.json", 2, "pass.asl.json: valid", ""),
+        ("validate bad.yaml", 2, "bad.yaml:2:1: error: this is not YAML: ", ""),
+        ("validate bad.json", 2, "bad.json:2:1: error: ", ""),
+        ("validate none.json", 2, "none.json: error: can't read none.json: no such file or directory", ""),
+        ("validate latin1.json", 2, "is not UTF-8 text: byte 7", ""),
+        ("validate .", 2, "it is a directory", ""),
+        ("validate --type express callback.asl.json", 2, "invalid", ""),
+        ("validate --type SOMETHING pass.asl.json", 2, "", "possible values: STANDARD, EXPRESS"),
+        ("validate jsonata.asl.json", 0, "NOT_YET_SUPPORTED", ""),
+        ("validate --output json typo.asl.json", 2, "\"result\": \"FAIL\"", ""),
+        ("validate --output json pass.asl.json", 0, "\"result\": \"OK\"", ""),
+        // run
+        ("run pass.asl.json", 0, "{}\n", "execution succeeded"),
+        ("run pass.asl.yaml --input @input.json", 0, "{\"a\": [1, 2.50]}\n", "> A Pass"),
+        ("run pass.asl.json --input nonsense", 2, "", "the input is not JSON: "),
+        ("run pass.asl.json --input @none.json", 2, "", "can't read none.json: no such file"),
+        ("run pass.asl.json --name a:b", 3, "", "InvalidName"),
+        ("run none.asl.json", 2, "", "can't read none.asl.json"),
+        ("run typo.asl.json", 2, "", "did you mean Second?"),
+        ("run jsonata.asl.json", 2, "", "is not supported yet"),
+        ("run fail.asl.json", 1, "", "FAILED: Broken: it broke badly"),
+        ("run fail.asl.json --output json", 1, "\"error\": \"Broken\"", "execution failed"),
+        ("run wait.asl.json --skip-waits", 0, "{}\n", "> A Wait"),
+        ("run pass.asl.json --type EXPRESS --input [1]", 0, "[1]\n", ""),
+        ("run fail.asl.json --type express", 1, "", "FAILED: Broken"),
+        ("run missing-function.asl.json", 1, "", "FAILED: Lambda.ResourceNotFoundException"),
+        (
+            "run wrong/pass.asl.json",
+            2,
+            "",
+            "wrong/stepwell.toml:2:1: unknown key \"runtme\" in [lambda.functions.f]; did you mean \"runtime\"?",
+        ),
+        // serve: what is refused before it listens
+        ("serve --listen 0.0.0.0:0 --memory", 2, "", "0.0.0.0"),
+        ("serve --listen nowhere --memory", 2, "", "--listen: can't listen on \"nowhere\""),
+        ("serve --listen 127.0.0.1:1 --port 2", 2, "", "cannot be used with"),
+        ("serve --config none.toml", 2, "", "can't read none.toml"),
+        ("serve --config wrong/stepwell.toml", 2, "", "unknown key \"runtme\""),
+        ("serve --memory --service-endpoint lambda", 2, "", "write SERVICE=URL"),
+        (
+            "serve --memory --port 8099 --service-endpoint lambda=http://localhost:8099",
+            2,
+            "",
+            "this server itself",
+        ),
+        ("serve --memory --port 0 no-such-directory", 2, "", "can't read no-such-directory"),
+        ("serve --memory --port 0 .", 2, "", "would both be the state machine"),
+        ("serve --data-dir input.json --port 0", 2, "", "input.json"),
+        ("serve --durability never", 2, "", "possible values: commit, interval, memory"),
+        // clients without a server
+        (
+            "list machines --endpoint-url http://127.0.0.1:1",
+            3,
+            "",
+            "can't reach the server at http://127.0.0.1:1: connection refused",
+        ),
+        ("list machines --endpoint-url https://127.0.0.1:1", 2, "", "only http:// addresses"),
+        ("list machines --endpoint-url 127.0.0.1", 2, "", "is not an address"),
+        ("start order --input nonsense", 2, "", "the input is not JSON"),
+        ("start order --wait --follow", 2, "", "cannot be used with"),
+        ("describe", 2, "", "<NAME>"),
+        ("stop run-1", 2, "", "write MACHINE:EXECUTION"),
+        ("task succeed - --result -", 2, "", "only one of"),
+        ("create typo.asl.json", 2, "", "did you mean Second?"),
+        ("completions bash", 0, "_stepwell()", ""),
+        ("completions fish", 0, "stepwell", ""),
+    ];
+    for (line, code, stdout, stderr) in cases {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let ended = stepwell(project.path(), &arguments);
+        assert_eq!(ended.code, *code, "stepwell {line}\n{ended:?}");
+        assert!(ended.stdout.contains(stdout), "stepwell {line}\n{}\nnot in\n{}", stdout, ended.stdout);
+        assert!(ended.stderr.contains(stderr), "stepwell {line}\n{}\nnot in\n{}", stderr, ended.stderr);
+        assert!(!ended.stdout.contains('\u{1b}') && !ended.stderr.contains('\u{1b}'), "colours: {line}");
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn every_command_has_an_example_in_its_help() {
+    let project = tempfile::tempdir().unwrap();
+    for line in [
+        "serve",
+        "run",
+        "validate",
+        "create",
+        "update",
+        "delete",
+        "start",
+        "list",
+        "list machines",
+        "list executions",
+        "list activities",
+        "describe",
+        "history",
+        "stop",
+        "task",
+        "task succeed",
+        "task fail",
+        "task heartbeat",
+        "backup",
+        "completions",
+    ] {
+        let arguments: Vec<&str> = line.split(' ').chain(["--help"]).collect();
+        let help = stepwell(project.path(), &arguments).expect(0).stdout;
+        let example = format!("\n  stepwell {line}");
+        assert!(help.contains("Example") && help.contains(&example), "{help}");
+    }
+}
+
+#[test]
+fn findings_as_json_have_places_in_the_file() {
+    let project = project();
+    let answer =
+        stepwell(project.path(), &["validate", "--output", "json", "typo.asl.yaml", "pass.asl.json"]).json();
+    assert_eq!(answer[0]["file"], "typo.asl.yaml");
+    let finding = &answer[0]["diagnostics"][0];
+    assert_eq!((finding["line"].as_u64(), finding["column"].as_u64()), (Some(5), Some(11)));
+    assert_eq!((finding["endLine"].as_u64(), finding["endColumn"].as_u64()), (Some(5), Some(16)));
+    assert_eq!(finding["suggestion"], "Second");
+    assert_eq!(answer[1]["diagnostics"], serde_json::json!([]));
+}
+
+#[test]
+fn input_comes_from_standard_input_too() {
+    let project = project();
+    let file = std::fs::File::open(project.path().join("input.json")).unwrap();
+    let ended = finish(command(project.path()).args(["run", "pass.asl.json", "--input", "-"]).stdin(file));
+    assert_eq!(ended.expect(0).stdout, "{\"a\": [1, 2.50]}\n");
+}
+
+#[test]
+fn a_named_execution_with_a_data_directory_runs_once() {
+    let project = project();
+    let run = |input: &str| {
+        stepwell(
+            project.path(),
+            &["run", "pass.asl.json", "--data-dir", "data", "--name", "n", "--input", input],
+        )
+    };
+    assert_eq!(run("[1]").expect(0).stdout, "[1]\n");
+    let again = run("[1]").expect(0);
+    assert_eq!(again.stdout, "[1]\n");
+    assert!(again.stderr.contains("has ended before"), "{}", again.stderr);
+    assert!(run("[2]").expect(2).stderr.contains("with another input"));
+}
+
+#[test]
+fn handlers_of_the_configuration_beside_the_definition_are_used() {
+    if !is_there("python3") {
+        return;
+    }
+    let project = tempfile::tempdir().unwrap();
+    write(
+        project.path(),
+        "flow/double.asl.json",
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:double", "End": true}}}"#,
+    );
+    write(
+        project.path(),
+        "flow/stepwell.toml",
+        "[lambda.functions.double]\nruntime = \"python\"\nhandler = \"app.double\"\ndir = \"code\"\n[http]\nallow = []\n",
+    );
+    write(
+        project.path(),
+        "flow/code/app.py",
+        "def double(event, context):\n    print('doubling', event)\n    return event * 2\n",
+    );
+    let ended = stepwell(project.path(), &["run", "flow/double.asl.json", "--input", "21"]).expect(0);
+    assert_eq!(ended.stdout, "42\n");
+    assert!(ended.stderr.contains("| double: doubling 21"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("flow/stepwell.toml:5:2: [http] is not used yet"), "{}", ended.stderr);
+}
+
+#[test]
+fn ctrl_c_stops_the_execution() {
+    let project = project();
+    let mut child = command(project.path())
+        .args(["run", "wait.asl.json"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    let entered = lines.by_ref().map_while(Result::ok).find(|line| line.contains("> A Wait")).unwrap();
+    assert!(entered.contains("for 1 h"), "{entered}");
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(rest.iter().any(|line| line.starts_with("ABORTED: Stepwell.Interrupted")), "{rest:?}");
+}
