@@ -22,5 +22,5 @@ mod threads;
 pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use error::{FatalError, OpenError};
 pub use open::FORMAT;
-pub use options::{Durability, Options};
+pub use options::{Durability, FatalListener, Options};
 pub use store::EmbeddedStore;

@@ -5,6 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Called when the store has stopped.
+pub type FatalListener = Arc<dyn Fn(&FatalError) + Send + Sync>;
+
 /// When a batch is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -32,7 +35,7 @@ pub struct Options {
     /// Bytes of disk space that are kept for finishing work; on a small file system a quarter of it if that is less.
     pub disk_reserve_bytes: u64,
     /// Called once, from a thread of the store, when the store has stopped. The server prints the error and exits.
-    pub on_fatal: Option<Arc<dyn Fn(&FatalError) + Send + Sync>>,
+    pub on_fatal: Option<FatalListener>,
 }
 
 impl Default for Options {

@@ -1,5 +1,7 @@
 //! Data directories as users have them: new, locked, closed, copied, foreign, full.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! One flipped bit anywhere in a small store: it is detected and named, or it does no harm. Never a panic, never wrong data.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,8 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the files of the current format anew; only to be used before that format is released.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use bytes::Bytes;
 use std::fmt::Write;
 use std::fs;

@@ -5,6 +5,8 @@
 //! acknowledged ⊆ recovered ⊆ acknowledged ∪ unanswered. `SEEDS` sets how many seeds are run (2,000 unless set), `SEED` runs
 //! one of them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod simulation;
 
 use simulation::{Outcome, Plant, run_seed};

@@ -1,5 +1,7 @@
 //! The embedded store keeps the rules of every store.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::ops::Deref;
 use stepwell_store_embedded::{EmbeddedStore, Options};
 

@@ -1,12 +1,12 @@
 //! The tables in fjall, a log-structured merge tree.
 
-use super::{APPLIED_KEY, Changes, Direction, Table, Tables, TablesError, View};
+use super::{APPLIED_KEY, Changes, Direction, Table, Tables, TablesError, View, Visit};
 use bytes::Bytes;
 use fjall::config::FilterPolicy;
 use fjall::{
     CompressionType, Database, Iter, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot,
 };
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -144,7 +144,7 @@ impl View for FjallView<'_> {
         start: &[u8],
         end: Option<&[u8]>,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), TablesError> {
         if end.is_some_and(|end| end <= start) {
             return Ok(());

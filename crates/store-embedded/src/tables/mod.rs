@@ -87,6 +87,9 @@ pub(crate) fn applied(view: &dyn View) -> Result<u64, TablesError> {
     }
 }
 
+/// Called with the key and value of each entry; says whether to go on.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
 /// Tables as they were at one moment.
 pub(crate) trait View {
     /// The value under a key.
@@ -99,7 +102,7 @@ pub(crate) trait View {
         start: &[u8],
         end: Option<&[u8]>,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), TablesError>;
 }
 

@@ -1,9 +1,9 @@
 //! Tables in memory that lose what was not synced, for the simulator.
 
-use super::{APPLIED_KEY, Changes, Direction, Table, Tables, TablesError, View};
+use super::{APPLIED_KEY, Changes, Direction, Table, Tables, TablesError, View, Visit};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stepwell_store::testing::Random;
 
@@ -129,7 +129,7 @@ impl View for SimulatedView {
         start: &[u8],
         end: Option<&[u8]>,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), TablesError> {
         if end.is_some_and(|end| end <= start) {
             return Ok(());

@@ -1,5 +1,7 @@
 //! The checks of the conformance suite.
 
+#![allow(clippy::unwrap_used, reason = "a check fails by panicking")]
+
 use super::{Model, Workload};
 use crate::{
     Batch, CatalogueChange, DeletedExecution, DueExecution, EventChunk, ExecutionKey, ExecutionRow,
@@ -11,9 +13,11 @@ use std::sync::{Arc, Mutex, mpsc};
 
 const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:orders";
 
+type Check = fn(&dyn Store);
+
 /// Every check by name.
 #[doc(hidden)]
-pub const CHECKS: &[(&str, fn(&dyn Store))] = &[
+pub const CHECKS: &[(&str, Check)] = &[
     ("a_started_execution_is_found_listed_and_running", started),
     ("a_closed_execution_moves_in_the_lists_and_leaves_the_running_index", closed),
     ("chunks_are_read_in_both_directions_from_the_one_that_contains_an_event", chunks),
