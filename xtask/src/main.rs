@@ -1,1 +1,48 @@
-fn main() {}
+//! What the repository does with itself. `cargo xtask --help` lists it.
+
+mod build;
+mod conformance;
+mod crash;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Benchmark, crash tests and conformance of Stepwell.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Example: cargo xtask crash kill --runs 200 --seed 7")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Builds in release mode and prints the table of the benchmark
+    #[command(after_help = "Example: cargo xtask bench --quick --only pass10")]
+    Bench {
+        /// Passed on to `bench`; see `cargo xtask bench --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Kills, starves and breaks a server under load, and checks what it promised
+    Crash(crash::Arguments),
+    /// Plays the conformance kit and compares its failures with the known ones
+    Conformance(conformance::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Bench { arguments } => build::bench(&arguments),
+        Task::Crash(arguments) => crash::run(&arguments),
+        Task::Conformance(arguments) => conformance::run(&arguments),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Plays the conformance kit against a fresh server, and holds its failures against the list of known ones.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use stepwell_benchmarks::{
+    client::free_address,
+    process::{Launch, Ready},
+};
+
+use crate::build;
+
+/// Features that this version refuses.
+const WITHOUT: [&str; 6] = ["jsonata", "distributed-map", "versions", "aliases", "test-state", "redrive"];
+
+/// What to play.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: cargo xtask conformance --only base.\n\
+    A case that fails and is not in tests/conformance/known-failures.txt is an error; so is one that is there and passes.")]
+pub(crate) struct Arguments {
+    /// The kit's directory
+    #[arg(long, value_name = "DIR", default_value = "../shared/conformance")]
+    kit: PathBuf,
+    /// Only the cases that match (may be given again); the list of known failures is then not checked for cases that pass
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<String>,
+    /// The stepwell binary [default: built in release mode]
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// Cases played at a time
+    #[arg(long, default_value_t = 4)]
+    jobs: u32,
+    /// Show the whole first difference of each case that fails
+    #[arg(long)]
+    verbose: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    let kit =
+        if arguments.kit.is_absolute() { arguments.kit.clone() } else { build::root().join(&arguments.kit) };
+    let player = kit.join("run.py");
+    if !player.is_file() {
+        eprintln!("skipped: the conformance kit is not at {}", kit.display());
+        return Ok(true);
+    }
+    let stub = free_address()?.port();
+    let place = tempfile::tempdir()?;
+    let server = Launch {
+        program: build::stepwell(arguments.binary.as_deref())?,
+        arguments: vec!["serve".into(), "--memory".into(), "--log-level".into(), "warn".into()],
+        environment: vec![("LAMBDA_ENDPOINT".to_owned(), format!("http://127.0.0.1:{stub}"))],
+        directory: place.path().to_owned(),
+        address: None,
+        ready: Ready::Call,
+    }
+    .start()?;
+    let mut command = Command::new("python3");
+    command.arg(&player).arg("--endpoint").arg(format!("http://{}", server.address));
+    command
+        .arg("--lambda-stub")
+        .arg(stub.to_string())
+        .arg("--jobs")
+        .arg(arguments.jobs.to_string())
+        .arg("--areas");
+    for feature in WITHOUT {
+        command.args(["--without", feature]);
+    }
+    for pattern in &arguments.only {
+        command.args(["--only", pattern]);
+    }
+    if arguments.verbose {
+        command.arg("--verbose");
+    }
+    let output = command.output().context("can't run python3")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    print!("{text}");
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        bail!("the kit did not play to its end ({})", output.status);
+    }
+    // A server that died on the way has failed more than the cases show.
+    server.terminate(Duration::from_secs(15)).context("the server after the cases")?;
+    let failed = failed_cases(&text);
+    let known = known_failures(&build::root().join("tests/conformance/known-failures.txt"))?;
+    Ok(compare(&failed, &known, arguments.only.is_empty()))
+}
+
+/// Names in the lines `FAIL name: …`.
+fn failed_cases(text: &str) -> BTreeSet<String> {
+    let names =
+        text.lines().filter_map(|line| line.strip_prefix("FAIL ")).filter_map(|rest| rest.split(':').next());
+    names.map(str::to_owned).collect()
+}
+
+/// Names in the file: one a line, a reason after `#`.
+fn known_failures(path: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    let mut names = BTreeSet::new();
+    for (number, line) in text.lines().enumerate() {
+        let (name, reason) = line.split_once('#').unwrap_or((line, ""));
+        let name = name.trim();
+        if name.is_empty() {
+            continue;
+        }
+        if reason.trim().is_empty() {
+            bail!("{}:{}: '{name}' has no reason (name # reason)", path.display(), number + 1);
+        }
+        names.insert(name.to_owned());
+    }
+    Ok(names)
+}
+
+/// Prints what differs; true when nothing does.
+fn compare(failed: &BTreeSet<String>, known: &BTreeSet<String>, all_played: bool) -> bool {
+    let unknown: Vec<&String> = failed.difference(known).collect();
+    let passing: Vec<&String> = if all_played { known.difference(failed).collect() } else { Vec::new() };
+    for name in &unknown {
+        eprintln!("error: {name} fails and is not a known failure");
+    }
+    for name in &passing {
+        eprintln!("error: {name} is listed as a known failure but does not fail any more");
+    }
+    eprintln!("{} failures, {} of them known", failed.len(), failed.len() - unknown.len());
+    unknown.is_empty() && passing.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn failures_must_be_known_and_known_ones_must_fail() {
+        let failed =
+            failed_cases("FAIL base.a: $.x: want 1 got 2\n  want: 1\nAREA base: 1 passed\nFAIL base.b: x\n");
+        assert_eq!(failed, set(&["base.a", "base.b"]));
+        let table = [
+            (&["base.a", "base.b"][..], true, true),
+            (&["base.a"], true, false),
+            (&["base.a", "base.b", "c"], true, false),
+            (&["base.a", "base.b", "c"], false, true),
+        ];
+        for (known, all_played, agrees) in table {
+            assert_eq!(compare(&failed, &set(known), all_played), agrees, "{known:?}");
+        }
+    }
+
+    #[test]
+    fn every_known_failure_has_a_reason() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("known");
+        assert!(known_failures(&file).unwrap().is_empty());
+        std::fs::write(&file, "# nothing\n\na.b # because\n").unwrap();
+        assert_eq!(known_failures(&file).unwrap(), set(&["a.b"]));
+        std::fs::write(&file, "a.b\n").unwrap();
+        assert!(known_failures(&file).is_err());
+    }
+}
