@@ -18,9 +18,10 @@ use tokio::{
 
 use crate::{
     catalogue::{Catalogue, CatalogueError},
-    drivers::Drivers,
+    drivers::{Calls, Drivers},
     metrics::Metrics,
     operations::Operations,
+    retention,
     runtime::{self, Clock, Runtime, ShardSettings},
     service::{self, Service},
     settings::Settings,
@@ -62,6 +63,9 @@ pub enum StartError {
         endpoint: String,
     },
 }
+
+/// How long an ending server waits for tasks that end by themselves.
+const WAITS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// A server at work.
 pub struct Server {
@@ -107,6 +111,8 @@ impl Server {
         let (stop, stop_receiver) = watch::channel(false);
         let operations = Arc::new(Operations {
             start_ms: clock.now().0,
+            calls: Calls::default(),
+            waits: Calls::default(),
             stop: stop_receiver.clone(),
             identity_defaults: IdentityDefaults {
                 region: settings.default_region.clone(),
@@ -146,6 +152,7 @@ impl Server {
                 background.push(tokio::spawn(operations.clone().finish_deletion(machine)));
             }
         }
+        background.push(tokio::spawn(retention::run(operations.clone())));
         let accepting = listener.map(|listener| {
             let service =
                 Service { operations: operations.clone(), stop: stop_receiver.clone(), fatal: fatal.clone() };
@@ -186,16 +193,19 @@ impl Server {
     /// waits for its commit, the store is closed. What is in flight goes on after a restart.
     pub async fn shutdown(self, drain: Duration) {
         self.stop.send_replace(true);
+        let ends_at = tokio::time::Instant::now() + drain;
         if let Some(mut accepting) = self.accepting
-            && tokio::time::timeout(drain, &mut accepting).await.is_err()
+            && tokio::time::timeout_at(ends_at, &mut accepting).await.is_err()
         {
             accepting.abort();
         }
+        let _ = tokio::time::timeout_at(ends_at, self.operations.calls.ended()).await;
         for task in &self.background {
             task.abort();
         }
         // Calls under way end as interrupted: a restart makes them again.
         self.operations.lambda.shutdown().await;
+        let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());
         let ended = tokio::task::spawn_blocking(move || {
             runtime.stop();

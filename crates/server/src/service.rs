@@ -29,7 +29,10 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-use crate::{operations::Operations, random, routes};
+use crate::{
+    operations::{Operations, stopped},
+    random, routes,
+};
 
 /// How long the accept loop pauses when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -75,12 +78,6 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
     // All permits back: no connection is left.
     let count = u32::try_from(limit).unwrap_or(u32::MAX);
     let _ = permits.acquire_many(count).await;
-}
-
-/// Resolves when the server is ending.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error says that the server is gone altogether.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn accept(

@@ -21,6 +21,38 @@ use crate::{
     runtime::{Answer, Outside},
 };
 
+/// Counts the calls under way, so that a server that ends can wait for their results.
+#[derive(Debug)]
+pub(crate) struct Calls(watch::Sender<usize>);
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self(watch::Sender::new(0))
+    }
+}
+
+impl Calls {
+    /// Counts a call until the guard is dropped.
+    fn begin(&self) -> Call<'_> {
+        self.0.send_modify(|count| *count += 1);
+        Call(self)
+    }
+
+    /// Resolves when no call is under way.
+    pub(crate) async fn ended(&self) {
+        let mut calls = self.0.subscribe();
+        let _ = calls.wait_for(|count| *count == 0).await;
+    }
+}
+
+struct Call<'a>(&'a Calls);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
 /// The way out of the shards.
 pub(crate) struct Drivers {
     pub(crate) operations: Arc<Operations>,
@@ -45,6 +77,8 @@ impl Outside for Drivers {
                 Released::Effect { key, about, program, effect } => {
                     let operations = self.operations.clone();
                     self.handle.spawn(async move {
+                        let is_wait = matches!(effect, Effect::AwaitJob { .. });
+                        let _call = if is_wait { operations.waits.begin() } else { operations.calls.begin() };
                         let command = perform(&operations, Some(key), &about, &program, effect).await;
                         if let Some(command) = command {
                             operations.router.tell(key, command);

@@ -1,6 +1,9 @@
 //! CreateActivity, DescribeActivity, DeleteActivity, ListActivities, GetActivityTask.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use stepwell_api::{
     ApiError, Operation, Timestamp,
@@ -21,6 +24,7 @@ use stepwell_api::{
 };
 use stepwell_engine::{Input, Poller, Reply};
 use stepwell_interpreter::Text;
+use tokio::sync::watch;
 
 use super::{Operations, answer, answered, internal, tag::merge_tags};
 use crate::{
@@ -164,13 +168,14 @@ impl Operations {
         let poller = Poller { id, worker, reply };
         self.router.send(Input::ActivityPoll { activity: activity.clone(), poller, first: false });
         let poll = OpenPoll { router: &self.router, activity: &activity, id, is_open: true };
-        let reply = match tokio::time::timeout(self.settings.limits.activity_poll, &mut receiver).await {
-            Ok(reply) => {
+        let mut stop = self.stop.clone();
+        let reply = tokio::select! {
+            reply = &mut receiver => {
                 poll.close();
                 reply.map_err(|_| super::stopping())?
             }
-            Err(_) => {
-                // A task may be on its way; the shard says which of both it is.
+            // A server that ends lets its workers go. A task may be on its way; the shard says which of both it is.
+            () = ended(self.settings.limits.activity_poll, &mut stop) => {
                 drop(poll);
                 answered(receiver).await?
             }
@@ -194,6 +199,12 @@ impl Operations {
         ActivityArn::parse(arn)?;
         Err(ApiError::activity_does_not_exist(arn))
     }
+}
+
+/// Resolves when the time is over or the server is ending.
+async fn ended(time: Duration, stop: &mut watch::Receiver<bool>) {
+    // Either way the wait is over.
+    let _ = tokio::time::timeout(time, stop.wait_for(|stop| *stop)).await;
 }
 
 fn created(activity: &Activity) -> CreateActivityResponse {

@@ -415,8 +415,13 @@ impl Operations {
     pub(crate) async fn wait_for_end_of(&self, key: ExecutionKey) -> Result<(), ApiError> {
         let ended = self.waiters.wait(key);
         match self.store.row(key).map_err(internal)? {
-            Some(row) if !row.status.is_closed() => ended.await.map_err(|_| super::stopping()),
-            _ => Ok(()),
+            Some(row) if !row.status.is_closed() => {}
+            _ => return Ok(()),
+        }
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            result = ended => result.map_err(|_| super::stopping()),
+            () = super::stopped(&mut stop) => Err(super::stopping()),
         }
     }
 

@@ -24,6 +24,7 @@ pub use history::HistoryPage;
 
 use crate::{
     catalogue::Catalogue,
+    drivers::Calls,
     metrics::Metrics,
     runtime::{Answer, Clock, Router},
     settings::Settings,
@@ -45,6 +46,10 @@ pub struct Operations {
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) pollers: AtomicU64,
     pub(crate) express_permits: Arc<Semaphore>,
+    /// Calls of drivers under way.
+    pub(crate) calls: Calls,
+    /// Waits of drivers under way, which end with the server and go on after a restart.
+    pub(crate) waits: Calls,
     /// When this process began, in milliseconds since 1970.
     pub(crate) start_ms: i64,
     /// True when the server is ending.
@@ -81,6 +86,12 @@ pub(crate) fn answer() -> (Answer, oneshot::Receiver<Reply>) {
 /// The shard's answer. A shard that is gone has stopped with the server.
 pub(crate) async fn answered(receiver: oneshot::Receiver<Reply>) -> Result<Reply, ApiError> {
     receiver.await.map_err(|_| stopping())
+}
+
+/// Resolves when the server is ending.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error says that the server is gone altogether.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// The server is ending.

@@ -169,7 +169,7 @@ impl Loader {
     fn try_load(&self, key: ExecutionKey) -> Result<Found, String> {
         let text = |error: StoreError| error.to_string();
         let Some(row) = self.store.row(key).map_err(text)? else { return Ok(Found::Unknown) };
-        let is_active = self.is_active(key).map_err(text)?;
+        let is_active = is_active(&*self.store, key).map_err(text)?;
         // Closed and owing something is still active; all else that is closed is refused from its row.
         if row.status.is_closed() && !is_active {
             return Ok(Found::Closed);
@@ -186,13 +186,13 @@ impl Loader {
         let wake_at_ms = if is_active { 0 } else { parked_until(&execution, &program) };
         Ok(Found::Open(Box::new(LoadedExecution { execution, program, row, wake_at_ms })))
     }
+}
 
-    /// Whether the running index holds the execution as active: the first active one after the key before it.
-    fn is_active(&self, key: ExecutionKey) -> Result<bool, StoreError> {
-        let before = u128::from_be_bytes(*key.as_bytes()).checked_sub(1);
-        let before = before.map(|key| ExecutionKey::from_bytes(key.to_be_bytes()));
-        Ok(self.store.running(HashRange::ALL, before, 1)?.first() == Some(&key))
-    }
+/// Whether the running index holds an execution as active: it is the first active one after the key before it.
+pub(crate) fn is_active(store: &dyn Store, key: ExecutionKey) -> Result<bool, StoreError> {
+    let before = u128::from_be_bytes(*key.as_bytes()).checked_sub(1);
+    let before = before.map(|key| ExecutionKey::from_bytes(key.to_be_bytes()));
+    Ok(store.running(HashRange::ALL, before, 1)?.first() == Some(&key))
 }
 
 /// The time under which a parked execution stands in the running index: its next deadline, as the shard that parked it

@@ -14,6 +14,7 @@ use stepwell_engine::{Config, Input, Limits, Released, Shard, TokenKey};
 use stepwell_store::Store;
 
 pub(crate) use clock::Clock;
+pub(crate) use loader::is_active;
 use loader::{LoadRequest, Loader, LoaderState};
 use router::Message;
 pub(crate) use router::{Answer, Router};

@@ -7,7 +7,7 @@ use std::sync::{
 
 use stepwell_engine::{Input, Reply};
 use stepwell_interpreter::Command;
-use stepwell_store::{ExecutionKey, HashRange};
+use stepwell_store::{ExecutionKey, HashRange, arn_hash};
 use tokio::sync::oneshot;
 
 /// How an answer reaches its caller.
@@ -18,6 +18,8 @@ pub(crate) type Answer = oneshot::Sender<Reply>;
 pub(crate) enum Message {
     /// For its shard.
     Input(Input<Answer>),
+    /// Executions of these ARNs were removed from the store: their names are free again.
+    ForgetNames(Vec<String>),
     /// Finish what waits for its commit, then end.
     Stop,
 }
@@ -81,6 +83,22 @@ impl Router {
     pub(crate) fn broadcast(&self, mut make: impl FnMut() -> Input<Answer>) {
         for shard in 0..self.count() {
             self.send_to(shard, make());
+        }
+    }
+
+    /// Tells the shards that executions were removed from the store.
+    pub(crate) fn forget_names(&self, arns: Vec<String>) {
+        let mut by_shard = vec![Vec::new(); self.shards.len()];
+        for arn in arns {
+            let shard = usize::from(self.shard_of(arn_hash(&arn)));
+            if let Some(names) = by_shard.get_mut(shard) {
+                names.push(arn);
+            }
+        }
+        for (shard, names) in self.shards.iter().zip(by_shard) {
+            if !names.is_empty() {
+                let _ = shard.inbox.send(Message::ForgetNames(names));
+            }
         }
     }
 

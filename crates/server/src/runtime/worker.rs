@@ -92,6 +92,7 @@ impl Worker {
     fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Stop => return true,
+            Message::ForgetNames(arns) => arns.iter().for_each(|arn| self.shard.forget_name(arn)),
             Message::Input(input) => {
                 if let Err(refused) = self.shard.enqueue(input) {
                     refuse(refused);
