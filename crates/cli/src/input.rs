@@ -14,7 +14,7 @@ const INPUT_SIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// The file or standard input can't be read, or is not UTF-8.
 pub(crate) fn text(argument: &str) -> Result<String, Failure> {
     let (source, result) = match argument.strip_prefix('@') {
-        Some(path) => (path.to_owned(), std::fs::File::open(path).and_then(|file| read(file))),
+        Some(path) => (path.to_owned(), std::fs::File::open(path).and_then(read)),
         None if argument == "-" => ("standard input".to_owned(), read(std::io::stdin().lock())),
         None => return Ok(argument.to_owned()),
     };

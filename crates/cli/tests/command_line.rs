@@ -6,7 +6,7 @@ use common::{PASS, command, finish, is_there, stepwell, write};
 
 /// Files that the cases below name.
 fn project() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     let files = [
         ("pass.asl.json", PASS),
         ("pass.asl.yaml", "StartAt: A\nStates:\n  A:\n    Type: Pass\n    End: true\n"),
@@ -47,7 +47,7 @@ fn project() -> tempfile::TempDir {
     for (name, text) in files {
         write(directory.path(), name, text);
     }
-    std::fs::write(directory.path().join("latin1.json"), b"{\"a\": \"\xe9\"}").unwrap();
+    std::fs::write(directory.path().join("latin1.json"), b"{\"a\": \"\xe9\"}").expect("a file");
     directory
 }
 

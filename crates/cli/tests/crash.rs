@@ -28,7 +28,7 @@ def step(event, context):
 ";
 
 fn project() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), "steps.asl.json", STEPS);
     write(directory.path(), "stepwell.toml", CONFIGURATION);
     write(directory.path(), "code/app.py", HANDLER);

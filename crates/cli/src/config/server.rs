@@ -138,17 +138,10 @@ pub(crate) fn resolve(
 ) -> Result<ServerOptions, String> {
     let file = &config.server;
     let listen = listen_address(flags, environment, file)?;
-    let memory =
-        flags.memory || flag_variable(environment, "STEPWELL_MEMORY")?.or(file.memory).unwrap_or(false);
-    // A directory that is named nearer than `memory` wins over it.
-    let memory = memory && !(flags.data_dir.is_some() && !flags.memory);
-    let data_directory = (flags.data_dir.clone())
-        .or_else(|| environment.get("STEPWELL_DATA_DIR").map(PathBuf::from))
-        .or_else(|| file.data_dir.as_ref().map(|directory| config.directory.join(directory)))
-        .unwrap_or_else(|| Path::new(".").join(DATA_DIRECTORY_DEFAULT));
+    let data_directory = data_directory(flags, environment, config)?;
     let options = ServerOptions {
         listen,
-        data_directory: (!memory).then_some(data_directory),
+        data_directory,
         durability: pick(flags.durability, word(environment, "STEPWELL_DURABILITY")?, file.durability),
         allow_unauthenticated: flags.allow_unauthenticated
             || flag_variable(environment, "STEPWELL_ALLOW_UNAUTHENTICATED")?
@@ -169,6 +162,34 @@ pub(crate) fn resolve(
 
 fn pick<T: Default>(flag: Option<T>, variable: Option<T>, file: Option<T>) -> T {
     flag.or(variable).or(file).unwrap_or_default()
+}
+
+/// Where the data is kept, or none for memory: the first of flags, variables and file that says either decides.
+fn data_directory(
+    flags: &ServerFlags,
+    environment: &Environment,
+    config: &Config,
+) -> Result<Option<PathBuf>, String> {
+    let file = &config.server;
+    let sources = [
+        (flags.memory.then_some(true), flags.data_dir.clone()),
+        (
+            flag_variable(environment, "STEPWELL_MEMORY")?,
+            environment.get("STEPWELL_DATA_DIR").map(PathBuf::from),
+        ),
+        (file.memory, file.data_dir.as_ref().map(|directory| config.directory.join(directory))),
+    ];
+    let mut memory_is_settled = false;
+    for (memory, directory) in sources {
+        if memory == Some(true) && !memory_is_settled {
+            return Ok(None);
+        }
+        if directory.is_some() {
+            return Ok(directory);
+        }
+        memory_is_settled |= memory.is_some();
+    }
+    Ok(Some(Path::new(".").join(DATA_DIRECTORY_DEFAULT)))
 }
 
 fn listen_address(
@@ -303,6 +324,13 @@ mod tests {
             |flags, environment| resolve(flags, environment, &Config::default()).unwrap().data_directory;
         assert_eq!(directory(&none, &memory), None);
         assert_eq!(directory(&with_directory, &memory), Some("d".into()));
+        let on_disk = Environment::of([("STEPWELL_MEMORY", "false")]);
+        assert_eq!(
+            resolve(&none, &on_disk, &config("[server]\nmemory = true\ndata_dir = \"f\"\n"))
+                .unwrap()
+                .data_directory,
+            Some("/project/f".into())
+        );
         assert_eq!(
             resolve(&none, &Environment::default(), &config("[server]\nmemory = true\n"))
                 .unwrap()

@@ -9,33 +9,33 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, even on a machine with other things to do.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
     /// Fails the test unless the command ended with this code.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Ended {
+    pub(crate) fn expect(self, code: i32) -> Ended {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Standard output as JSON.
     #[track_caller]
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 }
 
 /// The program, with a clean environment.
-pub fn command(directory: &Path) -> Command {
+pub(crate) fn command(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
     command.current_dir(directory).stdin(Stdio::null()).env_clear();
     for name in ["PATH", "HOME", "TMPDIR"] {
@@ -47,12 +47,12 @@ pub fn command(directory: &Path) -> Command {
 }
 
 /// Runs the program to its end.
-pub fn stepwell(directory: &Path, arguments: &[&str]) -> Ended {
+pub(crate) fn stepwell(directory: &Path, arguments: &[&str]) -> Ended {
     finish(command(directory).args(arguments))
 }
 
 /// Runs a command to its end.
-pub fn finish(command: &mut Command) -> Ended {
+pub(crate) fn finish(command: &mut Command) -> Ended {
     let output = command.output().expect("the program starts");
     Ended {
         code: output.status.code().unwrap_or(-1),
@@ -62,18 +62,18 @@ pub fn finish(command: &mut Command) -> Ended {
 }
 
 /// A server in another process, killed at the end of the test.
-pub struct Server {
-    pub child: Child,
-    pub endpoint: String,
-    pub directory: PathBuf,
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) endpoint: String,
+    pub(crate) directory: PathBuf,
     /// What it printed before it could be used.
-    pub banner: String,
+    pub(crate) banner: String,
 }
 
 impl Server {
     /// Starts `stepwell serve` on a free port and waits until it can be used.
     #[track_caller]
-    pub fn start(directory: &Path, arguments: &[&str]) -> Server {
+    pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Server {
         Server::start_command(
             directory,
             command(directory).arg("serve").args(["--port", "0"]).args(arguments),
@@ -81,7 +81,7 @@ impl Server {
     }
 
     #[track_caller]
-    pub fn start_command(directory: &Path, command: &mut Command) -> Server {
+    pub(crate) fn start_command(directory: &Path, command: &mut Command) -> Server {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("piped");
@@ -114,18 +114,18 @@ impl Server {
     }
 
     /// Runs a client command against it.
-    pub fn client(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn client(&self, arguments: &[&str]) -> Ended {
         finish(command(&self.directory).args(arguments).env("AWS_ENDPOINT_URL_SFN", &self.endpoint))
     }
 
     /// Ends the process without warning, as `kill -9` does.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
     }
 
     /// Sends SIGTERM and waits for the end; answers the exit code.
-    pub fn terminate(mut self) -> i32 {
+    pub(crate) fn terminate(mut self) -> i32 {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill").success());
         self.child.wait().expect("it ends").code().unwrap_or(-1)
@@ -141,7 +141,7 @@ impl Drop for Server {
 
 /// Looks again and again until there is a result.
 #[track_caller]
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
@@ -153,7 +153,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Whether a program is there; prints why a test is skipped if not.
-pub fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
         println!("skipped: {program} is not on this machine");
@@ -162,11 +162,11 @@ pub fn is_there(program: &str) -> bool {
 }
 
 /// Writes a file in a directory.
-pub fn write(directory: &Path, name: &str, text: &str) {
+pub(crate) fn write(directory: &Path, name: &str, text: &str) {
     let path = directory.join(name);
     std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
     std::fs::write(path, text).expect("a file");
 }
 
 /// A definition of one state.
-pub const PASS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#;
+pub(crate) const PASS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#;
