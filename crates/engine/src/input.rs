@@ -246,6 +246,8 @@ pub enum Released<R> {
         program: Arc<Program>,
         /// What is to be done.
         effect: Effect,
+        /// Derived again after a crash: it may have been carried out before.
+        resent: bool,
     },
     /// An asynchronous Express execution to be run; `Input::ExpressEnded` follows its end.
     RunExpress {

@@ -290,6 +290,7 @@ impl<R> Shard<R> {
         about: &Arc<About>,
         program: &Arc<stepwell_interpreter::Program>,
         effects: Vec<Effect>,
+        resent: bool,
     ) {
         for effect in effects {
             let released = match effect {
@@ -299,7 +300,9 @@ impl<R> Shard<R> {
                     let offer = ActivityOffer { activity: arn.clone(), key, task, input };
                     Released::Forward(Input::ActivityOffer(offer))
                 }
-                effect => Released::Effect { key, about: about.clone(), program: program.clone(), effect },
+                effect => {
+                    Released::Effect { key, about: about.clone(), program: program.clone(), effect, resent }
+                }
             };
             self.turn.held.push(released);
         }

@@ -205,7 +205,7 @@ impl<R> Shard<R> {
         }
         if !outcome.effects.is_empty() {
             let (about, program) = (resident.execution.about().clone(), resident.program.clone());
-            self.hold_effects(key, &about, &program, outcome.effects);
+            self.hold_effects(key, &about, &program, outcome.effects, false);
         }
         Stepped::Ok
     }
