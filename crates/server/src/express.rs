@@ -43,7 +43,7 @@ pub(crate) async fn run(
             let sender = sender.clone();
             let (operations, about, program) = (operations.clone(), about.clone(), program.clone());
             tokio::spawn(async move {
-                let command = drivers::perform(&operations, None, &about, &program, effect).await;
+                let command = drivers::perform(&operations, None, &about, &program, effect, false).await;
                 if let Some(command) = command {
                     // The run may have ended meanwhile.
                     let _ = sender.send(command);

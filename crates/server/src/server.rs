@@ -110,7 +110,6 @@ impl Server {
         let (router, inboxes) = runtime::router(settings.shard_count());
         let (stop, stop_receiver) = watch::channel(false);
         let operations = Arc::new(Operations {
-            start_ms: clock.now().0,
             calls: Calls::default(),
             waits: Calls::default(),
             stop: stop_receiver.clone(),

@@ -1,4 +1,5 @@
 //! Every operation over HTTP: what it answers when all is well, and its main refusals.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

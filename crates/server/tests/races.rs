@@ -1,4 +1,5 @@
 //! Many callers at once: one of them wins, and all of them learn the truth.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A server on a directory, ended and started again: everything goes on where it was.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use stepwell_asl::Resource;
 use stepwell_engine::Released;
+use stepwell_integrations::OnUncertain;
 use stepwell_interpreter::{
     About, Command, Effect, ErrorOutput, Program, TaskId,
     program::{StateKind, TaskState},
@@ -74,12 +75,12 @@ impl Outside for Drivers {
                     self.operations.metrics.ended(status);
                     self.operations.waiters.ended(key);
                 }
-                Released::Effect { key, about, program, effect } => {
+                Released::Effect { key, about, program, effect, resent } => {
                     let operations = self.operations.clone();
                     self.handle.spawn(async move {
                         let is_wait = matches!(effect, Effect::AwaitJob { .. });
                         let _call = if is_wait { operations.waits.begin() } else { operations.calls.begin() };
-                        let command = perform(&operations, Some(key), &about, &program, effect).await;
+                        let command = perform(&operations, Some(key), &about, &program, effect, resent).await;
                         if let Some(command) = command {
                             operations.router.tell(key, command);
                         }
@@ -97,7 +98,7 @@ impl Outside for Drivers {
         }
     }
 
-    fn store_failed(&self, reason: &str) {
+    fn failed(&self, reason: &str) {
         self.fatal.send_if_modified(|fatal| {
             let is_first = fatal.is_none();
             if is_first {
@@ -119,13 +120,15 @@ pub(crate) enum Completion {
 }
 
 /// Carries out an effect. Gives the command that tells the execution what came of it; none when the server is
-/// stopping, after which a restart does it again. `key`: of an execution with a place in the store.
+/// stopping, after which a restart does it again. `key`: of an execution with a place in the store. `resent`: it may
+/// have been carried out before a crash.
 pub(crate) async fn perform(
     operations: &Arc<Operations>,
     key: Option<ExecutionKey>,
     about: &Arc<About>,
     program: &Arc<Program>,
     effect: Effect,
+    resent: bool,
 ) -> Option<Command> {
     let state_of = |state| match program.get(state).map(|state| &state.kind) {
         Some(StateKind::Task(task)) => Some(task),
@@ -134,7 +137,8 @@ pub(crate) async fn perform(
     match effect {
         Effect::InvokeTask { task, state, parameters, credentials_role: _ } => {
             let state = state_of(state)?;
-            let completion = invoke(operations, key, about, state, task, parameters).await;
+            let caller = Caller { key, about, task, resent };
+            let completion = invoke(operations, &caller, state, parameters).await;
             match completion {
                 Completion::Answered(output) if state.waits_for_token() || state.waits_for_job() => {
                     Some(Command::TaskSubmitted { task, output })
@@ -164,21 +168,38 @@ fn complete(task: TaskId, completion: Completion) -> Option<Command> {
     }
 }
 
+/// The task that makes a call.
+struct Caller<'a> {
+    /// Its execution, if that has a place in the store.
+    key: Option<ExecutionKey>,
+    about: &'a Arc<About>,
+    task: TaskId,
+    /// The call may have been made before a crash.
+    resent: bool,
+}
+
 async fn invoke(
     operations: &Arc<Operations>,
-    key: Option<ExecutionKey>,
-    about: &Arc<About>,
+    caller: &Caller<'_>,
     state: &TaskState,
-    task: TaskId,
     parameters: Payload,
 ) -> Completion {
+    let lambda = &operations.lambda;
+    let is_lambda = matches!(state.resource, Resource::LambdaFunction { .. } | Resource::LambdaInvoke { .. });
+    if is_lambda && caller.resent && lambda.on_uncertain() == OnUncertain::Fail {
+        return Completion::Failed(ErrorOutput::new(
+            "States.TaskFailed",
+            "The server ended while the function was being called, so it is not known whether the function ran; \
+             integrations.lambda.on_uncertain is set to fail such calls.",
+        ));
+    }
     match &state.resource {
         Resource::LambdaFunction { arn } => {
-            lambda::call_function(&operations.lambda, about, arn, parameters).await
+            lambda::call_function(lambda, caller.about, arn, parameters).await
         }
-        Resource::LambdaInvoke { .. } => lambda::invoke(&operations.lambda, about, parameters).await,
+        Resource::LambdaInvoke { .. } => lambda::invoke(lambda, caller.about, parameters).await,
         Resource::StartExecution { .. } => {
-            nested::start(operations, key, about, task, state.waits_for_job(), &parameters).await
+            nested::start(operations, caller, state.waits_for_job(), &parameters).await
         }
         Resource::Activity { .. } | Resource::Unsupported { .. } => Completion::Failed(ErrorOutput::new(
             "States.Runtime",

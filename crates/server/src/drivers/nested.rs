@@ -13,7 +13,7 @@ use stepwell_json::{Array, Object, Payload, Value};
 use stepwell_store::{ExecutionKey, ExecutionRow, Status};
 use uuid::Builder;
 
-use super::Completion;
+use super::{Caller, Completion};
 use crate::{
     operations::{Ends, Operations, Started, execution_status},
     random,
@@ -30,9 +30,7 @@ struct Request {
 /// Starts the child. A call that a crash made uncertain meets the child that it started before.
 pub(super) async fn start(
     operations: &Arc<Operations>,
-    parent: Option<ExecutionKey>,
-    about: &Arc<About>,
-    task: TaskId,
+    caller: &Caller<'_>,
     must_wait: bool,
     parameters: &Payload,
 ) -> Completion {
@@ -40,8 +38,8 @@ pub(super) async fn start(
         Ok(request) => request,
         Err(error) => return Completion::Failed(error),
     };
-    let derived = match (&request.name, parent) {
-        (None, Some(parent)) => Some(child_name(parent, task)),
+    let derived = match (&request.name, caller.key) {
+        (None, Some(parent)) => Some(child_name(parent, caller.task)),
         _ => None,
     };
     let name = request.name.as_deref().or(derived.as_deref());
@@ -49,19 +47,14 @@ pub(super) async fn start(
     let started = match operations.resolve_machine(&request.state_machine_arn) {
         // An Express execution can't be described, so its end can't be waited for.
         Ok(machine) if machine.express && must_wait => Err(ApiError::state_machine_type_not_supported()),
-        Ok(machine) => operations.launch(&machine, name, input, request.trace_header).await,
+        Ok(machine) => operations.launch(&machine, name, input, request.trace_header.clone()).await,
         Err(error) => Err(error),
     };
     let started = match started {
-        Err(error) if error.code == "ExecutionAlreadyExists" => started_by_this_task(
-            operations,
-            about,
-            &request.state_machine_arn,
-            name,
-            &request.input,
-            derived.is_some(),
-        )
-        .ok_or(error),
+        // Only a call that may have been made before can meet its own child.
+        Err(error) if error.code == "ExecutionAlreadyExists" && caller.resent => {
+            started_before(operations, caller.about, &request, name).ok_or(error)
+        }
         started => started,
     };
     match started {
@@ -74,25 +67,20 @@ pub(super) async fn start(
     }
 }
 
-/// The child of that name, if it can only be this task's own, from before a crash: the name was made for this very
-/// attempt, or the child was started with this input while the parent ran and before this process.
-fn started_by_this_task(
+/// The child that the same call started before a crash: of that name and input, started while the parent ran.
+fn started_before(
     operations: &Operations,
     about: &About,
-    machine_arn: &str,
+    request: &Request,
     name: Option<&str>,
-    input: &Payload,
-    is_derived: bool,
 ) -> Option<Started> {
-    let machine = operations.resolve_machine(machine_arn).ok()?;
+    let machine = operations.resolve_machine(&request.state_machine_arn).ok()?;
     let arn = format!("{}{}", machine.execution_prefix, name?);
     let key = operations.store.find(&arn).ok()??;
     let row = operations.store.row(key).ok()??;
-    let is_from_before = row.start_ms >= about.start_time.0 && row.start_ms < operations.start_ms;
-    let has_same_input =
-        || operations.ends(key, &row).is_ok_and(|ends| ends.input.as_ref() == Some(input.text()));
-    (is_derived || is_from_before && has_same_input())
-        .then(|| Started { arn: arn.into(), start_ms: row.start_ms })
+    let ends = operations.ends(key, &row).ok()?;
+    let is_own = row.start_ms >= about.start_time.0 && ends.input.as_ref() == Some(request.input.text());
+    is_own.then(|| Started { arn: arn.into(), start_ms: row.start_ms })
 }
 
 /// Waits for the child's end, in this process; after a restart the engine asks for it again.

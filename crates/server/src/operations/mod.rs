@@ -50,8 +50,6 @@ pub struct Operations {
     pub(crate) calls: Calls,
     /// Waits of drivers under way, which end with the server and go on after a restart.
     pub(crate) waits: Calls,
-    /// When this process began, in milliseconds since 1970.
-    pub(crate) start_ms: i64,
     /// True when the server is ending.
     pub(crate) stop: watch::Receiver<bool>,
 }

@@ -48,7 +48,7 @@ fn monotonic_ms() -> i64 {
     let time = clock_gettime(ClockId::Boottime);
     #[cfg(not(target_os = "linux"))]
     let time = clock_gettime(ClockId::Monotonic);
-    time.tv_sec * 1000 + i64::from(time.tv_nsec) / 1_000_000
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
 }
 
 #[cfg(test)]

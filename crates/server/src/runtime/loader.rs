@@ -13,7 +13,7 @@ use std::{
 
 use stepwell_engine::{Found, Input, LoadedExecution, fold};
 use stepwell_interpreter::{Execution, Program, Timestamp};
-use stepwell_store::{DueExecution, ExecutionKey, HashRange, Store, StoreError, WAKE_NEVER};
+use stepwell_store::{DueExecution, ExecutionKey, HashRange, Store, StoreError};
 
 use super::{clock::Clock, router::Router};
 use crate::catalogue::Catalogue;
@@ -206,5 +206,5 @@ fn parked_until(execution: &Execution, program: &Program) -> i64 {
         .chain([execution.deadline(program)])
         .min()
         .unwrap_or(Timestamp::NEVER);
-    deadline.0.min(WAKE_NEVER).max(1)
+    deadline.0.max(1)
 }

@@ -6,6 +6,7 @@ mod router;
 mod worker;
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
     thread::JoinHandle,
 };
@@ -26,8 +27,8 @@ use crate::catalogue::Catalogue;
 pub(crate) trait Outside: Send + Sync {
     /// Carries out what may leave. Called from the store's thread too: it must be quick and must not block.
     fn release(&self, released: Vec<Released<Answer>>);
-    /// The store has failed: nothing that was not durable leaves any more.
-    fn store_failed(&self, reason: &str);
+    /// The store or a shard has failed: nothing that was not durable leaves any more.
+    fn failed(&self, reason: &str);
 }
 
 /// What shards are made with.
@@ -96,7 +97,13 @@ impl Runtime {
                 loads: loads.clone(),
             };
             let name = format!("shard-{number}");
-            workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
+            let outside = outside.clone();
+            workers.push(std::thread::Builder::new().name(name).spawn(move || {
+                // What a shard without its thread has decided is unknown: the process ends, and a restart recovers.
+                if catch_unwind(AssertUnwindSafe(|| worker.run())).is_err() {
+                    outside.failed(&format!("shard {number} met a bug"));
+                }
+            })?);
         }
         let state = LoaderState::default();
         let loader = Loader { requests, router: router.clone(), clock, store, catalogue, state };

@@ -115,7 +115,7 @@ impl Worker {
                     router.send_to(number, Input::Committed { sequence });
                 }
                 // Nothing of the batch leaves, and the process ends.
-                Err(error) => outside.store_failed(&error.reason),
+                Err(error) => outside.failed(&error.reason),
             }),
         );
     }
