@@ -64,7 +64,13 @@ pub struct Shard<R> {
     turn: TurnAtWork<R>,
 }
 
-const URGENCIES: usize = 4;
+/// Queues of the inbox, by urgency.
+const COMMITS: usize = 0;
+const LOADS: usize = 1;
+const COMPLETIONS: usize = 2;
+const REQUESTS: usize = 3;
+const STARTS: usize = 4;
+const URGENCIES: usize = 5;
 
 #[derive(Debug)]
 struct InFlight<R> {
@@ -148,7 +154,8 @@ impl<R> Shard<R> {
     /// caller. Everything that finishes work is always taken.
     pub fn enqueue(&mut self, input: Input<R>) -> Result<(), Input<R>> {
         let urgency = match &input {
-            Input::Committed { .. } | Input::Loaded { .. } => 0,
+            Input::Committed { .. } => COMMITS,
+            Input::Loaded { .. } => LOADS,
             Input::Command { reply: ReplyTo::Nobody, .. }
             | Input::Command { reply: ReplyTo::Worker { .. }, .. }
             | Input::Due { .. }
@@ -156,11 +163,11 @@ impl<R> Shard<R> {
             | Input::ActivityOffer(_)
             | Input::ActivityPollEnded { .. }
             | Input::ActivityCreated { .. }
-            | Input::ActivityDeleted { .. } => 1,
-            Input::Command { reply: ReplyTo::Caller(_), .. } | Input::ActivityPoll { .. } => 2,
-            Input::Start { .. } => 3,
+            | Input::ActivityDeleted { .. } => COMPLETIONS,
+            Input::Command { reply: ReplyTo::Caller(_), .. } | Input::ActivityPoll { .. } => REQUESTS,
+            Input::Start { .. } => STARTS,
         };
-        if urgency >= 2 && self.inbox[urgency].len() >= self.config.limits.inbox_len_max {
+        if urgency >= REQUESTS && self.inbox[urgency].len() >= self.config.limits.inbox_len_max {
             return Err(input);
         }
         self.inbox[urgency].push_back(input);
@@ -176,8 +183,8 @@ impl<R> Shard<R> {
     /// Whether an input waits that a turn would take now.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.inbox[0].is_empty()
-            || self.can_decide() && self.inbox[1..].iter().any(|queue| !queue.is_empty())
+        !self.inbox[COMMITS].is_empty()
+            || self.can_decide() && self.inbox[LOADS..].iter().any(|queue| !queue.is_empty())
     }
 
     /// Whether nothing waits for a commit.
@@ -214,23 +221,28 @@ impl<R> Shard<R> {
     /// Takes inputs and due timers within the limits and decides them.
     pub fn turn(&mut self, now: Timestamp) -> Turn<R> {
         let mut released = Vec::new();
-        while let Some(input) = self.inbox[0].pop_front() {
-            match input {
-                Input::Committed { sequence } => self.committed(sequence, &mut released),
-                Input::Loaded { key, found } => self.loaded(key, found, now),
-                _ => {}
+        while let Some(input) = self.inbox[COMMITS].pop_front() {
+            if let Input::Committed { sequence } = input {
+                self.committed(sequence, &mut released);
             }
         }
         if self.can_decide() {
+            // Commands may wait for what is loaded: deciding them makes a batch like any other.
+            self.drain(LOADS, now);
             self.fire_timers(now);
-            for urgency in 1..URGENCIES {
-                while !self.is_full() {
-                    let Some(input) = self.inbox[urgency].pop_front() else { break };
-                    self.decide(input, now);
-                }
+            for urgency in COMPLETIONS..URGENCIES {
+                self.drain(urgency, now);
             }
         }
         self.finish(now, released)
+    }
+
+    /// Decides what waits in one queue, as far as the limits of a turn allow.
+    fn drain(&mut self, urgency: usize, now: Timestamp) {
+        while !self.is_full() {
+            let Some(input) = self.inbox[urgency].pop_front() else { return };
+            self.decide(input, now);
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -273,6 +285,7 @@ impl<R> Shard<R> {
             if self.is_full() {
                 return;
             }
+            self.turn.commands += 1;
             let Some(Slot::Resident(resident)) = self.table.get_mut(&key) else { return };
             match resident.timers.pop_due(now) {
                 Some(timer) => self.command(key, Command::TimerFired { timer }, ReplyTo::Nobody, now),
@@ -386,7 +399,7 @@ impl<R> Shard<R> {
         // Slices go on behind what waits already, so that a Choice loop cannot hold the shard.
         for key in turn.unfinished {
             let (command, reply) = (Command::Continue, ReplyTo::Nobody);
-            self.inbox[1].push_back(Input::Command { key, command, reply });
+            self.inbox[COMPLETIONS].push_back(Input::Command { key, command, reply });
         }
         let batch = if turn.batch.is_empty() {
             // What rests on nothing new rests on the newest batch, if that is not durable yet.

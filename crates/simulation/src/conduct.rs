@@ -54,6 +54,8 @@ pub struct SeededOutside {
     pub failures_percent: u64,
     /// How many calls in a hundred get no answer in time.
     pub silence_percent: u64,
+    /// Whether workers take every task and every submission is answered; silence comes after it.
+    pub always_starts: bool,
 }
 
 /// Error names that targets give; the generator writes Retry and Catch for some of them.
@@ -62,7 +64,9 @@ pub const ERRORS: [&str; 4] = ["Broken", "Busy", "States.TaskFailed", "Custom.Er
 impl Outside for SeededOutside {
     fn conduct(&self, state: &str, parameters: &Value, _: Option<TaskId>) -> Conduct {
         let mut random = Random::named(self.seed, &format!("{state} {}", parameters.to_text()));
-        let start_ms = (!random.percent(self.silence_percent)).then(|| random.between(0, 9_000));
+        let start = random.between(0, 9_000);
+        let starts = !random.percent(self.silence_percent) || self.always_starts;
+        let start_ms = starts.then_some(start);
         let end = (!random.percent(self.silence_percent)).then(|| {
             let after = random.between(0, 9_000);
             let result = if random.percent(self.failures_percent) {

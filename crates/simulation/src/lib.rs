@@ -12,3 +12,4 @@ pub mod oracle;
 pub mod random;
 pub mod run;
 pub mod seed;
+pub mod world;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use agenda::{Agenda, Happening};
 use checks::Shadow;
+pub(crate) use checks::same_state;
 use stepwell_interpreter::{
     About, Budget, Command, Effect, Environment, ErrorOutput, Event, Execution, Outcome, Program, Rejection,
     Status, Surroundings, TaskId, Timestamp, step,

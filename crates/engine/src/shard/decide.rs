@@ -53,7 +53,8 @@ impl<R> Shard<R> {
             Input::ActivityDeleted { activity } => {
                 self.activities.remove(&activity);
             }
-            Input::Committed { .. } | Input::Loaded { .. } => {}
+            Input::Loaded { key, found } => self.loaded(key, found, now),
+            Input::Committed { .. } => {}
         }
     }
 

@@ -1,0 +1,118 @@
+//! Virtual time and what is going to happen.
+
+use std::collections::BTreeMap;
+
+use stepwell_engine::Input;
+use stepwell_interpreter::Timestamp;
+use stepwell_store::ExecutionKey;
+
+use super::{Plan, crowd::Deed};
+use crate::run::START;
+
+/// Number of a request, which its answer carries.
+pub(super) type Request = u64;
+
+/// Something that is going to happen.
+#[derive(Debug)]
+pub(super) enum Happening {
+    /// An input reaches a shard.
+    Input { shard: usize, input: Input<Request> },
+    /// The oldest batch that waits becomes durable.
+    Commit,
+    /// The store is read for an execution.
+    Load { shard: usize, key: ExecutionKey },
+    /// The store is read for executions that are due.
+    ReadAhead,
+    /// The process ends.
+    Crash,
+    /// It starts.
+    Boot,
+    /// The clock that shards are given jumps.
+    ShiftClock { shift_ms: i64 },
+    /// Somebody outside does something.
+    Crowd(Deed),
+}
+
+/// The agenda of the world.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    now_ms: i64,
+    /// What the shards' clock shows more than that.
+    shift_ms: i64,
+    /// By time and number; whether it dies with the process.
+    entries: BTreeMap<(i64, u64), (bool, Happening)>,
+    number: u64,
+}
+
+impl Schedule {
+    pub(super) fn new(_: &Plan) -> Self {
+        Self { now_ms: START.0, shift_ms: 0, entries: BTreeMap::new(), number: 0 }
+    }
+
+    /// Milliseconds since the world began.
+    pub(super) fn elapsed(&self) -> i64 {
+        self.now_ms - START.0
+    }
+
+    /// The time that shards are given.
+    pub(super) fn shard_time(&self) -> Timestamp {
+        Timestamp(self.now_ms + self.shift_ms)
+    }
+
+    pub(super) fn from_shard_time(&self, at: Timestamp) -> i64 {
+        at.0.saturating_sub(self.shift_ms)
+    }
+
+    pub(super) fn shift_clock(&mut self, shift_ms: i64) {
+        self.shift_ms += shift_ms;
+    }
+
+    /// Something within the process: it dies with it.
+    pub(super) fn inside(&mut self, after_ms: i64, happening: Happening) {
+        self.add(after_ms, true, happening);
+    }
+
+    /// Something outside of the process.
+    pub(super) fn outside(&mut self, after_ms: i64, happening: Happening) {
+        self.add(after_ms, false, happening);
+    }
+
+    fn add(&mut self, after_ms: i64, is_inside: bool, happening: Happening) {
+        self.number += 1;
+        let at = self.now_ms.saturating_add(after_ms.max(0));
+        self.entries.insert((at, self.number), (is_inside, happening));
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.entries.first_key_value().is_some_and(|((at, _), _)| *at <= self.now_ms)
+    }
+
+    /// Whether nothing happens within the process for a while.
+    pub(super) fn is_quiet_inside(&self, for_ms: i64) -> bool {
+        let until = self.now_ms.saturating_add(for_ms);
+        let mut soon = self.entries.range(..=(until, u64::MAX));
+        soon.all(|(_, (is_inside, _))| !*is_inside)
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Happening> {
+        self.entries.pop_first().map(|(_, (_, happening))| happening)
+    }
+
+    /// Goes to the next thing that happens, or to a deadline. False: there is none.
+    pub(super) fn jump(&mut self, deadline: Option<i64>) -> bool {
+        let next = self.entries.first_key_value().map(|((at, _), _)| *at);
+        match (next, deadline) {
+            (None, None) => false,
+            (next, deadline) => {
+                let at = next.unwrap_or(i64::MAX).min(deadline.unwrap_or(i64::MAX));
+                self.now_ms = self.now_ms.max(at);
+                true
+            }
+        }
+    }
+
+    /// The process ends, and with it all that was under way in it.
+    pub(super) fn forget_inside(&mut self) {
+        self.entries.retain(|_, (is_inside, _)| !*is_inside);
+    }
+}

@@ -1,0 +1,172 @@
+//! Checks when the world is at rest, and when it is over.
+
+use std::collections::BTreeMap;
+
+use stepwell_engine::Shard;
+use stepwell_interpreter::{Event, EventKind, Status};
+use stepwell_store::{ExecutionKey, Store};
+
+use super::{Plant, Shown, World};
+use crate::{
+    history,
+    oracle::{self, Start, Verdict},
+    run::{self, Options, START},
+    seed::{context, same_course},
+};
+
+/// Milliseconds without anything in the process: by then recovery and commits are through.
+const REST_MS: i64 = 100;
+
+impl World<'_> {
+    /// Nothing is due. If nothing is under way either, all that is in flight must have left the shards.
+    pub(super) fn check_rest(&mut self) -> Result<(), String> {
+        let is_at_rest =
+            self.node.is_up && !self.node.has_pending() && self.schedule.is_quiet_inside(REST_MS);
+        if is_at_rest { self.ledger.check_outstanding() } else { Ok(()) }
+    }
+
+    /// All executions have ended as they should, and nothing is left.
+    pub(super) fn last_checks(&mut self) -> Result<Shown, String> {
+        if self.node.store.count_open() != 0 {
+            return Err(format!("{} executions are open at the end", self.node.store.count_open()));
+        }
+        for shard in &self.node.shards {
+            is_empty(shard)?;
+        }
+        if self.crowd.waits() {
+            return Err("somebody still waits for an answer".to_owned());
+        }
+        let mut names = BTreeMap::new();
+        let mut shown =
+            Shown { virtual_ms: self.schedule.elapsed(), counts: self.counts.clone(), ..Shown::default() };
+        let all: Vec<_> = self
+            .ledger
+            .all()
+            .map(|(key, program, execution, events)| {
+                (
+                    key,
+                    program.clone(),
+                    execution.status,
+                    execution.output.clone(),
+                    execution.failure.clone(),
+                    events.to_vec(),
+                )
+            })
+            .collect();
+        for (key, program, status, output, failure, events) in all {
+            let name = self.ledger.name(key).unwrap_or_default().to_owned();
+            if let Some(other) = names.insert(name.clone(), key) {
+                return Err(format!("{name} was started as {other} and as {key}"));
+            }
+            let report =
+                history::check(&program, &events).map_err(|error| format!("history of {name}: {error}"))?;
+            if !report.is_complete {
+                return Err(format!("{name} has not ended"));
+            }
+            self.check_attempts(key, &events)?;
+            shown.events += events.len() as u64;
+            shown.executions += 1;
+            let ran = run::Ran {
+                status,
+                output: output.map(|output| output.value().clone()),
+                failure,
+                events,
+                report,
+                counts: run::Counts { retries: 1, ..run::Counts::default() },
+            };
+            let foretold = self.check_end(&name, &ran).map_err(|error| {
+                let lines = crate::case::history_lines(&program, &ran.events);
+                format!("{error}\n{}", lines.join("\n"))
+            })?;
+            shown.foretold += u64::from(foretold);
+        }
+        for index in 0..self.plan.starts.len() {
+            let key = self.crowd.started(index).ok_or("a start was never answered")?;
+            if self.ledger.durable(key).is_none() {
+                return Err("an execution that was acknowledged is gone".to_owned());
+            }
+        }
+        Ok(shown)
+    }
+
+    /// An answer that was accepted is in the history.
+    fn check_attempts(&self, key: ExecutionKey, events: &[Event]) -> Result<(), String> {
+        let mut attempts = BTreeMap::new();
+        let mut outcomes = BTreeMap::new();
+        for event in events {
+            match &event.kind {
+                EventKind::TaskScheduled { frame, .. } => drop(attempts.insert(*frame, event.ordinal)),
+                EventKind::TaskSucceeded { frame, .. } => {
+                    outcomes.extend(attempts.get(frame).map(|attempt| (*attempt, true)));
+                }
+                EventKind::TaskFailed { frame, .. } => {
+                    outcomes.extend(attempts.get(frame).map(|attempt| (*attempt, false)));
+                }
+                _ => {}
+            }
+        }
+        let accepted = self.crowd.accepted().iter().filter(|(of, ..)| *of == key);
+        for (_, task, succeeded) in accepted {
+            if outcomes.get(&task.attempt) != Some(succeeded) {
+                return Err(format!("an accepted answer to attempt {} is not in the history", task.attempt));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the oracle foretold the end; and it agrees.
+    fn check_end(&mut self, name: &str, ran: &run::Ran) -> Result<bool, String> {
+        let start = self.plan.starts.iter().find(|start| start.name == name);
+        let start = start.ok_or_else(|| format!("nobody started {name}"))?;
+        if ran.status == Status::Aborted && start.stop_ms.is_some() || !self.plan.clock_shifts.is_empty() {
+            return Ok(false);
+        }
+        let machine = &self.plan.machines[start.machine];
+        let input = start.input.value();
+        let question = Start { input: input.clone(), at_ms: START.0, context: context(name, input) };
+        let foretold = oracle::foretell(&machine.definition, &question, &self.plan.outside, false);
+        crate::seed::agree(ran, &foretold, false).map_err(|error| format!("oracle, {name}: {error}"))?;
+        if foretold.is_ambiguous || matches!(foretold.verdict, Verdict::TimedOut) {
+            return Ok(false);
+        }
+        // Chain by chain it went as in an undisturbed run that never left memory.
+        let undisturbed = run::run(
+            &machine.program,
+            run::about(name),
+            start.input.clone(),
+            &self.plan.outside,
+            Vec::new(),
+            &Options { checks_steps: false, ..Options::default() },
+        )?;
+        let is_timely = ran
+            .events
+            .iter()
+            .chain(&undisturbed.events)
+            .any(|event| matches!(event.kind, EventKind::TaskTimedOut { .. }));
+        if !is_timely {
+            same_course(&undisturbed, ran).map_err(|error| format!("disturbances show, {name}: {error}"))?;
+            self.count("courses compared");
+        }
+        Ok(true)
+    }
+}
+
+fn is_empty<R>(shard: &Shard<R>) -> Result<(), String> {
+    if shard.resident_len() > 0 || shard.next_deadline().is_some() || !shard.is_settled() {
+        return Err(format!(
+            "a shard is not empty at the end: {} executions, next deadline {:?}",
+            shard.resident_len(),
+            shard.next_deadline()
+        ));
+    }
+    Ok(())
+}
+
+/// All mistakes that can be planted.
+pub const PLANTS: [Plant; 5] = [
+    Plant::ReleaseBeforeCommit,
+    Plant::AcknowledgeBeforeCommit,
+    Plant::ForgetEffectsAfterRestart,
+    Plant::InvokeTwice,
+    Plant::ForgetParked,
+];

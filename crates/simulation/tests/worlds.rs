@@ -1,0 +1,97 @@
+//! Whole nodes: production shards under crashes, slow commits, late and repeated answers. `SEEDS=n` runs that many
+//! worlds, `SEED=n` that one alone.
+
+use std::collections::BTreeMap;
+
+use stepwell_simulation::world::{self, Counts, PLANTS, Plan, Shown};
+
+const SEEDS: u64 = 500;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Seeds with even numbers have crashes.
+fn plan(seed: u64) -> Plan {
+    Plan::of_seed(seed, seed.is_multiple_of(2)).unwrap_or_else(|error| panic!("SEED={seed}: {error}"))
+}
+
+fn run_all(plans: impl Iterator<Item = Plan>) -> (Counts, Shown) {
+    let mut counts = Counts::new();
+    let mut total = Shown::default();
+    let mut failures = BTreeMap::new();
+    for plan in plans {
+        match world::run(&plan) {
+            Ok(shown) => {
+                for (what, count) in &shown.counts {
+                    *counts.entry(what).or_default() += count;
+                }
+                total.events += shown.events;
+                total.executions += shown.executions;
+                total.foretold += shown.foretold;
+                total.virtual_ms = total.virtual_ms.saturating_add(shown.virtual_ms);
+            }
+            Err(error) => drop(failures.insert(error.len(), (plan, error))),
+        }
+    }
+    println!(
+        "{} executions, {} events, {} foretold, {counts:?}",
+        total.executions, total.events, total.foretold
+    );
+    for (_, error) in failures.values() {
+        println!("{}", error.lines().next().unwrap_or_default().chars().take(300).collect::<String>());
+    }
+    let count = failures.len();
+    if let Some((_, (plan, error))) = failures.into_iter().next() {
+        let (_, error) = world::shrink(plan, error);
+        panic!("{count} worlds failed; the smallest:\n{error}");
+    }
+    (counts, total)
+}
+
+#[test]
+fn nothing_is_lost_doubled_or_early_in_any_world() {
+    if let Some(seed) = number("SEED") {
+        run_all(std::iter::once(plan(seed)));
+        return;
+    }
+    let (seeds, first) = (number("SEEDS").unwrap_or(SEEDS), number("FIRST").unwrap_or(0));
+    let (counts, total) = run_all((first..first + seeds).map(plan));
+    if seeds < SEEDS {
+        return;
+    }
+    let rare = [
+        "crashes",
+        "batches lost",
+        "batches stored and not told",
+        "loads",
+        "parked",
+        "parked executions read ahead",
+        "starts of a known name",
+        "names looked up again",
+        "inputs refused",
+        "answers refused",
+        "answers sent twice",
+        "calls made again",
+        "stops",
+        "jobs stopped",
+        "activity tasks taken",
+        "polls without a task",
+        "courses compared",
+    ];
+    for what in rare {
+        assert!(counts.get(what).is_some_and(|count| *count > 0), "never happened: {what}, {counts:?}");
+    }
+    assert!(total.foretold * 2 > total.executions, "the oracle was sure of {} ends only", total.foretold);
+}
+
+#[test]
+fn planted_mistakes_are_found() {
+    for plant in PLANTS {
+        let found = (0..400).any(|seed| {
+            let plan = Plan { plant: Some(plant), ..plan(seed) };
+            world::run(&plan).is_err()
+        });
+        assert!(found, "{plant:?} was not found");
+    }
+}
