@@ -60,6 +60,14 @@ fn nothing_acknowledged_is_lost_and_nothing_else_appears() {
     }
 }
 
+/// Seeds that once found a fault.
+#[test]
+fn seeds_that_once_failed_pass() {
+    for seed in [9, 22, 3_754, 12_003] {
+        assert_eq!(run_seed(seed, Plant::Nothing).violation, None, "seed {seed}");
+    }
+}
+
 /// A simulator that does not find a planted bug proves nothing.
 fn check_that_it_is_caught(plant: Plant) {
     let caught = (0..400).find(|seed| run_seed(*seed, plant).violation.is_some());
