@@ -1,6 +1,8 @@
 //! The operations of the Step Functions API: each validates, resolves, acts. Used by HTTP and in process alike.
 
 mod activity;
+mod configuration;
+mod deletion;
 mod execution;
 mod history;
 mod state_machine;

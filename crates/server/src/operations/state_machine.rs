@@ -1,7 +1,6 @@
-//! CreateStateMachine, UpdateStateMachine, DescribeStateMachine, DescribeStateMachineForExecution, ListStateMachines,
-//! DeleteStateMachine.
+//! CreateStateMachine, UpdateStateMachine, DescribeStateMachine, DescribeStateMachineForExecution, ListStateMachines.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use stepwell_api::{
     ApiError, Operation, Timestamp,
@@ -12,42 +11,34 @@ use stepwell_api::{
     types::{
         execution::{IncludedData, page_size},
         state_machine::{
-            CloudWatchLogsLogGroup, CreateStateMachineRequest, CreateStateMachineResponse,
-            DeleteStateMachineRequest, DescribeStateMachineForExecutionRequest,
+            CreateStateMachineRequest, CreateStateMachineResponse, DescribeStateMachineForExecutionRequest,
             DescribeStateMachineForExecutionResponse, DescribeStateMachineRequest,
-            DescribeStateMachineResponse, EncryptionConfiguration, EncryptionType, ListStateMachinesRequest,
-            ListStateMachinesResponse, LogDestination, LogLevel, LoggingConfiguration, StateMachineListItem,
-            StateMachineStatus, StateMachineType, TracingConfiguration, UpdateStateMachineRequest,
-            UpdateStateMachineResponse, VariableReferences,
+            DescribeStateMachineResponse, EncryptionConfiguration, ListStateMachinesRequest,
+            ListStateMachinesResponse, StateMachineListItem, StateMachineStatus, StateMachineType,
+            TracingConfiguration, UpdateStateMachineRequest, UpdateStateMachineResponse, VariableReferences,
         },
         tag::{TAGS_MAX, check_tags},
     },
 };
 use stepwell_asl::{Analysis, MachineType, Options, analyse, invalid_definition_message};
-use stepwell_interpreter::{Command, ErrorOutput, Program, compile};
-use stepwell_store::Status;
+use stepwell_interpreter::{Program, compile};
 
-use super::{Operations, internal, tag::merge_tags};
+use super::{
+    Operations,
+    configuration::{check_settings, logging_configuration},
+    internal,
+    tag::merge_tags,
+};
 use crate::{
     catalogue::{
         Machine,
-        records::{
-            DestinationRecord, LoggingRecord, MachineRecord, ReferencesRecord, RevisionRecord, TagsRecord,
-        },
+        records::{LoggingRecord, MachineRecord, ReferencesRecord, RevisionRecord, TagsRecord},
     },
     random,
 };
 
-/// Executions that a deletion stops at once.
-const STOP_PAGE: usize = 1_000;
-/// How long a deletion waits between looks at what still runs.
-const DELETION_PAUSE: Duration = Duration::from_millis(20);
-
-/// The settings of a request, checked.
-struct CheckedSettings {
-    logging: LoggingRecord,
-    tracing: bool,
-}
+/// Bytes of a definition that is analysed within its request, in well under a millisecond.
+const ANALYSED_IN_PLACE_BYTES_MAX: usize = 32 * 1024;
 
 impl Operations {
     /// CreateStateMachine: the same again answers the same; another definition or setting is refused.
@@ -78,7 +69,7 @@ impl Operations {
         {
             return Ok(response);
         }
-        let (analysis, program) = analyse_for(&request.definition, express)?;
+        let (analysis, program) = analyse_for(request.definition.clone(), express).await?;
 
         let mut writer = self.catalogue.write().await;
         if let Some(response) =
@@ -190,7 +181,7 @@ impl Operations {
         }
         let found = self.machine(&arn, given)?;
         let analysed = match &request.definition {
-            Some(definition) => Some(analyse_for(definition, found.express)?),
+            Some(definition) => Some(analyse_for(definition.clone(), found.express).await?),
             None => None,
         };
         self.admit()?;
@@ -326,75 +317,6 @@ impl Operations {
         Ok(ListStateMachinesResponse { state_machines, next_token })
     }
 
-    /// DeleteStateMachine: at once when nothing runs, else after its executions have been stopped.
-    ///
-    /// # Errors
-    /// `InvalidArn`, `ValidationException`.
-    pub async fn delete_state_machine(
-        self: &Arc<Self>,
-        _caller: Identity<'_>,
-        request: DeleteStateMachineRequest,
-    ) -> Result<(), ApiError> {
-        let parsed = StateMachineArn::parse(&request.state_machine_arn)?.without_label()?;
-        if parsed.qualifier != Qualifier::None {
-            return Err(ApiError::validation(format!(
-                "Cannot delete a version or an alias with DeleteStateMachine: '{}'",
-                request.state_machine_arn
-            )));
-        }
-        let arn = parsed.unqualified();
-        let mut writer = self.catalogue.write().await;
-        let Some(machine) = self.catalogue.machine(&arn) else { return Ok(()) };
-        if machine.gate.is_deleting() {
-            return Ok(());
-        }
-        let record = MachineRecord { deleting: true, ..machine.record() };
-        let machine = writer.put_machine(&arn, &record, Some(machine.gate.clone()));
-        writer.commit(|| ()).await.map_err(internal)?;
-        // Goes on when the caller has gone.
-        let operations = self.clone();
-        let deletion = tokio::spawn(async move { operations.finish_deletion(machine).await });
-        // A caller sees the machine gone when nothing keeps it; else the answer does not wait.
-        let _ = tokio::time::timeout(Duration::from_millis(50), deletion).await;
-        Ok(())
-    }
-
-    /// Stops the executions of a machine that is being deleted, then removes it.
-    pub(crate) async fn finish_deletion(self: Arc<Self>, machine: Arc<Machine>) {
-        if let Err(error) = self.try_finish_deletion(&machine).await {
-            // The machine stays in DELETING; a restart goes on.
-            tracing::error!(state_machine = %machine.arn, %error, "a state machine could not be deleted");
-        }
-    }
-
-    async fn try_finish_deletion(&self, machine: &Machine) -> Result<(), ApiError> {
-        // A start under way can't be seen in the store yet.
-        while !machine.gate.is_idle() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        loop {
-            let running = self
-                .store
-                .list_executions(&machine.arn, Some(Status::Running), None, STOP_PAGE)
-                .map_err(internal)?;
-            if running.is_empty() {
-                break;
-            }
-            for execution in &running {
-                let error = ErrorOutput::default();
-                self.router.tell(execution.cursor.key, Command::Stop { error });
-            }
-            tokio::time::sleep(DELETION_PAUSE).await;
-        }
-        let mut writer = self.catalogue.write().await;
-        writer.remove_machine(&machine.arn);
-        // Without executions nothing refers to its revisions; else retention removes them later.
-        if self.store.list_executions(&machine.arn, None, None, 1).map_err(internal)?.is_empty() {
-            writer.remove_revision(machine.revision);
-        }
-        writer.commit(|| ()).await.map_err(internal)
-    }
-
     /// A machine that can be used, by its unqualified ARN; `given` is the ARN for messages.
     fn machine(&self, arn: &str, given: &str) -> Result<Arc<Machine>, ApiError> {
         let machine =
@@ -457,65 +379,29 @@ fn refuse_versions(publish: Option<bool>, description: Option<&str>) -> Result<(
     }
 }
 
-fn check_settings(
-    logging: Option<LoggingConfiguration>,
-    tracing: Option<TracingConfiguration>,
-    encryption: Option<EncryptionConfiguration>,
-) -> Result<CheckedSettings, ApiError> {
-    let logging = LoggingConfiguration::normalized(logging)?;
-    if logging.level.is_some_and(|level| level != LogLevel::Off) {
-        return Err(ApiError::invalid_logging_configuration(
-            "A log level other than OFF is not implemented yet in this version of Stepwell.",
-        ));
-    }
-    let encryption = EncryptionConfiguration::normalized(encryption)?;
-    if encryption.encryption_type != EncryptionType::AwsOwnedKey {
-        return Err(ApiError::invalid_encryption_configuration(
-            "Encryption with a customer's key is not implemented yet in this version of Stepwell.",
-        ));
-    }
-    let destinations = logging.destinations.map(|destinations| {
-        destinations
-            .into_iter()
-            .map(|destination| DestinationRecord {
-                has_log_group: destination.cloud_watch_logs_log_group.is_some(),
-                log_group_arn: destination.cloud_watch_logs_log_group.and_then(|group| group.log_group_arn),
-            })
-            .collect()
-    });
-    let include_execution_data = logging.include_execution_data.unwrap_or(false);
-    Ok(CheckedSettings {
-        logging: LoggingRecord { include_execution_data, destinations },
-        tracing: tracing.and_then(|tracing| tracing.enabled).unwrap_or(false),
-    })
-}
-
-fn logging_configuration(record: &LoggingRecord) -> LoggingConfiguration {
-    let destination = |record: &DestinationRecord| LogDestination {
-        cloud_watch_logs_log_group: record
-            .has_log_group
-            .then(|| CloudWatchLogsLogGroup { log_group_arn: record.log_group_arn.clone() }),
-    };
-    LoggingConfiguration {
-        level: Some(LogLevel::Off),
-        include_execution_data: Some(record.include_execution_data),
-        destinations: record
-            .destinations
-            .as_ref()
-            .map(|destinations| destinations.iter().map(destination).collect()),
-    }
-}
-
 /// Analyses and compiles a definition.
-fn analyse_for(definition: &str, express: bool) -> Result<(Analysis, Program), ApiError> {
+async fn analyse_for(definition: Arc<str>, express: bool) -> Result<(Analysis, Program), ApiError> {
     let machine_type = if express { MachineType::Express } else { MachineType::Standard };
-    let mut analysis = analyse(definition, &Options { machine_type });
+    let mut analysis = analyse_apart(definition, machine_type).await?;
     let Some(parsed) = analysis.definition.take() else {
         let text = invalid_definition_message(&analysis.diagnostics);
         return Err(ApiError::new("InvalidDefinition", text));
     };
     let program = compile(parsed).map_err(|error| ApiError::invalid_definition(format_args!("{error}")))?;
     Ok((analysis, program))
+}
+
+/// Analyses a definition; a long one on a thread that requests do not need.
+pub(super) async fn analyse_apart(
+    definition: Arc<str>,
+    machine_type: MachineType,
+) -> Result<Analysis, ApiError> {
+    let options = Options { machine_type };
+    if definition.len() <= ANALYSED_IN_PLACE_BYTES_MAX {
+        return Ok(analyse(&definition, &options));
+    }
+    // A panic is a bug of ours, and answered as one.
+    tokio::task::spawn_blocking(move || analyse(&definition, &options)).await.map_err(internal)
 }
 
 fn references(analysis: &Analysis) -> Vec<ReferencesRecord> {

@@ -12,9 +12,9 @@ use stepwell_api::{
         },
     },
 };
-use stepwell_asl::{MachineType, Options, Severity, analyse};
+use stepwell_asl::{MachineType, Severity};
 
-use super::Operations;
+use super::{Operations, state_machine::analyse_apart};
 
 /// Findings in an answer when the caller sets no limit, and at most.
 const FINDINGS_MAX: usize = 100;
@@ -33,7 +33,7 @@ impl Operations {
             Some(StateMachineType::Express) => MachineType::Express,
             Some(StateMachineType::Standard) | None => MachineType::Standard,
         };
-        let analysis = analyse(&request.definition, &Options { machine_type });
+        let analysis = analyse_apart(request.definition, machine_type).await?;
         let is_valid = analysis.is_valid();
         let with_warnings = request.severity == Some(DiagnosticSeverity::Warning);
         let mut findings: Vec<_> = analysis
