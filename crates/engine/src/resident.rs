@@ -94,6 +94,12 @@ impl Resident {
         self.is_parked() || !self.execution.is_open()
     }
 
+    /// Whether it need not be in memory now that its newest batch is durable. One whose deadline has come near while
+    /// the commit took its time stays: the store may have been read for what is due by then without showing it yet.
+    pub(crate) fn leaves(&self, now: Timestamp, park_after_millis: i64) -> bool {
+        !self.execution.is_open() || self.wake_at_ms.is_some_and(|at| at > (now + park_after_millis).0)
+    }
+
     /// What earlier commands of the turn at work change, when a later one met a bug. The state is that of the
     /// failed command and counts for nothing.
     pub(crate) fn take_earlier_changes(&mut self, key: ExecutionKey) -> Changes {

@@ -223,7 +223,7 @@ impl<R> Shard<R> {
         let mut released = Vec::new();
         while let Some(input) = self.inbox[COMMITS].pop_front() {
             if let Input::Committed { sequence } = input {
-                self.committed(sequence, &mut released);
+                self.committed(sequence, &mut released, now);
             }
         }
         if self.can_decide() {
@@ -250,21 +250,23 @@ impl<R> Shard<R> {
             || self.turn.commands >= self.config.limits.batch_commands_max
     }
 
-    fn committed(&mut self, sequence: u64, released: &mut Vec<Released<R>>) {
+    fn committed(&mut self, sequence: u64, released: &mut Vec<Released<R>>, now: Timestamp) {
         while self.in_flight.front().is_some_and(|batch| batch.sequence <= sequence) {
             let Some(batch) = self.in_flight.pop_front() else { return };
             released.extend(batch.held);
             for key in batch.leaving {
-                self.leave(key, batch.sequence);
+                self.leave(key, batch.sequence, now);
             }
         }
     }
 
     /// Drops an execution from memory, unless something has happened to it after batch `sequence`.
-    fn leave(&mut self, key: ExecutionKey, sequence: u64) {
+    fn leave(&mut self, key: ExecutionKey, sequence: u64, now: Timestamp) {
         let leaves = match self.table.get(&key) {
             Some(Slot::Resident(resident)) => {
-                resident.last_batch <= sequence && resident.may_leave() && !resident.touched
+                resident.last_batch <= sequence
+                    && resident.leaves(now, self.config.limits.park_after_millis)
+                    && !resident.touched
             }
             _ => false,
         };
@@ -411,7 +413,7 @@ impl<R> Shard<R> {
                 None => {
                     released.extend(turn.held);
                     for key in turn.leaving {
-                        self.leave(key, self.sequence);
+                        self.leave(key, self.sequence, now);
                     }
                 }
             }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crowd::Crowd;
 use ledger::Ledger;
 use node::Node;
-pub use plan::{Plan, Plant};
+pub use plan::{Machine, Plan, Plant, Start};
 use schedule::{Happening, Schedule};
 pub use verdict::PLANTS;
 

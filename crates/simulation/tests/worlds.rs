@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use stepwell_simulation::world::{self, Counts, PLANTS, Plan, Shown};
+use stepwell_engine::Limits;
+use stepwell_simulation::world::{self, Counts, Machine, PLANTS, Plan, Shown, Start};
 
 const SEEDS: u64 = 500;
 
@@ -93,5 +94,46 @@ fn planted_mistakes_are_found() {
             world::run(&plan).is_err()
         });
         assert!(found, "{plant:?} was not found");
+    }
+}
+
+/// A machine of waits that are a little longer than what is parked.
+fn waits(seconds: u32) -> Machine {
+    let states: serde_json::Map<String, serde_json::Value> = (0..12)
+        .map(|number| {
+            let mut state = serde_json::json!({ "Type": "Wait", "Seconds": seconds });
+            match number {
+                11 => state["End"] = true.into(),
+                _ => state["Next"] = format!("w{}", number + 1).into(),
+            }
+            (format!("w{number}"), state)
+        })
+        .collect();
+    let text = serde_json::json!({ "StartAt": "w0", "States": states }).to_string();
+    let (definition, program) = stepwell_simulation::seed::compiled(&text).expect("the machine is valid");
+    Machine { text, definition, program }
+}
+
+/// What is parked is looked for in the store before its time. A commit that takes long makes it visible late,
+/// perhaps after the look that should have found it.
+#[test]
+fn slow_commits_lose_no_parked_execution() {
+    for seed in 0..60 {
+        let mut plan = plan(seed * 2 + 1);
+        plan.limits = Limits { park_after_millis: 1_500, ..Limits::default() };
+        plan.commit_ms_max = 1_900;
+        plan.machines = vec![waits(2), waits(3)];
+        let start = |number: usize| Start {
+            machine: number % 2,
+            name: format!("e{number}"),
+            input: stepwell_json::Payload::from_value(stepwell_json::Value::Null),
+            at_ms: vec![i64::try_from(number).unwrap_or(0) * 130],
+            has_generated_name: true,
+            stop_ms: None,
+        };
+        plan.starts = (0..8).map(start).collect();
+        if let Err(error) = world::run(&plan) {
+            panic!("{error}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Everybody outside of the process: clients, activity workers, holders of task tokens, targets of calls. They
 //! live on when the process ends, and ask again when they got no answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use stepwell_engine::{Input, Poller, Reply, ReplyTo, StartRequest};
 use stepwell_interpreter::{Command, Effect, ErrorOutput, Program, Rejection, TaskId};
@@ -51,6 +51,8 @@ pub(super) struct Crowd {
     called: HashMap<(ExecutionKey, TaskId, bool), i64>,
     /// Answers that were accepted: whether the attempt succeeded.
     accepted: Vec<(ExecutionKey, TaskId, bool)>,
+    /// Executions of which a worker never heard that it had a task.
+    lost_tasks: HashSet<ExecutionKey>,
     /// Asked when the process ended.
     unanswered: Vec<Deed>,
 }
@@ -63,6 +65,7 @@ impl Crowd {
             started: HashMap::new(),
             called: HashMap::new(),
             accepted: Vec::new(),
+            lost_tasks: HashSet::new(),
             unanswered: Vec::new(),
         }
     }
@@ -94,6 +97,14 @@ impl Crowd {
 
     pub(super) fn started(&self, index: usize) -> Option<ExecutionKey> {
         self.started.get(&index).copied()
+    }
+
+    pub(super) fn task_was_lost(&mut self, key: ExecutionKey) {
+        self.lost_tasks.insert(key);
+    }
+
+    pub(super) fn has_lost_task(&self, key: ExecutionKey) -> bool {
+        self.lost_tasks.contains(&key)
     }
 
     pub(super) fn accepted(&self) -> &[(ExecutionKey, TaskId, bool)] {
@@ -179,7 +190,9 @@ impl World<'_> {
         let reply = self.crowd.ask(deed);
         let input = Input::Start { request: Box::new(request), reply };
         let shard = self.node.shard_of(hash);
-        let after_ms = self.random.between(0, 5);
+        // Between the look-up and the shard others may come first.
+        let longest_ms = if self.random.percent(20) { 2_000 } else { 5 };
+        let after_ms = self.random.between(0, longest_ms);
         self.schedule.inside(after_ms, Happening::Input { shard, input });
         Ok(())
     }

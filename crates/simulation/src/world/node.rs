@@ -38,13 +38,15 @@ pub(super) struct Node {
     committed: Vec<u64>,
     /// The last parked execution that was sent to its shard.
     sent_up_to: Option<DueExecution>,
-    /// Whether the store will be read for parked executions.
-    has_read_ahead: bool,
+    /// When the store will be read for parked executions, in milliseconds after the beginning.
+    read_ahead_at: Option<i64>,
     programs: Vec<Arc<Program>>,
     pub(super) token_key: TokenKey,
     pub(super) is_up: bool,
     /// How often it was started.
     pub(super) boots: u64,
+    /// Batches that were handed to the store.
+    batches: u64,
 }
 
 impl Node {
@@ -55,11 +57,12 @@ impl Node {
             pending: VecDeque::new(),
             committed: Vec::new(),
             sent_up_to: None,
-            has_read_ahead: false,
+            read_ahead_at: None,
             programs: plan.machines.iter().map(|machine| machine.program.clone()).collect(),
             token_key: TokenKey::new([3; 32]),
             is_up: false,
             boots: 0,
+            batches: 0,
         }
     }
 
@@ -166,19 +169,23 @@ impl World<'_> {
 
     /// The loader looks every few seconds; looks that can find nothing are left out.
     fn plan_read_ahead(&mut self) {
-        if self.node.has_read_ahead || self.plan.plant == Some(Plant::ForgetParked) {
+        if self.plan.plant == Some(Plant::ForgetParked) {
             return;
         }
         let next = self.node.store.due(HashRange::ALL, WAKE_NEVER - 1, self.node.sent_up_to, 1);
         let Ok(Some(next)) = next.map(|due| due.first().copied()) else { return };
         let (ahead_ms, every_ms) = self.read_ahead_ms();
         let wait_ms = next.wake_at_ms.saturating_sub(self.schedule.shard_time().0).saturating_sub(ahead_ms);
-        self.node.has_read_ahead = true;
-        self.schedule.inside(wait_ms.max(self.random.between(1, every_ms)), Happening::ReadAhead);
+        let after_ms = wait_ms.max(self.random.between(1, every_ms));
+        let at = self.schedule.elapsed().saturating_add(after_ms);
+        if self.node.read_ahead_at.is_none_or(|planned| at < planned) {
+            self.node.read_ahead_at = Some(at);
+            self.schedule.inside(after_ms, Happening::ReadAhead);
+        }
     }
 
     pub(super) fn read_ahead(&mut self) {
-        self.node.has_read_ahead = false;
+        self.node.read_ahead_at = None;
         let until = self.schedule.shard_time().0 + self.read_ahead_ms().0;
         while let Ok(due) = self.node.store.due(HashRange::ALL, until, self.node.sent_up_to, PAGE) {
             let Some(last) = due.last() else { break };
@@ -231,6 +238,11 @@ impl World<'_> {
             }
             self.node.pending.push_back(Pending { shard: number, batch, held });
             let after_ms = self.random.between(0, self.plan.commit_ms_max);
+            if self.plan.crash_batches.contains(&self.node.batches) {
+                let crash_ms = self.random.between(0, after_ms);
+                self.schedule.outside(crash_ms, Happening::Crash);
+            }
+            self.node.batches += 1;
             self.schedule.inside(after_ms, Happening::Commit);
         }
         Ok(())
@@ -287,9 +299,18 @@ impl World<'_> {
         *self.counts.entry("batches stored and not told").or_default() += arrives as u64;
         for pending in pending.into_iter().take(arrives) {
             self.make_durable(pending.batch)?;
+            // A worker that never hears of the task that it was given: only a timeout helps.
+            for item in pending.held {
+                if let Released::Reply { reply: Reply::Task { token, .. }, .. } = item
+                    && let Ok((key, _)) = self.node.token_key.verify(ACCOUNT, &token)
+                {
+                    *self.counts.entry("tasks lost with their answer").or_default() += 1;
+                    self.crowd.task_was_lost(key);
+                }
+            }
         }
         self.node.shards.clear();
-        self.node.has_read_ahead = false;
+        self.node.read_ahead_at = None;
         self.schedule.forget_inside();
         self.ledger.restarted()?;
         self.crowd.node_is_down();

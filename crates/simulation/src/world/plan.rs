@@ -73,6 +73,8 @@ pub struct Plan {
     pub commit_ms_max: i64,
     /// When the process ends, in milliseconds after the beginning.
     pub crashes_ms: Vec<i64>,
+    /// The process ends while these batches are on their way, counted from the first.
+    pub crash_batches: Vec<u64>,
     /// When the clock jumps, and by how much.
     pub clock_shifts: Vec<(i64, i64)>,
     /// A mistake.
@@ -116,18 +118,21 @@ impl Plan {
             })
             .collect();
         let crash_count = if has_crashes { random.between(1, 4) } else { 0 };
+        let commit_ms_max = *random.pick(&[0, 3, 40, 400, 900]);
+        // Where commits are slow, turns must be large, or tasks would time out for want of progress.
+        let is_slow = commit_ms_max > 40;
         let limits = Limits {
             inbox_len_max: *random.pick(&[4, 65_536]),
             batches_in_flight_max: *random.pick(&[1, 2, 3]),
-            batch_bytes_max: *random.pick(&[1, 1_000, 4 << 20]),
-            batch_commands_max: *random.pick(&[1, 3, 4_096]),
+            batch_bytes_max: if is_slow { 4 << 20 } else { *random.pick(&[1, 1_000, 4 << 20]) },
+            batch_commands_max: if is_slow { 4_096 } else { *random.pick(&[1, 3, 4_096]) },
             recent_names_max: *random.pick(&[1, 65_536]),
             park_after_millis: *random.pick(&[1_500, 30_000]),
             ..Limits::default()
         };
         let budget = Budget {
-            transitions: *random.pick(&[1, 2, 7, 50, 1_000]),
-            bytes: *random.pick(&[1, 1_000, 1 << 20]),
+            transitions: if is_slow { 1_000 } else { *random.pick(&[1, 2, 7, 50, 1_000]) },
+            bytes: if is_slow { 1 << 20 } else { *random.pick(&[1, 1_000, 1 << 20]) },
         };
         Ok(Self {
             seed,
@@ -137,8 +142,9 @@ impl Plan {
             shards: *random.pick(&[1, 2, 3]),
             limits,
             budget,
-            commit_ms_max: *random.pick(&[0, 3, 40, 400]),
+            commit_ms_max,
             crashes_ms: (0..crash_count).map(|_| random.between(0, 30_000)).collect(),
+            crash_batches: (0..crash_count).map(|_| random.below(60)).collect(),
             clock_shifts: Vec::new(),
             plant: None,
         })
@@ -156,6 +162,11 @@ impl Plan {
         for at in 0..self.crashes_ms.len() {
             add(&|plan| {
                 plan.crashes_ms.remove(at);
+            });
+        }
+        for at in 0..self.crash_batches.len() {
+            add(&|plan| {
+                plan.crash_batches.remove(at);
             });
         }
         for at in 0..self.clock_shifts.len() {
@@ -193,12 +204,13 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "shards {}, {:?}, {:?}, commits take up to {} ms, crashes at {:?} ms, clock shifts {:?}, {:?}",
+            "shards {}, {:?}, {:?}, commits take up to {} ms, crashes at {:?} ms and batches {:?}, clock shifts {:?}, {:?}",
             self.shards,
             self.limits,
             self.budget,
             self.commit_ms_max,
             self.crashes_ms,
+            self.crash_batches,
             self.clock_shifts,
             self.outside
         )?;

@@ -38,7 +38,7 @@ impl World<'_> {
         }
         let mut names = BTreeMap::new();
         let mut shown =
-            Shown { virtual_ms: self.schedule.elapsed(), counts: self.counts.clone(), ..Shown::default() };
+            Shown { virtual_ms: self.schedule.elapsed(), ..Shown::default() };
         let all: Vec<_> = self
             .ledger
             .all()
@@ -74,6 +74,9 @@ impl World<'_> {
                 report,
                 counts: run::Counts { retries: 1, ..run::Counts::default() },
             };
+            if self.crowd.has_lost_task(key) {
+                continue;
+            }
             let foretold = self.check_end(&name, &ran).map_err(|error| {
                 let lines = crate::case::history_lines(&program, &ran.events);
                 format!("{error}\n{}", lines.join("\n"))
@@ -86,6 +89,7 @@ impl World<'_> {
                 return Err("an execution that was acknowledged is gone".to_owned());
             }
         }
+        shown.counts = self.counts.clone();
         Ok(shown)
     }
 
