@@ -3,7 +3,7 @@
 
 use std::{
     path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, bail};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stepwell_benchmarks::{
     client::Client,
     machines::{create, pass_chain},
-    process::{Launch, Served},
+    process::{Launch, Ready, Served},
 };
 
 use super::{
@@ -20,30 +20,43 @@ use super::{
     trace::{self, Call},
 };
 
-/// What fails, how strace does it, and in which call.
-const FAULTS: [(&str, &str, &str); 4] = [
-    ("a sync fails", "fdatasync", "error=EIO"),
-    ("a write fails", "pwrite64", "error=EIO"),
-    ("a write writes nothing", "pwrite64", "retval=0"),
-    ("a write finds the disk full", "pwrite64", "error=ENOSPC"),
+/// A failure of one system call.
+struct Fault {
+    name: &'static str,
+    /// The call.
+    call: &'static str,
+    /// How strace lets it fail.
+    injection: &'static str,
+    /// Whether the server has to end. A full disk is none of its faults: it waits for space and goes on.
+    ends: bool,
+}
+
+const FAULTS: [Fault; 4] = [
+    Fault { name: "a sync fails", call: "fdatasync", injection: "error=EIO", ends: true },
+    Fault { name: "a write fails", call: "pwrite64", injection: "error=EIO", ends: true },
+    Fault { name: "a write writes nothing", call: "pwrite64", injection: "retval=0", ends: true },
+    Fault { name: "a write finds the disk full", call: "pwrite64", injection: "error=ENOSPC", ends: false },
 ];
 /// How many calls of the committing thread after the start succeed before one fails.
 const GOOD_CALLS: [u64; 3] = [1, 7, 40];
 /// The server has to end within this time of the failure.
 const ENDS_WITHIN: Duration = Duration::from_secs(1);
-/// A run in which no failure came after this many starts has tested nothing.
-const STARTS_MAX: u64 = 2_000;
+/// A server that does not serve after this time has failed in another way than it should.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(15);
+/// Starts that are tried while the failure comes.
+const STARTS_MAX: u64 = 100;
 
 pub(crate) fn run(setting: &Setting) -> anyhow::Result<Ending> {
     if !trace::is_available() {
         return Ok(Ending::Skipped("strace can't be run here".to_owned()));
     }
     let mut failures = 0;
-    for (name, call, fault) in FAULTS {
+    for fault in &FAULTS {
+        let name = fault.name;
         for good in GOOD_CALLS {
             let directory = setting.directory.join(format!("{}-{good}", name.replace(' ', "-")));
-            match attempt(setting, &directory, call, fault, good) {
-                Ok(line) => println!("{name} after {good} good ones: ended as it should: {line}"),
+            match attempt(setting, &directory, fault, good) {
+                Ok(line) => println!("{name} after {good} good ones: nothing lost; {line}"),
                 Err(error) => {
                     failures += 1;
                     println!("{name} after {good} good ones: FAILED: {error:#}");
@@ -55,45 +68,72 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Ending> {
     Ok(if failures == 0 { Ending::Passed } else { Ending::Failed })
 }
 
-/// One failure; gives the line that the server printed.
-fn attempt(
-    setting: &Setting,
-    directory: &Path,
-    call: &str,
-    fault: &str,
-    good: u64,
-) -> anyhow::Result<String> {
-    // How many such calls the committing thread makes until it serves: seen in a first run, without a failure.
-    let first =
-        traced(&setting.stepwell, directory, &directory.join("first.log"), &strace(call, None)).start()?;
+/// One failure; gives what the server said.
+fn attempt(setting: &Setting, directory: &Path, fault: &Fault, good: u64) -> anyhow::Result<String> {
+    // How many such calls the committing thread makes until it serves: seen in a second start, without a failure.
+    let quiet = strace(fault.call, None);
+    let first = traced(&setting.stepwell, directory, &directory.join("first.log"), &quiet).start()?;
     let machine = create(&mut first.client(), "io", &pass_chain(3), false)?;
-    let mut acknowledged =
-        vec![start(&mut first.client(), &machine, 0)?.context("the first start was not answered")?];
+    let mut acknowledged = Vec::new();
+    acknowledged.extend(start(&mut first.client(), &machine, 0)?);
     first.terminate(Duration::from_secs(20))?;
-    let again = directory.join("again.log");
-    let second = traced(&setting.stepwell, directory, &again, &strace(call, None)).start()?;
-    acknowledged
-        .push(start(&mut second.client(), &machine, 1)?.context("the second start was not answered")?);
+    let log = directory.join("second.log");
+    let second = traced(&setting.stepwell, directory, &log, &quiet).start()?;
+    acknowledged.extend(start(&mut second.client(), &machine, 1)?);
     second.terminate(Duration::from_secs(20))?;
-    wait_for_log(&again)?;
-    let before = calls_before_first_commit(&trace::read(&again)?, call);
+    wait_for_log(&log)?;
+    anyhow::ensure!(acknowledged.len() == 2, "the first two starts were refused");
+    let before = calls_before_first_commit(&trace::read(&log)?, fault.call);
 
     let log = directory.join("failing.log");
     let printed = std::fs::metadata(directory.join("server.log")).map_or(0, |metadata| metadata.len());
-    let mut server =
-        traced(&setting.stepwell, directory, &log, &strace(call, Some((fault, before + good)))).start()?;
+    let failing = strace(fault.call, Some((fault.injection, before + good)));
+    let mut launch = traced(&setting.stepwell, directory, &log, &failing);
+    // A failure may come while the store is opened: then the server never serves.
+    launch.ready = Ready::AtOnce;
+    let mut server = launch.start()?;
     let mut client = server.client().with_answer_timeout(Duration::from_secs(5));
-    for number in 2..STARTS_MAX {
+    let begun = Instant::now();
+    let mut number = 2;
+    while number < STARTS_MAX {
         match start(&mut client, &machine, number) {
-            Ok(Some(one)) => acknowledged.push(one),
-            Ok(None) | Err(_) => break,
+            Ok(one) => {
+                acknowledged.extend(one);
+                number += 1;
+            }
+            Err(_)
+                if server.wait(Duration::from_millis(5))?.is_some() || begun.elapsed() > GIVEN_UP_AFTER =>
+            {
+                break;
+            }
+            Err(_) => {}
         }
     }
+    let served = number > 2;
+    let said = if fault.ends || !served {
+        // A store that can't be opened is an error whatever the reason.
+        judge_end(&mut server, &log, directory, usize::try_from(printed)?)?
+    } else {
+        anyhow::ensure!(number == STARTS_MAX, "the server did not go on: {}", server.log_tail());
+        server.kill()?;
+        wait_for_log(&log)?;
+        injected(&trace::read(&log)?)?;
+        "the server waited for space and went on".to_owned()
+    };
+    let restarted =
+        Launch::stepwell(&setting.stepwell, directory).start().context("restart after the failure")?;
+    verify(&restarted, &acknowledged)?;
+    restarted.terminate(Duration::from_secs(20))?;
+    Ok(said)
+}
+
+/// Checks how a server that met a failure has ended; gives the line that it printed.
+fn judge_end(server: &mut Served, log: &Path, directory: &Path, printed: usize) -> anyhow::Result<String> {
     let Some(status) = server.wait(Duration::from_secs(10))? else { bail!("the server lives on") };
     let ended = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    wait_for_log(&log)?;
-    let calls = trace::read(&log)?;
-    let failed = calls.iter().find(|call| call.text.contains("(INJECTED)")).context("no call has failed")?;
+    wait_for_log(log)?;
+    let calls = trace::read(log)?;
+    let failed = injected(&calls)?;
     let took = ended - failed.seconds;
     if status.success() {
         bail!("the server ended with code 0");
@@ -113,14 +153,17 @@ fn attempt(
         );
     }
     let text = std::fs::read(directory.join("server.log"))?;
-    let text = String::from_utf8_lossy(&text[usize::try_from(printed)?.min(text.len())..]).into_owned();
-    let line = text.lines().rfind(|line| line.contains("data")).context("no line names the file")?.to_owned();
+    let text = String::from_utf8_lossy(&text[printed.min(text.len())..]).into_owned();
+    let mut errors = text.lines().filter(|line| line.starts_with("error:"));
+    let line = errors.next().context("no line says why")?.to_owned();
+    anyhow::ensure!(errors.next().is_none(), "more than one line says why");
+    anyhow::ensure!(line.contains("/data/"), "the line names no file: {line}");
+    Ok(format!("ended with code {} after {:.0} ms: {line}", status.code().unwrap_or(-1), took * 1e3))
+}
 
-    let restarted =
-        Launch::stepwell(&setting.stepwell, directory).start().context("restart after the failure")?;
-    verify(&restarted, &acknowledged)?;
-    restarted.terminate(Duration::from_secs(20))?;
-    Ok(line)
+/// The call that strace let fail.
+fn injected(calls: &[Call]) -> anyhow::Result<&Call> {
+    calls.iter().find(|call| call.text.contains("(INJECTED)")).context("no call has failed")
 }
 
 fn strace(call: &str, fault: Option<(&str, u64)>) -> Vec<String> {

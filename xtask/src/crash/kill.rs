@@ -52,6 +52,9 @@ pub(crate) struct Options {
     /// Seed of the clients' choices and of the moments of the kills
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// A further argument of `stepwell serve` (may be given again); with `--memory` the test has to fail
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    server_argument: Vec<String>,
 }
 
 pub(crate) fn run(setting: &Setting, options: &Options) -> anyhow::Result<Ending> {
@@ -63,6 +66,7 @@ pub(crate) fn run(setting: &Setting, options: &Options) -> anyhow::Result<Ending
         let port = lambda.open(life)?;
         let mut launch = Launch::stepwell(&setting.stepwell, &setting.directory);
         launch.address = Some(address);
+        launch.arguments.extend(options.server_argument.iter().map(Into::into));
         launch.environment = vec![("LAMBDA_ENDPOINT".to_owned(), port.url.clone())];
         let served = launch.start().with_context(|| format!("start number {}", life + 1))?;
         Ok((served, port))
