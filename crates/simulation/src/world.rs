@@ -89,6 +89,9 @@ impl World<'_> {
         for (at_ms, shift_ms) in &self.plan.clock_shifts {
             self.schedule.outside(*at_ms, Happening::ShiftClock { shift_ms: *shift_ms });
         }
+        for (at_ms, for_ms) in &self.plan.clock_stops {
+            self.schedule.outside(*at_ms, Happening::FreezeClock { for_ms: *for_ms });
+        }
         let mut happenings = 0;
         while self.advance()? {
             happenings += 1;
@@ -116,7 +119,7 @@ impl World<'_> {
             return Ok(true);
         }
         self.check_rest()?;
-        let deadline = self.node.next_deadline().map(|deadline| self.schedule.from_shard_time(deadline));
+        let deadline = self.node.next_deadline().map(|deadline| self.schedule.when_shards_show(deadline));
         Ok(self.schedule.jump(deadline))
     }
 
@@ -133,6 +136,11 @@ impl World<'_> {
             Happening::ShiftClock { shift_ms } => {
                 self.count("clock shifts");
                 self.schedule.shift_clock(shift_ms);
+                Ok(())
+            }
+            Happening::FreezeClock { for_ms } => {
+                self.count("frozen clocks");
+                self.schedule.freeze_clock(for_ms);
                 Ok(())
             }
             Happening::Boot => {

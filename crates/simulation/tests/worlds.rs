@@ -137,3 +137,38 @@ fn slow_commits_lose_no_parked_execution() {
         }
     }
 }
+
+/// R8: whatever the clock does, no timer is early or lost, none fires twice, and the times of events never go back;
+/// the checkers of every world look for that.
+#[test]
+fn clocks_that_jump_or_stop_lose_no_timer() {
+    const HOUR_MS: i64 = 3_600_000;
+    let mut counts = Counts::new();
+    for seed in 0..number("SEEDS").map_or(60, |seeds| seeds.min(2_000)) {
+        for shift_ms in [-HOUR_MS, HOUR_MS, 365 * 24 * HOUR_MS, 0] {
+            let mut plan = plan(seed);
+            let at_ms = i64::try_from(seed % 40).unwrap_or(0) * 500;
+            if shift_ms == 0 {
+                plan.clock_stops.push((at_ms, HOUR_MS));
+            } else {
+                plan.clock_shifts.push((at_ms, shift_ms));
+            }
+            if seed % 3 == 0 {
+                // The jump comes while the process is down.
+                plan.crashes_ms.push(at_ms);
+            }
+            match world::run(&plan) {
+                Ok(shown) => {
+                    for (what, count) in shown.counts {
+                        *counts.entry(what).or_default() += count;
+                    }
+                }
+                Err(error) => {
+                    let (_, error) = world::shrink(plan, error);
+                    panic!("clock shift {shift_ms}: {error}");
+                }
+            }
+        }
+    }
+    assert!(counts.contains_key("clock shifts") && counts.contains_key("frozen clocks"), "{counts:?}");
+}

@@ -305,10 +305,11 @@ impl World<'_> {
         &mut self,
         key: ExecutionKey,
         program: &Program,
-        effect: Effect,
+        effect: &Effect,
     ) -> Result<(), String> {
         match effect {
             Effect::InvokeTask { task, state, parameters, .. } => {
+                let (task, state) = (*task, *state);
                 self.count("calls");
                 let name = program.state(state).name.to_string();
                 let conduct = self.plan.outside.conduct(&name, parameters.value(), None);
@@ -327,6 +328,7 @@ impl World<'_> {
                 }
             }
             Effect::AwaitJob { task, state, .. } => {
+                let (task, state) = (*task, *state);
                 let (waited_ms, _) = self.since_first_call(key, task, true);
                 let execution = self.ledger.durable(key).ok_or("a job is awaited of nothing durable")?;
                 let Some(out) = execution.task(task) else { return Ok(()) };

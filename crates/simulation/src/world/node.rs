@@ -124,6 +124,7 @@ impl World<'_> {
     /// The process starts: shards without executions, then what the running index holds.
     pub(super) fn boot(&mut self) {
         let count = self.plan.shards;
+        self.schedule.boot();
         self.node.shards = (0..count)
             .map(|number| {
                 Shard::new(Config {
@@ -345,9 +346,9 @@ impl World<'_> {
             return Ok(());
         }
         self.ledger.check_effect(key, &effect)?;
-        self.call(key, program, effect.clone())?;
+        self.call(key, program, &effect)?;
         if self.plan.plant == Some(Plant::InvokeTwice) {
-            self.call(key, program, effect)?;
+            self.ledger.check_effect(key, &effect)?;
         }
         Ok(())
     }

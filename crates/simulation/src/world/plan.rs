@@ -77,6 +77,8 @@ pub struct Plan {
     pub crash_batches: Vec<u64>,
     /// When the clock jumps, and by how much.
     pub clock_shifts: Vec<(i64, i64)>,
+    /// When the clock stands still, and for how long.
+    pub clock_stops: Vec<(i64, i64)>,
     /// A mistake.
     pub plant: Option<Plant>,
 }
@@ -100,10 +102,11 @@ impl Plan {
             outside.get_or_insert(SeededOutside { seed, always_starts: true, ..work.outside });
         }
         let outside = outside.ok_or("there is no machine")?;
+        let burst_ms = random.percent(30).then(|| random.between(0, 8_000));
         let starts = (0..random.between(1, 6))
             .map(|number| {
                 let machine = random.below(machines.len() as u64) as usize;
-                let at_ms = random.between(0, 8_000);
+                let at_ms = burst_ms.unwrap_or_else(|| random.between(0, 8_000));
                 let repeats = if random.percent(20) { random.between(1, 3) } else { 0 };
                 let further: Vec<i64> =
                     (0..repeats).map(|_| (at_ms + random.between(-5, 500)).max(0)).collect();
@@ -122,7 +125,7 @@ impl Plan {
         // Where commits are slow, turns must be large, or tasks would time out for want of progress.
         let is_slow = commit_ms_max > 40;
         let limits = Limits {
-            inbox_len_max: *random.pick(&[4, 65_536]),
+            inbox_len_max: *random.pick(&[1, 3, 65_536]),
             batches_in_flight_max: *random.pick(&[1, 2, 3]),
             batch_bytes_max: if is_slow { 4 << 20 } else { *random.pick(&[1, 1_000, 4 << 20]) },
             batch_commands_max: if is_slow { 4_096 } else { *random.pick(&[1, 3, 4_096]) },
@@ -146,8 +149,15 @@ impl Plan {
             crashes_ms: (0..crash_count).map(|_| random.between(0, 30_000)).collect(),
             crash_batches: (0..crash_count).map(|_| random.below(60)).collect(),
             clock_shifts: Vec::new(),
+            clock_stops: Vec::new(),
             plant: None,
         })
+    }
+
+    /// Whether times are not what the oracle thinks they are.
+    #[must_use]
+    pub fn has_clock_faults(&self) -> bool {
+        !self.clock_shifts.is_empty() || !self.clock_stops.is_empty()
     }
 
     /// Plans that are a little smaller: without one fault, then with less to do.
@@ -172,6 +182,11 @@ impl Plan {
         for at in 0..self.clock_shifts.len() {
             add(&|plan| {
                 plan.clock_shifts.remove(at);
+            });
+        }
+        for at in 0..self.clock_stops.len() {
+            add(&|plan| {
+                plan.clock_stops.remove(at);
             });
         }
         if self.starts.len() > 1 {
@@ -204,7 +219,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "shards {}, {:?}, {:?}, commits take up to {} ms, crashes at {:?} ms and batches {:?}, clock shifts {:?}, {:?}",
+            "shards {}, {:?}, {:?}, commits take up to {} ms, crashes at {:?} ms and batches {:?}, clock shifts {:?}, stops {:?}, {:?}",
             self.shards,
             self.limits,
             self.budget,
@@ -212,6 +227,7 @@ impl fmt::Display for Plan {
             self.crashes_ms,
             self.crash_batches,
             self.clock_shifts,
+            self.clock_stops,
             self.outside
         )?;
         let used = |machine: &usize| self.starts.iter().any(|start| start.machine == *machine);

@@ -29,6 +29,8 @@ pub(super) enum Happening {
     Boot,
     /// The clock that shards are given jumps.
     ShiftClock { shift_ms: i64 },
+    /// It stands still for a while.
+    FreezeClock { for_ms: i64 },
     /// Somebody outside does something.
     Crowd(Deed),
 }
@@ -39,6 +41,10 @@ pub(super) struct Schedule {
     now_ms: i64,
     /// What the shards' clock shows more than that.
     shift_ms: i64,
+    /// What wall time has gone back; a process looks at it when it starts.
+    back_ms: i64,
+    /// The clock stands still: what it shows, and until when.
+    frozen: Option<(Timestamp, i64)>,
     /// By time and number; whether it dies with the process.
     entries: BTreeMap<(i64, u64), (bool, Happening)>,
     number: u64,
@@ -46,7 +52,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn new(_: &Plan) -> Self {
-        Self { now_ms: START.0, shift_ms: 0, entries: BTreeMap::new(), number: 0 }
+        Self { now_ms: START.0, shift_ms: 0, back_ms: 0, frozen: None, entries: BTreeMap::new(), number: 0 }
     }
 
     /// Milliseconds since the world began.
@@ -56,15 +62,40 @@ impl Schedule {
 
     /// The time that shards are given.
     pub(super) fn shard_time(&self) -> Timestamp {
-        Timestamp(self.now_ms + self.shift_ms)
+        match self.frozen {
+            Some((shown, until)) if self.now_ms < until => shown,
+            _ => Timestamp(self.now_ms.saturating_add(self.shift_ms)),
+        }
     }
 
-    pub(super) fn from_shard_time(&self, at: Timestamp) -> i64 {
-        at.0.saturating_sub(self.shift_ms)
+    /// When the shards' clock will show a time.
+    pub(super) fn when_shards_show(&self, at: Timestamp) -> i64 {
+        let at_ms = at.0.saturating_sub(self.shift_ms);
+        match self.frozen {
+            Some((shown, until)) if self.now_ms < until && at > shown => at_ms.max(until),
+            _ => at_ms,
+        }
     }
 
+    /// Wall time jumps. The clock of a process goes on from where it was, but for the time that a machine slept; a
+    /// process that starts takes wall time as it is.
     pub(super) fn shift_clock(&mut self, shift_ms: i64) {
-        self.shift_ms += shift_ms;
+        if shift_ms > 0 {
+            self.shift_ms += shift_ms;
+        } else {
+            self.back_ms += shift_ms;
+        }
+    }
+
+    /// The clock stands still for a while, then is right again.
+    pub(super) fn freeze_clock(&mut self, for_ms: i64) {
+        self.frozen = Some((self.shard_time(), self.now_ms.saturating_add(for_ms)));
+    }
+
+    /// A process has started.
+    pub(super) fn boot(&mut self) {
+        self.shift_ms += std::mem::take(&mut self.back_ms);
+        self.frozen = None;
     }
 
     /// Something within the process: it dies with it.

@@ -37,8 +37,7 @@ impl World<'_> {
             return Err("somebody still waits for an answer".to_owned());
         }
         let mut names = BTreeMap::new();
-        let mut shown =
-            Shown { virtual_ms: self.schedule.elapsed(), ..Shown::default() };
+        let mut shown = Shown { virtual_ms: self.schedule.elapsed(), ..Shown::default() };
         let all: Vec<_> = self
             .ledger
             .all()
@@ -122,7 +121,7 @@ impl World<'_> {
     fn check_end(&mut self, name: &str, ran: &run::Ran) -> Result<bool, String> {
         let start = self.plan.starts.iter().find(|start| start.name == name);
         let start = start.ok_or_else(|| format!("nobody started {name}"))?;
-        if ran.status == Status::Aborted && start.stop_ms.is_some() || !self.plan.clock_shifts.is_empty() {
+        if ran.status == Status::Aborted && start.stop_ms.is_some() || self.plan.has_clock_faults() {
             return Ok(false);
         }
         let machine = &self.plan.machines[start.machine];
