@@ -70,15 +70,17 @@ class Server:
     def kill(self):
         self.process.kill()
         self.process.wait()
+        self.log.close()
 
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                return self.process.wait(timeout=DEADLINE_SECONDS)
+                self.process.wait(timeout=DEADLINE_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise
+        self.log.close()
         return self.process.returncode
 
     def __enter__(self):

@@ -100,7 +100,7 @@ impl ApiError {
     pub fn not_implemented(operation: Operation) -> ApiError {
         ApiError::new(
             "UnknownOperationException",
-            format!("{operation} is an operation of Step Functions that Stepwell does not implement yet."),
+            format!("{operation} is not implemented yet in this version of Stepwell."),
         )
     }
 
