@@ -119,6 +119,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: &Arc<Service>)
     let mut connection = pin!(connection);
     let mut stop = service.stop.clone();
     let result = tokio::select! {
+        biased;
         result = connection.as_mut() => result,
         () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();

@@ -1,6 +1,7 @@
 //! Threads, channels and clocks around the shards: the only place that has them.
 
 mod clock;
+mod inbox;
 mod loader;
 mod router;
 mod worker;
@@ -15,6 +16,7 @@ use stepwell_engine::{Config, Input, Limits, Released, Shard, TokenKey};
 use stepwell_store::Store;
 
 pub(crate) use clock::Clock;
+use inbox::Inbox;
 pub(crate) use loader::is_active;
 use loader::{LoadRequest, Loader, LoaderState};
 use router::Message;
@@ -41,7 +43,7 @@ pub(crate) struct ShardSettings {
 }
 
 /// The inboxes of shards whose threads do not run yet.
-pub(crate) struct Inboxes(Vec<mpsc::Receiver<Message>>);
+pub(crate) struct Inboxes(Vec<Arc<Inbox<Message>>>);
 
 /// A router, and the inboxes for [`Runtime::start`].
 pub(crate) fn router(shard_count: u16) -> (Arc<Router>, Inboxes) {
@@ -90,6 +92,8 @@ impl Runtime {
                 number,
                 shard: Shard::new(config),
                 inbox,
+                in_flight: 0,
+                in_flight_max: settings.limits.batches_in_flight_max,
                 router: router.clone(),
                 clock: clock.clone(),
                 store: store.clone(),

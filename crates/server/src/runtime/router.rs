@@ -1,14 +1,16 @@
 //! Which shard an input goes to, and how it gets there.
 
 use std::sync::{
+    Arc,
     atomic::{AtomicU64, Ordering},
-    mpsc,
 };
 
 use stepwell_engine::{Input, Reply};
 use stepwell_interpreter::Command;
 use stepwell_store::{ExecutionKey, HashRange, arn_hash};
 use tokio::sync::oneshot;
+
+use super::inbox::Inbox;
 
 /// How an answer reaches its caller.
 pub(crate) type Answer = oneshot::Sender<Reply>;
@@ -32,18 +34,18 @@ pub(crate) struct Router {
 
 #[derive(Debug)]
 struct ShardHandle {
-    inbox: mpsc::Sender<Message>,
+    inbox: Arc<Inbox<Message>>,
     /// The newest batch that is durable.
     committed: AtomicU64,
 }
 
 impl Router {
     /// A router, and what the workers read from.
-    pub(crate) fn new(count: u16) -> (Self, Vec<mpsc::Receiver<Message>>) {
+    pub(super) fn new(count: u16) -> (Self, Vec<Arc<Inbox<Message>>>) {
         let (shards, inboxes) = (0..count.max(1))
             .map(|_| {
-                let (sender, receiver) = mpsc::channel();
-                (ShardHandle { inbox: sender, committed: AtomicU64::new(0) }, receiver)
+                let inbox = Arc::new(Inbox::new());
+                (ShardHandle { inbox: inbox.clone(), committed: AtomicU64::new(0) }, inbox)
             })
             .unzip();
         (Self { shards }, inboxes)
@@ -63,7 +65,9 @@ impl Router {
     /// that their answer will not come.
     pub(crate) fn send_to(&self, shard: u16, input: Input<Answer>) {
         if let Some(shard) = self.shards.get(usize::from(shard)) {
-            let _ = shard.inbox.send(Message::Input(input));
+            // A shard that has to wait for a commit has no use for anything else meanwhile.
+            let is_urgent = matches!(input, Input::Committed { .. });
+            shard.inbox.send(Message::Input(input), is_urgent);
         }
     }
 
@@ -97,14 +101,14 @@ impl Router {
         }
         for (shard, names) in self.shards.iter().zip(by_shard) {
             if !names.is_empty() {
-                let _ = shard.inbox.send(Message::ForgetNames(names));
+                shard.inbox.send(Message::ForgetNames(names), false);
             }
         }
     }
 
     pub(crate) fn stop(&self) {
         for shard in &self.shards {
-            let _ = shard.inbox.send(Message::Stop);
+            shard.inbox.send(Message::Stop, true);
         }
     }
 

@@ -1,10 +1,7 @@
 //! The thread of a shard: waits, drains its inbox, takes turns, hands batches to the store.
 
 use std::{
-    sync::{
-        Arc,
-        mpsc::{self, RecvTimeoutError, TryRecvError},
-    },
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -14,12 +11,11 @@ use stepwell_store::{Batch, Store};
 use super::{
     Outside,
     clock::Clock,
+    inbox::{Inbox, Wake},
     loader::LoadRequest,
     router::{Answer, Message, Router},
 };
 
-/// Inputs that are taken from the inbox before a turn.
-const DRAIN_MAX: usize = 16_384;
 /// The longest sleep: clocks may be drawn to wall time meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
 
@@ -27,7 +23,10 @@ const SLEEP_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Worker {
     pub(super) number: u16,
     pub(super) shard: Shard<Answer>,
-    pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) inbox: Arc<Inbox<Message>>,
+    /// Batches that wait for their commit, and how many may.
+    pub(super) in_flight: usize,
+    pub(super) in_flight_max: usize,
     pub(super) router: Arc<Router>,
     pub(super) clock: Arc<Clock>,
     pub(super) store: Arc<dyn Store>,
@@ -38,13 +37,15 @@ pub(super) struct Worker {
 impl Worker {
     /// Works until it is told to stop, and then until nothing waits for its commit.
     pub(super) fn run(mut self) {
+        let mut messages = Vec::new();
         let mut stopping = false;
         let mut more = false;
         loop {
-            match self.receive(more) {
-                Ok(stop) => stopping |= stop,
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {}
+            let timeout = if more { Duration::ZERO } else { self.sleep() };
+            let wake = if self.in_flight < self.in_flight_max { Wake::Any } else { Wake::Urgent };
+            self.inbox.receive(&mut messages, wake, timeout);
+            for message in messages.drain(..) {
+                stopping |= self.take(message);
             }
             let turn = self.shard.turn(self.clock.now());
             more = turn.more;
@@ -64,29 +65,12 @@ impl Worker {
         }
     }
 
-    /// Waits for an input or the next deadline, then takes what is there. Gives whether to stop.
-    fn receive(&mut self, more: bool) -> Result<bool, RecvTimeoutError> {
-        let first = if more {
-            match self.inbox.try_recv() {
-                Ok(message) => message,
-                Err(TryRecvError::Empty) => return Ok(false),
-                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-            }
-        } else {
-            let timeout = self.shard.next_deadline().map_or(SLEEP_MAX, |deadline| {
-                let millis = deadline.0.saturating_sub(self.clock.now().0).max(0);
-                Duration::from_millis(millis.unsigned_abs()).min(SLEEP_MAX)
-            });
-            self.inbox.recv_timeout(timeout)?
-        };
-        let mut stop = self.take(first);
-        for _ in 1..DRAIN_MAX {
-            match self.inbox.try_recv() {
-                Ok(message) => stop |= self.take(message),
-                Err(_) => break,
-            }
-        }
-        Ok(stop)
+    /// Until the next deadline.
+    fn sleep(&self) -> Duration {
+        self.shard.next_deadline().map_or(SLEEP_MAX, |deadline| {
+            let millis = deadline.0.saturating_sub(self.clock.now().0).max(0);
+            Duration::from_millis(millis.unsigned_abs()).min(SLEEP_MAX)
+        })
     }
 
     fn take(&mut self, message: Message) -> bool {
@@ -94,6 +78,9 @@ impl Worker {
             Message::Stop => return true,
             Message::ForgetNames(arns) => arns.iter().for_each(|arn| self.shard.forget_name(arn)),
             Message::Input(input) => {
+                if matches!(input, Input::Committed { .. }) {
+                    self.in_flight = self.in_flight.saturating_sub(1);
+                }
                 if let Err(refused) = self.shard.enqueue(input) {
                     refuse(refused);
                 }
@@ -103,7 +90,8 @@ impl Worker {
     }
 
     /// What was held for the batch leaves from the committer's thread, the moment it is durable.
-    fn commit(&self, batch: Batch, held: Vec<Released<Answer>>) {
+    fn commit(&mut self, batch: Batch, held: Vec<Released<Answer>>) {
+        self.in_flight += 1;
         let (number, sequence) = (self.number, batch.sequence);
         let (router, outside) = (self.router.clone(), self.outside.clone());
         self.store.commit(
@@ -130,4 +118,11 @@ fn refuse(input: Input<Answer>) {
     };
     // The caller may have gone.
     let _ = to.send(Reply::Throttled);
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Nobody reads any more: callers must not wait for answers.
+        self.inbox.close();
+    }
 }
