@@ -5,11 +5,12 @@ use std::{
     os::unix::fs::FileExt,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
     thread,
+    time::Instant,
 };
 
 use tokio::sync::oneshot;
@@ -18,6 +19,8 @@ use crate::measure::{COMMIT_BYTES, preallocated};
 
 /// Size of the file that is written round and round.
 const FILE_BYTES: usize = 64 * 1024 * 1024;
+/// Durations kept until somebody asks for them.
+const DURATIONS_MAX: usize = 1_000_000;
 /// Commits that one write may hold.
 const GROUP_MAX: usize = 1_024;
 
@@ -26,6 +29,8 @@ const GROUP_MAX: usize = 1_024;
 pub(super) struct Committer {
     waiting: mpsc::Sender<oneshot::Sender<()>>,
     syncs: Arc<AtomicU64>,
+    /// How long each sync took, in microseconds, since somebody asked.
+    durations: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Committer {
@@ -35,20 +40,26 @@ impl Committer {
         let file = preallocated(&directory.join("null-journal"), FILE_BYTES)?;
         let (waiting, queue) = mpsc::channel();
         let syncs = Arc::new(AtomicU64::new(0));
-        let counter = syncs.clone();
+        let durations = Arc::new(Mutex::new(Vec::new()));
+        let (counter, times) = (syncs.clone(), durations.clone());
         thread::Builder::new().name("committer".to_owned()).spawn(move || {
-            if let Err(error) = commit_all(&file, &queue, &counter) {
+            if let Err(error) = commit_all(&file, &queue, &counter, &times) {
                 eprintln!("null server: {error}");
                 std::process::exit(1);
             }
         })?;
-        Ok(Self { waiting, syncs })
+        Ok(Self { waiting, syncs, durations })
     }
 
     /// Comes back once 1.7 KB are on disk. `false` when the committer is gone.
     pub(super) async fn commit(&self) -> bool {
         let (done, answer) = oneshot::channel();
         self.waiting.send(done).is_ok() && answer.await.is_ok()
+    }
+
+    /// How long the syncs since the last call of this took, in microseconds.
+    pub(super) fn take_durations(&self) -> Vec<u64> {
+        self.durations.lock().map(|mut durations| std::mem::take(&mut *durations)).unwrap_or_default()
     }
 
     /// Syncs so far.
@@ -61,6 +72,7 @@ fn commit_all(
     file: &File,
     queue: &mpsc::Receiver<oneshot::Sender<()>>,
     syncs: &AtomicU64,
+    durations: &Mutex<Vec<u64>>,
 ) -> std::io::Result<()> {
     let bytes = vec![0xa5; COMMIT_BYTES * GROUP_MAX];
     let mut position = 0;
@@ -74,11 +86,18 @@ fn commit_all(
         }
         file.write_all_at(&bytes[..length], position as u64)?;
         position += length;
+        let begun = Instant::now();
         file.sync_data()?;
+        let took = begun.elapsed();
         syncs.fetch_add(1, Ordering::Relaxed);
         for done in group.drain(..) {
             // A caller that hung up does not want its answer.
             let _ = done.send(());
+        }
+        if let Ok(mut durations) = durations.lock()
+            && durations.len() < DURATIONS_MAX
+        {
+            durations.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         }
     }
     Ok(())

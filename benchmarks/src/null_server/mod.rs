@@ -24,6 +24,8 @@ use committer::Committer;
 
 /// How long a request's head may take, as in Stepwell.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The page with how long each sync took, in microseconds, since it was fetched before.
+pub const SYNC_DURATIONS: &str = "/sync-durations";
 /// The request id that every answer has.
 const REQUEST_ID: &str = "7b2d55a2-3c4a-4b0e-9c6b-0f6f0b7f4c11";
 
@@ -67,11 +69,16 @@ async fn answer(
     committer: &Committer,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    if head.uri.path() == "/metrics" {
-        return Ok(Response::new(Full::new(Bytes::from(format!(
-            "null_syncs_total {}\n",
-            committer.syncs()
-        )))));
+    let page = match head.uri.path() {
+        "/metrics" => Some(format!("null_syncs_total {}\n", committer.syncs())),
+        SYNC_DURATIONS => {
+            let durations = committer.take_durations();
+            Some(durations.iter().map(u64::to_string).collect::<Vec<_>>().join("\n"))
+        }
+        _ => None,
+    };
+    if let Some(page) = page {
+        return Ok(Response::new(Full::new(Bytes::from(page))));
     }
     let target = head.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    rc::Rc,
     thread,
     time::{Duration, Instant},
 };
@@ -9,9 +10,13 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use serde_json::json;
 
-use super::{Bench, pass10::round_trip_ms};
+use super::{
+    Bench,
+    pass10::{StartAndDescribe, round_trip_ms, sync_ms},
+};
 use crate::{
     client::Client,
+    load::{self, Until},
     machines,
     measure::{median, milliseconds, percentile},
     process::{Launch, Ready},
@@ -48,14 +53,17 @@ pub(super) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     drive(ours.address, &machine, Duration::from_millis(500))?;
     let (rounds, length) = bench.rounds();
     let (mut latencies, mut rates) = (Vec::new(), Vec::new());
+    let commits = Rc::new(StartAndDescribe::new("null", "{}"));
     for _ in 0..rounds {
+        // Syncs and round trips are measured by turns with what is held against them.
+        load::run(null.address, 1, Until::Elapsed(length / 4), &commits)?;
         bench.probe.sample(bench.samples() / 5)?;
         let begun = Instant::now();
         let round = drive(ours.address, &machine, length)?;
         rates.push(round.len() as f64 / begun.elapsed().as_secs_f64());
         latencies.extend(round);
     }
-    let (sync, round_trip) = (bench.probe.median_ms(), round_trip_ms(bench, &null)?);
+    let (sync, round_trip) = (sync_ms(bench, &null)?, round_trip_ms(bench, &null)?);
     let detail = format!(
         "p99 {} ms, {} executions/s; fdatasync {} ms, HTTP {} ms",
         figure(percentile(&latencies, 0.99)),
