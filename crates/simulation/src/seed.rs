@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use stepwell_asl::{Options as AnalysisOptions, analyse};
-use stepwell_interpreter::{Budget, Program, Status, compile};
+use stepwell_interpreter::{Budget, Command, ErrorOutput, Program, Status, compile};
 use stepwell_json::{Object, Payload, Value};
 
 use crate::{
@@ -149,6 +149,18 @@ pub fn check(seed: u64, shape: &Shape) -> Result<Shown, String> {
         .map_err(|error| explain(&format!("run with slices and reloads, {options:?}"), error))?;
     agree(&disturbed, &foretold, true).map_err(|error| explain("oracle, after reloads", error))?;
     same_course(&exact, &disturbed).map_err(|error| explain(&format!("reloads show, {options:?}"), error))?;
+
+    // Stopped at any moment, nothing runs on and nothing follows; run() and the checker look for both.
+    let length_ms = (exact.ended_at().0 - START.0).clamp(0, 200_000);
+    let stop = Command::Stop { error: ErrorOutput::default() };
+    let calls = vec![(random.between(0, length_ms), stop)];
+    let stopped =
+        run::run(&work.program, run::about("sim"), work.input.clone(), &work.outside, calls, &options)
+            .map_err(|error| explain("stopped run", error))?;
+    if stopped.status != Status::Aborted && stopped.status != exact.status {
+        let error = format!("{:?}, though it is {:?} when it is left alone", stopped.status, exact.status);
+        return Err(explain("stopped run", error));
+    }
 
     let mut counts = disturbed.counts.clone();
     counts.late_answers += exact.counts.late_answers;

@@ -33,6 +33,8 @@ impl<R> Shard<R> {
                 for (command, reply) in waiting {
                     self.command(key, command, reply, now);
                 }
+                // What it was loaded for may have been refused: then nothing else would let it leave again.
+                self.turn.leaving.push(key);
                 return;
             }
             Found::Closed => Reply::Rejected(Rejection::NotRunning),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use stepwell_asl::Jitter;
 use stepwell_interpreter::{Event, EventKind, Program, Timestamp, limits, program::StateKind};
 
 use super::{
@@ -159,7 +160,7 @@ impl<'a> Checker<'a> {
                 self.task(event, *frame, *state, &out, Task::Failed)?;
             }
             EventKind::RetryScheduled { frame, retrier, until } => {
-                self.retry(*frame, *retrier)?;
+                self.retry(*frame, *retrier, until.0 - event.time.0)?;
                 self.chain(*frame)?.not_before = Some(*until);
             }
             EventKind::ParallelStarted { frame, state, .. } => {
@@ -274,15 +275,24 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    /// A retrier takes an error no more often than it says.
-    fn retry(&mut self, frame: u32, retrier: u16) -> Checked {
+    /// A retrier takes an error no more often than it says, after the delay that it says.
+    fn retry(&mut self, frame: u32, number: u16, delay_ms: i64) -> Checked {
         let state = self.chain(frame)?.state;
         let handlers = self.program.get(state).and_then(|state| state.handlers()).ok_or("it has no Retry")?;
-        let allowed = handlers.retry.get(usize::from(retrier)).ok_or("it has no such retrier")?.max_attempts;
+        let retrier = handlers.retry.get(usize::from(number)).ok_or("it has no such retrier")?;
         let chain = self.chain(frame)?;
-        let made = chain.retries.entry(retrier).or_default();
+        let made = chain.retries.entry(number).or_default();
         *made += 1;
-        ensure(*made <= allowed, || format!("retrier {retrier} allows {allowed} attempts"))?;
+        let allowed = retrier.max_attempts;
+        ensure(*made <= allowed, || format!("retrier {number} allows {allowed} attempts"))?;
+        let grown = (1..*made).fold(f64::from(retrier.interval_seconds), |delay, _| delay * retrier.backoff_rate);
+        let longest = retrier.max_delay_seconds.map_or(grown, |longest| grown.min(f64::from(longest)));
+        let longest_ms = (longest * 1000.0).ceil() as i64;
+        let is_right = match retrier.jitter {
+            Jitter::None => delay_ms == longest_ms,
+            Jitter::Full => (0..=longest_ms).contains(&delay_ms),
+        };
+        ensure(is_right, || format!("the delay is {delay_ms} ms, {longest_ms} ms at most"))?;
         ensure(chain.fork.is_none(), || "children still run".to_owned())?;
         chain.task = Task::None;
         chain.is_broken = false;

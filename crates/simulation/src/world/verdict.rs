@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stepwell_engine::Shard;
 use stepwell_interpreter::{Event, EventKind, Status};
-use stepwell_store::{ExecutionKey, Store};
+use stepwell_store::{ExecutionKey, HashRange, Store};
 
 use super::{Plant, Shown, World};
 use crate::{
@@ -22,7 +22,25 @@ impl World<'_> {
     pub(super) fn check_rest(&mut self) -> Result<(), String> {
         let is_at_rest =
             self.node.is_up && !self.node.has_pending() && self.schedule.is_quiet_inside(REST_MS);
-        if is_at_rest { self.ledger.check_outstanding() } else { Ok(()) }
+        if !is_at_rest {
+            return Ok(());
+        }
+        self.ledger.check_outstanding()?;
+        self.check_memory()
+    }
+
+    /// In memory is only what is active or will be so soon: all else is parked, and has left.
+    fn check_memory(&self) -> Result<(), String> {
+        let store = &self.node.store;
+        let soon = self.schedule.shard_time().0 + self.plan.limits.park_after_millis;
+        let wrong = |error: stepwell_store::StoreError| error.to_string();
+        let active = store.running(HashRange::ALL, None, usize::MAX).map_err(wrong)?.len();
+        let due = store.due(HashRange::ALL, soon, None, usize::MAX).map_err(wrong)?.len();
+        let in_memory: usize = self.node.shards.iter().map(Shard::resident_len).sum();
+        if in_memory > active + due {
+            return Err(format!("{in_memory} executions are in memory, {active} are active, {due} due soon"));
+        }
+        Ok(())
     }
 
     /// All executions have ended as they should, and nothing is left.

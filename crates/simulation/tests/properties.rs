@@ -1,0 +1,112 @@
+//! The same seed gives the same bytes, and the checker of histories sees what is wrong with one.
+
+use stepwell_interpreter::{Event, EventKind, event::codec::encode_record};
+use stepwell_simulation::{
+    generate::Shape,
+    history,
+    random::Random,
+    run::{self, Options, Ran},
+    seed::Workload,
+};
+
+fn ran(seed: u64) -> (Workload, Ran) {
+    let work = Workload::new(seed, &Shape::default()).expect("generated definitions are valid");
+    let ran = run::run(
+        &work.program,
+        run::about("sim"),
+        work.input.clone(),
+        &work.outside,
+        Vec::new(),
+        &Options::default(),
+    );
+    let ran = ran.unwrap_or_else(|error| panic!("SEED={seed}: {error}"));
+    (work, ran)
+}
+
+fn bytes(events: &[Event]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_record(events, 0, &mut bytes);
+    bytes
+}
+
+#[test]
+fn the_same_workflow_with_the_same_answers_has_the_same_history_byte_for_byte() {
+    for seed in 0..100 {
+        let (_, one) = ran(seed);
+        let (_, other) = ran(seed);
+        assert_eq!(bytes(&one.events), bytes(&other.events), "SEED={seed}");
+    }
+}
+
+#[test]
+fn a_history_with_an_event_too_few_too_many_or_out_of_place_is_refused() {
+    let mut random = Random::new(1);
+    for seed in 0..150 {
+        let (work, ran) = ran(seed);
+        assert!(history::check(&work.program, &ran.events).is_ok());
+        let at = random.below(ran.events.len() as u64 - 1) as usize;
+        let mutations: [(&str, fn(&mut Vec<Event>, usize)); 4] = [
+            ("left out", |events, at| {
+                events.remove(at);
+            }),
+            ("doubled", |events, at| events.insert(at, events[at].clone())),
+            ("swapped with the next", |events, at| events.swap(at, at + 1)),
+            ("back in time", |events, at| events[at + 1].time.0 = events[at].time.0 - 1),
+        ];
+        for (what, mutate) in mutations {
+            let mut events = ran.events.clone();
+            mutate(&mut events, at);
+            let result = history::check(&work.program, &events);
+            assert!(result.is_err(), "SEED={seed}: event {at} {what} was not seen");
+            // With good numbers it is the meaning that must give it away.
+            renumber(&mut events);
+            if matches!(what, "left out" | "doubled") && matters(&ran.events[at].kind) {
+                let result = history::check(&work.program, &events);
+                assert!(result.is_err(), "SEED={seed}: event {at} {what} and renumbered was not seen");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_previous_id_that_is_not_that_of_its_chain_is_refused() {
+    let mut random = Random::new(2);
+    for seed in 0..150 {
+        let (work, ran) = ran(seed);
+        let mut events = ran.events.clone();
+        let at = random.below(events.len() as u64) as usize;
+        let changed = match &mut events[at].kind {
+            EventKind::StateEntered { previous, .. }
+            | EventKind::StateExited { previous, .. }
+            | EventKind::TaskScheduled { previous, .. }
+            | EventKind::TaskStarted { previous, .. }
+            | EventKind::TaskSucceeded { previous, .. }
+            | EventKind::ForkSucceeded { previous, .. }
+            | EventKind::IterationSucceeded { previous, .. } => {
+                *previous = if *previous > 0 { *previous - 1 } else { 1 };
+                true
+            }
+            _ => false,
+        };
+        if changed {
+            assert!(history::check(&work.program, &events).is_err(), "SEED={seed}: event {at}");
+        }
+    }
+}
+
+/// Whether a history without the event, or with it twice, is wrong even if its numbers are right. Previous ids are
+/// not changed along, so nearly all are.
+fn matters(kind: &EventKind) -> bool {
+    !matches!(kind, EventKind::WaitStarted { .. } | EventKind::Settled { .. })
+}
+
+fn renumber(events: &mut [Event]) {
+    let mut id = 0;
+    for (ordinal, event) in (0..).zip(events) {
+        event.ordinal = ordinal;
+        if event.kind.is_visible() {
+            id += 1;
+            event.history_id = id;
+        }
+    }
+}
