@@ -49,6 +49,13 @@ impl<'a> Shadow<'a> {
         Ok(())
     }
 
+    /// Notes effects that leave.
+    pub(super) fn released(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            self.released.insert(identity(effect), effect.clone());
+        }
+    }
+
     pub(super) fn compare(&self, live: &Execution) -> Result<(), String> {
         same_state(live, &self.execution)
     }
@@ -107,11 +114,8 @@ pub(super) fn effects(
     program: &Program,
     execution: &Execution,
     new: &[Effect],
-    shadow: &mut Shadow<'_>,
+    shadow: &Shadow<'_>,
 ) -> Result<(), String> {
-    for effect in new {
-        shadow.released.insert(identity(effect), effect.clone());
-    }
     let outstanding = outstanding_effects(program, execution);
     for effect in &outstanding {
         match shadow.released.get(&identity(effect)) {
