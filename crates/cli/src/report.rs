@@ -95,28 +95,33 @@ pub(crate) fn text(path: &Path, source: &str, findings: &[Finding]) -> String {
 /// The line of the place, with the number before it and a marker under it.
 fn excerpt(source: &str, lines: &LineIndex<'_>, span: &Range<usize>, style: anstyle::Style) -> String {
     let start = floor_boundary(source, span.start);
-    let line_start = source[..start].rfind(['\n', '\r']).map_or(0, |at| at + 1);
-    let line_end = source[start..].find(['\n', '\r']).map_or(source.len(), |at| start + at);
-    let before: Vec<char> = source[line_start..start].chars().collect();
-    let marked =
-        source[start..floor_boundary(source, span.end.clamp(start, line_end))].chars().count().max(1);
-    let after = source[start..line_end].chars();
-    let skipped = before.len().saturating_sub(LINE_WIDTH / 2);
-    let shown: String =
-        before.iter().skip(skipped).copied().chain(after).take(LINE_WIDTH).map(printable).collect();
+    // Only a window is looked at: a definition can be one line of a million characters with a thousand findings.
+    let is_end = |character: &char| matches!(character, '\n' | '\r');
+    let mut before: Vec<char> = source[..start]
+        .chars()
+        .rev()
+        .take_while(|character| !is_end(character))
+        .take(LINE_WIDTH / 2)
+        .collect();
+    before.reverse();
+    let end = floor_boundary(source, span.end.max(start));
+    let after: Vec<char> = source[start..]
+        .chars()
+        .take_while(|character| !is_end(character))
+        .take(LINE_WIDTH - before.len())
+        .collect();
+    let marked = source[start..end].chars().take(after.len()).count().max(1);
+    let shown: String = before.iter().chain(&after).copied().map(printable).collect();
     if shown.trim().is_empty() {
         return String::new();
     }
-    let indent = before.len() - skipped;
-    let marker =
-        "^".repeat(marked.min(LINE_WIDTH - indent).min(shown.chars().count().saturating_sub(indent)).max(1));
     let (line, _) = lines.line_and_column(start);
     format!(
         "{} {shown}\n{} {}{}\n",
         styled(FAINT, format_args!("{line:>6} |")),
         styled(FAINT, "       |"),
-        " ".repeat(indent),
-        styled(style, marker)
+        " ".repeat(before.len()),
+        styled(style, "^".repeat(marked))
     )
 }
 

@@ -22,6 +22,7 @@ fn every_definition_is_valid() {
         "fan-out/fan-out.asl.yaml",
         "human-approval/human-approval.asl.json",
         "long-wait/long-wait.asl.json",
+        "node-handler/node-handler.asl.yaml",
     ];
     let ended = stepwell(&example(""), &[&["validate"], &files[..]].concat()).expect(0);
     assert_eq!(ended.stdout.matches(": valid\n").count(), files.len(), "{}", ended.stdout);
@@ -119,4 +120,13 @@ fn a_trial_ends_after_its_waits() {
     let ended = run("long-wait", "long-wait.asl.json", "@input.json").expect(0);
     assert!(ended.stderr.contains("> UntilReminder Wait for 2.0 s"), "{}", ended.stderr);
     assert_eq!(ended.json()["status"], "ENDED");
+}
+
+#[test]
+fn node_handlers_run_side_by_side() {
+    if !is_there("node") {
+        return;
+    }
+    let ended = run("node-handler", "node-handler.asl.yaml", "@input.json").expect(0);
+    assert_eq!(ended.json(), serde_json::json!({"words": 5, "loud": "THE WELL HAS MANY STEPS!"}));
 }

@@ -88,9 +88,15 @@ fn directories_are_registered_and_updated() {
     write(directory.path(), "flows/pass.asl.json", PASS);
     write(directory.path(), "flows/other.asl.yaml", "StartAt: A\nStates: {A: {Type: Succeed}}\n");
     write(directory.path(), "flows/notes.json", "not a definition");
+    write(
+        directory.path(),
+        "stepwell.toml",
+        "[endpoints]\nsqs = \"http://127.0.0.1:9\"\n[server]\nretention_days = 7\n",
+    );
     let serve = ["flows", "--data-dir", "data"];
     let server = Server::start(directory.path(), &serve);
     assert!(server.banner.contains("State machines: other (created), pass (created)"), "{}", server.banner);
+    assert!(server.banner.contains("Configuration: ./stepwell.toml"), "{}", server.banner);
     assert!(server.banner.contains("Data: data (replies wait for the disk)"), "{}", server.banner);
     assert_eq!(server.client(&["start", "other", "--wait"]).expect(0).stdout, "{}\n");
     assert_eq!(server.terminate(), 0);
@@ -131,6 +137,12 @@ fn what_keeps_a_server_from_starting_is_one_clear_line() {
     );
     server.kill();
 
+    for (format, code, text) in
+        [("stepwell data, format 99\n", 2, "use a later version"), ("nonsense", 2, "not a data directory")]
+    {
+        write(directory.path(), "data/stepwell.format", format);
+        one_line(stepwell(directory.path(), &["serve", "--port", "0", "--data-dir", "data"]), code, text);
+    }
     write(directory.path(), "file", "");
     one_line(stepwell(directory.path(), &["serve", "--port", "0", "--data-dir", "file"]), 2, "file");
     let bad = |name: &str, value: &str| {

@@ -22,6 +22,7 @@ use crate::config::endpoints::{self, Endpoint};
 use crate::config::server::{self, Durability};
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::output;
 
 /// A relaxed store is synced this often.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -55,6 +56,16 @@ impl Plan<'_> {
         let endpoints = endpoints::resolve(self.service_endpoints, &self.config.endpoints, self.environment)
             .map_err(Failure::Usage)?;
         endpoints::check_not_self(&endpoints, self.listen).map_err(Failure::Usage)?;
+        for (service, endpoint) in &endpoints {
+            // Variables are often set for other programs; a flag or a key is meant for this one.
+            let is_meant = endpoint.source.starts_with('-') || endpoint.source.starts_with('[');
+            if is_meant && service != "lambda" {
+                output::warning(format_args!(
+                    "{} names an address for {service}, which this version of Stepwell does not call yet",
+                    endpoint.source
+                ));
+            }
+        }
         let region = self.environment.region().to_owned();
         if !is_region(&region) {
             return Err(Failure::Usage(format!(
@@ -189,7 +200,8 @@ impl Registered {
     }
 }
 
-/// Creates a machine, or updates it when it has another definition. Answers its ARN.
+/// Creates a machine, or updates it when it has another definition. Answers its ARN. Without a type, the machine keeps
+/// that which it has, and a new one is Standard.
 ///
 /// # Errors
 /// The API's, or the machine is there with the other type.
@@ -197,13 +209,13 @@ pub(crate) async fn register(
     operations: &Operations,
     name: &str,
     definition: &str,
-    machine_type: TypeName,
+    machine_type: Option<TypeName>,
 ) -> Result<(Registered, Arc<str>), ApiError> {
     let caller = operations.default_identity();
-    let wanted_type = match machine_type {
+    let wanted_type = machine_type.map(|machine_type| match machine_type {
         TypeName::Standard => StateMachineType::Standard,
         TypeName::Express => StateMachineType::Express,
-    };
+    });
     let arn: Arc<str> = arn::Location::new(caller.region, caller.account).state_machine(name).into();
     let present = operations
         .describe_state_machine(
@@ -212,9 +224,11 @@ pub(crate) async fn register(
         )
         .await;
     match present {
-        Ok(machine) if machine.state_machine_type != wanted_type => Err(ApiError::validation(format!(
-            "the state machine {name} is there with another type; delete it first, or give this one another name"
-        ))),
+        Ok(machine) if wanted_type.is_some_and(|wanted| wanted != machine.state_machine_type) => {
+            Err(ApiError::validation(format!(
+                "the state machine {name} is there with another type; delete it first, or give this one another name"
+            )))
+        }
         Ok(machine) if *machine.definition == *definition => Ok((Registered::Unchanged, arn)),
         Ok(_) => {
             let request = UpdateStateMachineRequest {
@@ -235,7 +249,7 @@ pub(crate) async fn register(
                 name: name.to_owned(),
                 definition: definition.into(),
                 role_arn: ROLE_DEFAULT.to_owned(),
-                state_machine_type: Some(wanted_type),
+                state_machine_type: wanted_type,
                 logging_configuration: None,
                 tags: None,
                 tracing_configuration: None,

@@ -117,7 +117,7 @@ async fn execute(
 ) -> Result<Value, Failure> {
     let name = machine_name(file);
     let (registered, machine) =
-        host::register(server.operations(), &name, &file.json, arguments.machine_type)
+        host::register(server.operations(), &name, &file.json, Some(arguments.machine_type))
             .await
             .map_err(|error| Failure::Usage(format!("{}: {error}", file.path.display())))?;
     if registered == Registered::Updated {

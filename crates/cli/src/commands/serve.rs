@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let store = host::open_store(options.data_directory.as_deref(), options.durability)?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let server = host::start(settings, store).await?;
         let registered = match register(&server, &definitions).await {
             Ok(registered) => registered,
@@ -80,7 +80,10 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         };
         banner(&options, &config, &region, &registered);
         until_stopped(server).await
-    })
+    });
+    // After a failed write nothing may wait for the disk.
+    runtime.shutdown_background();
+    result
 }
 
 /// The definitions of all directories, each checked.
@@ -108,10 +111,9 @@ async fn register(server: &Server, definitions: &[DefinitionFile]) -> Result<Vec
     let mut lines = Vec::new();
     for definition in definitions {
         let name = definition.machine_name();
-        let (registered, _) =
-            host::register(server.operations(), &name, &definition.json, TypeName::Standard)
-                .await
-                .map_err(|error| Failure::Usage(format!("{}: {error}", definition.path.display())))?;
+        let (registered, _) = host::register(server.operations(), &name, &definition.json, None)
+            .await
+            .map_err(|error| Failure::Usage(format!("{}: {error}", definition.path.display())))?;
         lines.push(format!("{name} ({})", registered.as_str()));
     }
     Ok(lines)

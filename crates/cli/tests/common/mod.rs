@@ -51,14 +51,35 @@ pub(crate) fn stepwell(directory: &Path, arguments: &[&str]) -> Ended {
     finish(command(directory).args(arguments))
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end; one that does not end is killed, and its code is -1.
 pub(crate) fn finish(command: &mut Command) -> Ended {
-    let output = command.output().expect("the program starts");
-    Ended {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-    }
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let stdout = read_all(child.stdout.take());
+    let stderr = read_all(child.stderr.take());
+    let deadline = Instant::now() + PATIENCE;
+    let code = loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            break status.code().unwrap_or(-1);
+        }
+        if Instant::now() > deadline {
+            child.kill().expect("it is our child");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let text = |reader: std::thread::JoinHandle<String>| reader.join().expect("a reader");
+    Ended { code, stdout: text(stdout), stderr: text(stderr) }
+}
+
+/// Reads a stream on a thread of its own, so that the program never waits for its reader.
+fn read_all(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        if let Some(mut stream) = stream {
+            stream.read_to_string(&mut text).expect("UTF-8");
+        }
+        text
+    })
 }
 
 /// A server in another process, killed at the end of the test.
