@@ -161,13 +161,16 @@ impl<R> Shard<R> {
             | Input::Due { .. }
             | Input::ExpressEnded { .. }
             | Input::ActivityOffer(_)
-            | Input::ActivityPollEnded { .. }
             | Input::ActivityCreated { .. }
             | Input::ActivityDeleted { .. } => COMPLETIONS,
-            Input::Command { reply: ReplyTo::Caller(_), .. } | Input::ActivityPoll { .. } => REQUESTS,
+            // The end of a poll never overtakes the poll.
+            Input::Command { reply: ReplyTo::Caller(_), .. }
+            | Input::ActivityPoll { .. }
+            | Input::ActivityPollEnded { .. } => REQUESTS,
             Input::Start { .. } => STARTS,
         };
-        if urgency >= REQUESTS && self.inbox[urgency].len() >= self.config.limits.inbox_len_max {
+        let is_new_work = urgency >= REQUESTS && !matches!(input, Input::ActivityPollEnded { .. });
+        if is_new_work && self.inbox[urgency].len() >= self.config.limits.inbox_len_max {
             return Err(input);
         }
         self.inbox[urgency].push_back(input);
