@@ -56,7 +56,7 @@ pub(crate) struct PathView {
     /// Values as JSON text, as they were assigned last; scopes are not told apart, as this only tells a duration.
     variables: HashMap<String, String>,
     /// By scope and state, so that the end of the wait finds its entry.
-    waits: BTreeMap<String, Waiting>,
+    waits: BTreeMap<String, (Waiting, Place)>,
 }
 
 impl PathView {
@@ -82,7 +82,7 @@ impl PathView {
 
     /// The Wait states that are entered and not left, as far as it is known when they end.
     pub(crate) fn waiting(&self) -> Vec<Waiting> {
-        self.waits.values().cloned().collect()
+        self.waits.values().map(|(waiting, _)| waiting.clone()).collect()
     }
 
     /// Takes the next event of a history (an event of GetExecutionHistory) and tells it, if it is worth a line.
@@ -120,6 +120,14 @@ impl PathView {
             return (place, Some(text));
         }
         if kind.ends_with("StateExited") {
+            // What comes before the end of a Parallel or Map state can be the last event of a branch.
+            let name = details.text("name");
+            if name != &*place.state
+                && let Some(opened) = place.enclosing(|scope| &*scope.name == name)
+                && let Some(parent) = &opened.scope.parent
+            {
+                place = parent.clone();
+            }
             self.waits.remove(&place.key());
             let assigned = details.0.and_then(|details| details.get("assignedVariables"));
             for (name, value) in assigned.and_then(Value::as_object).into_iter().flatten() {
@@ -135,6 +143,14 @@ impl PathView {
         }
         for (container, is_map) in [("MapState", true), ("ParallelState", false)] {
             if let Some(what) = kind.strip_prefix(container) {
+                if what != "Started"
+                    && let Some(opened) = place.opened(is_map)
+                {
+                    // Branches that are stopped say nothing.
+                    let is_inside =
+                        |place: &Place| place.enclosing(|scope| std::ptr::eq(scope, &*opened.scope));
+                    self.waits.retain(|_, (_, place)| is_inside(place).is_none());
+                }
                 return tell_container(what, is_map, details, place);
             }
         }
@@ -151,7 +167,7 @@ impl PathView {
             return String::new();
         };
         let waiting = Waiting { name: place.shown_plain(), until_seconds };
-        self.waits.insert(place.key(), waiting);
+        self.waits.insert(place.key(), (waiting, place.clone()));
         styled(FAINT, format_args!(" for {}", duration((until_seconds - seconds).max(0.0))))
     }
 
@@ -193,6 +209,11 @@ impl Place {
         Some(place)
     }
 
+    /// The innermost Parallel or Map state.
+    fn opened(&self, is_map: bool) -> Option<Place> {
+        self.enclosing(|scope| scope.is_map == is_map && !scope.name.is_empty())
+    }
+
     fn shown(&self) -> String {
         format!("{}{}", styled(BOLD, plain(&self.state)), styled(FAINT, &self.scope.label))
     }
@@ -224,8 +245,7 @@ fn tell_container(what: &str, is_map: bool, details: &Details<'_>, place: Place)
         return (Place { scope, ..place.clone() }, text.map(|text| styled(FAINT, text)));
     }
     // The last event of a branch comes before the end of the whole.
-    let opened = place.enclosing(|scope| scope.is_map == is_map && !scope.name.is_empty());
-    let mut place = opened.and_then(|opened| opened.scope.parent.clone()).unwrap_or(place);
+    let mut place = place.opened(is_map).and_then(|opened| opened.scope.parent.clone()).unwrap_or(place);
     let text = match what {
         "Failed" => {
             place.failures += 1;
@@ -429,6 +449,29 @@ mod tests {
     }
 
     #[test]
+    fn a_parallel_state_is_left_from_its_last_branch() {
+        let events = [
+            (1, 0, "ExecutionStarted", json!({})),
+            (2, 0, "ParallelStateEntered", json!({"name": "Both"})),
+            (3, 2, "ParallelStateStarted", json!({})),
+            (4, 3, "PassStateEntered", json!({"name": "A"})),
+            (5, 4, "PassStateExited", json!({"name": "A"})),
+            (6, 5, "ParallelStateSucceeded", json!({})),
+            (7, 5, "ParallelStateExited", json!({"name": "Both"})),
+            (8, 7, "PassStateEntered", json!({"name": "Next"})),
+        ];
+        let expected = [
+            "    0.000  execution started",
+            "    1.000  > Both Parallel",
+            "    3.000    > A Pass",
+            "    4.000    < A 1.000 s",
+            "    6.000  < Both 5.000 s",
+            "    7.000  > Next Pass",
+        ];
+        assert_eq!(lines(WaitTimes::default(), &events), expected);
+    }
+
+    #[test]
     fn a_wait_says_how_long_it_takes() {
         let waits = r#"{"States": {"W": {"Type": "Wait", "Seconds": 90}, "V": {"Type": "Wait", "SecondsPath": "$v"}}}"#;
         let events = [
@@ -440,6 +483,23 @@ mod tests {
         let told = lines(WaitTimes::of(waits, 1.0), &events);
         assert_eq!(told[1], "    1.000  > W Wait for 1 min 30 s");
         assert_eq!(told[3], "    3.000  > V Wait for 7.0 s");
+    }
+
+    #[test]
+    fn a_wait_in_a_branch_that_was_stopped_is_over() {
+        let waits = r#"{"States": {"P": {"Type": "Parallel", "Branches": [
+            {"States": {"W": {"Type": "Wait", "Seconds": 90}}}]}}}"#;
+        let mut view = PathView::new(WaitTimes::of(waits, 1.0));
+        let mut tell = |id: u64, kind: &str, name: &str| {
+            view.line(&json!({"id": id, "previousEventId": id - 1, "timestamp": 0, "type": kind,
+                              "stateEnteredEventDetails": {"name": name, "input": "{}"}}));
+            view.waiting().len()
+        };
+        tell(1, "ExecutionStarted", "");
+        tell(2, "ParallelStateEntered", "P");
+        tell(3, "ParallelStateStarted", "");
+        assert_eq!(tell(4, "WaitStateEntered", "W"), 1);
+        assert_eq!(tell(5, "ParallelStateFailed", ""), 0);
     }
 
     #[test]
