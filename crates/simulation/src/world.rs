@@ -2,6 +2,7 @@
 //! clients that are slow, repeat themselves and come late. Virtual time jumps to whatever happens next.
 
 mod crowd;
+mod express;
 mod ledger;
 mod node;
 mod plan;
@@ -11,6 +12,7 @@ mod verdict;
 use std::collections::BTreeMap;
 
 use crowd::Crowd;
+use express::Express;
 use ledger::Ledger;
 use node::Node;
 pub use plan::{Machine, Plan, Plant, Start};
@@ -48,6 +50,7 @@ struct World<'a> {
     node: Node,
     crowd: Crowd,
     ledger: Ledger,
+    express: Express,
     counts: Counts,
 }
 
@@ -63,6 +66,7 @@ pub fn run(plan: &Plan) -> Result<Shown, String> {
         node: Node::new(plan),
         crowd: Crowd::new(plan),
         ledger: Ledger::new(plan),
+        express: Express::default(),
         counts: Counts::new(),
     };
     let result = match world.live() {
@@ -138,6 +142,8 @@ impl World<'_> {
                 self.schedule.shift_clock(shift_ms);
                 Ok(())
             }
+            Happening::ExpressTimer { key } => self.express_timer(key),
+            Happening::ExpressCommand { key, command } => self.express_command(key, *command),
             Happening::FreezeClock { for_ms } => {
                 self.count("frozen clocks");
                 self.schedule.freeze_clock(for_ms);

@@ -79,6 +79,7 @@ fn nothing_is_lost_doubled_or_early_in_any_world() {
         "activity tasks taken",
         "polls without a task",
         "courses compared",
+        "express runs",
     ];
     for what in rare {
         assert!(counts.get(what).is_some_and(|count| *count > 0), "never happened: {what}, {counts:?}");
@@ -111,7 +112,7 @@ fn waits(seconds: u32) -> Machine {
         .collect();
     let text = serde_json::json!({ "StartAt": "w0", "States": states }).to_string();
     let (definition, program) = stepwell_simulation::seed::compiled(&text).expect("the machine is valid");
-    Machine { text, definition, program }
+    Machine { text, definition, program, is_express: false }
 }
 
 /// What is parked is looked for in the store before its time. A commit that takes long makes it visible late,

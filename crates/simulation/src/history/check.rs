@@ -285,7 +285,8 @@ impl<'a> Checker<'a> {
         *made += 1;
         let allowed = retrier.max_attempts;
         ensure(*made <= allowed, || format!("retrier {number} allows {allowed} attempts"))?;
-        let grown = (1..*made).fold(f64::from(retrier.interval_seconds), |delay, _| delay * retrier.backoff_rate);
+        let grown =
+            (1..*made).fold(f64::from(retrier.interval_seconds), |delay, _| delay * retrier.backoff_rate);
         let longest = retrier.max_delay_seconds.map_or(grown, |longest| grown.min(f64::from(longest)));
         let longest_ms = (longest * 1000.0).ceil() as i64;
         let is_right = match retrier.jitter {

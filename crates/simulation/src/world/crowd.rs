@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use stepwell_engine::{Input, Poller, Reply, ReplyTo, StartRequest};
-use stepwell_interpreter::{Command, Effect, ErrorOutput, Program, Rejection, TaskId};
+use stepwell_interpreter::{About, Command, Effect, ErrorOutput, Program, Rejection, TaskId};
 use stepwell_json::{Payload, Value};
 use stepwell_store::{ExecutionKey, Store, arn_hash};
 
@@ -182,7 +182,11 @@ impl World<'_> {
             return Ok(());
         }
         let request = StartRequest {
-            about: Box::new(stepwell_interpreter::About { revision: start.machine as u64, ..about }),
+            about: Box::new(About {
+                revision: start.machine as u64,
+                express: self.plan.machines[start.machine].is_express,
+                ..about
+            }),
             input: start.input.clone(),
             program: self.plan.machines[start.machine].program.clone(),
             name_free_at: (!start.has_generated_name).then_some(free_at),
@@ -212,7 +216,10 @@ impl World<'_> {
             (deed, Reply::Throttled) => self.again(deed),
             (Deed::Start { index }, Reply::Started { key, .. } | Reply::NameTaken { key }) => {
                 self.ledger.durable(key).ok_or_else(|| format!("{told} came before it was durable"))?;
-                if self.crowd.started.insert(index, key).is_some_and(|known| known != key) {
+                let known = self.crowd.started.insert(index, key);
+                // A client that got no answer starts an Express execution again.
+                let may_repeat = self.plan.machines[self.plan.starts[index].machine].is_express;
+                if known.is_some_and(|known| known != key) && !may_repeat {
                     return Err(format!("{told}: the name was started twice"));
                 }
             }
@@ -366,7 +373,7 @@ impl World<'_> {
     }
 }
 
-fn completion(task: TaskId, result: Result<Value, ErrorOutput>) -> Command {
+pub(super) fn completion(task: TaskId, result: Result<Value, ErrorOutput>) -> Command {
     match result {
         Ok(output) => Command::TaskSucceeded { task, output: Payload::from_value(output) },
         Err(error) => Command::TaskFailed { task, error },

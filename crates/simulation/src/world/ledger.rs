@@ -38,6 +38,10 @@ impl Fold {
         }
     }
 
+    fn is_express(&self) -> bool {
+        self.execution.about.as_ref().is_some_and(|about| about.express)
+    }
+
     fn take(&mut self, chunk: &EventChunk) -> Result<(), String> {
         if chunk.first_event != self.execution.next_event {
             let expected = self.execution.next_event;
@@ -107,6 +111,10 @@ impl Ledger {
             self.names.insert(change.key, change.after.name.clone());
         }
         for chunk in &batch.chunks {
+            // Of an Express execution only the start is written, and it runs elsewhere.
+            if self.ahead.get(&chunk.key).is_some_and(Fold::is_express) {
+                continue;
+            }
             let (Some(live), Some(fold)) = (shard.execution(chunk.key), self.ahead.get(&chunk.key)) else {
                 return Err(format!("execution {} was written and is not in memory", chunk.key));
             };
@@ -210,6 +218,9 @@ fn take(
     for chunk in &batch.chunks {
         let fold = folds.get_mut(&chunk.key).ok_or("events were written without a row")?;
         fold.take(chunk)?;
+    }
+    for gone in &batch.deleted {
+        folds.remove(&gone.key);
     }
     Ok(())
 }

@@ -311,6 +311,7 @@ impl World<'_> {
             }
         }
         self.node.shards.clear();
+        self.express.forget();
         self.node.read_ahead_at = None;
         self.schedule.forget_inside();
         self.ledger.restarted()?;
@@ -335,7 +336,9 @@ impl World<'_> {
                 Released::Quarantined { key, reason } => {
                     return Err(format!("execution {key} was quarantined: {reason}"));
                 }
-                Released::RunExpress { .. } => return Err("no Express execution was started".to_owned()),
+                Released::RunExpress { key, about, input, program } => {
+                    self.run_express(key, &about, input, &program)?;
+                }
             }
         }
         Ok(())

@@ -33,6 +33,8 @@ pub struct Machine {
     pub definition: Definition,
     /// Its program.
     pub program: Arc<Program>,
+    /// Whether its executions are asynchronous Express ones.
+    pub is_express: bool,
 }
 
 /// One execution to be started.
@@ -96,8 +98,12 @@ impl Plan {
         let mut inputs = Vec::new();
         let mut outside = None;
         for number in 0..random.between(1, 3) {
+            // Express machines are simple here: what is tried is that they start, run again and end.
+            let is_express = random.percent(15);
+            let shape = Shape { standard: !is_express, ..shape.clone() };
             let work = Workload::new(seed.wrapping_mul(31).wrapping_add(number.unsigned_abs()), &shape)?;
-            machines.push(Machine { text: work.text, definition: work.definition, program: work.program });
+            let (text, definition, program) = (work.text, work.definition, work.program);
+            machines.push(Machine { text, definition, program, is_express });
             inputs.push(work.input);
             outside.get_or_insert(SeededOutside { seed, always_starts: true, ..work.outside });
         }
@@ -107,16 +113,18 @@ impl Plan {
             .map(|number| {
                 let machine = random.below(machines.len() as u64) as usize;
                 let at_ms = burst_ms.unwrap_or_else(|| random.between(0, 8_000));
-                let repeats = if random.percent(20) { random.between(1, 3) } else { 0 };
+                // Names of Express executions are free again at once: nobody looks them up.
+                let is_express = machines[machine].is_express;
+                let repeats = if random.percent(20) && !is_express { random.between(1, 3) } else { 0 };
                 let further: Vec<i64> =
                     (0..repeats).map(|_| (at_ms + random.between(-5, 500)).max(0)).collect();
                 Start {
                     machine,
                     name: format!("e{number}"),
                     input: inputs[machine].clone(),
-                    has_generated_name: repeats == 0 && random.percent(30),
+                    has_generated_name: repeats == 0 && (is_express || random.percent(30)),
                     at_ms: std::iter::once(at_ms).chain(further).collect(),
-                    stop_ms: random.percent(10).then(|| at_ms + random.between(0, 20_000)),
+                    stop_ms: (random.percent(10) && !is_express).then(|| at_ms + random.between(0, 20_000)),
                 }
             })
             .collect();

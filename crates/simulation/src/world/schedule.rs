@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stepwell_engine::Input;
-use stepwell_interpreter::Timestamp;
+use stepwell_interpreter::{Command, Timestamp};
 use stepwell_store::ExecutionKey;
 
 use super::{Plan, crowd::Deed};
@@ -31,6 +31,10 @@ pub(super) enum Happening {
     ShiftClock { shift_ms: i64 },
     /// It stands still for a while.
     FreezeClock { for_ms: i64 },
+    /// A deadline of an Express execution.
+    ExpressTimer { key: ExecutionKey },
+    /// Something for an Express execution.
+    ExpressCommand { key: ExecutionKey, command: Box<Command> },
     /// Somebody outside does something.
     Crowd(Deed),
 }
