@@ -88,8 +88,10 @@ pub(crate) fn run(setting: &Setting, options: &Options) -> anyhow::Result<Ending
             for kill in 1..=u64::from(options.runs) {
                 thread::sleep(moments.milliseconds(LIFE_MILLISECONDS.0, LIFE_MILLISECONDS.1));
                 server.kill()?;
+                shared.serving.store(false, Ordering::Relaxed);
                 drop(port);
                 (server, port) = launch(kill)?;
+                shared.serving.store(true, Ordering::Relaxed);
                 starts_ms.push(server.ready_after.as_secs_f64() * 1e3);
                 if kill % 50 == 0 {
                     println!(

@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) violations: Violations,
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) activity: String,
+    /// Somebody listens: calls are worth making.
+    pub(crate) serving: AtomicBool,
     /// The mix ends; tasks are still served.
     pub(crate) draining: AtomicBool,
     /// Everything ends.
@@ -69,6 +71,7 @@ impl Shared {
             violations: Violations::default(),
             lambda,
             activity,
+            serving: AtomicBool::new(true),
             draining: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             numbers: AtomicU64::new(1),
@@ -109,6 +112,10 @@ impl<'a> ClientThread<'a> {
     /// The mix, until draining begins; then only tasks, until all has ended.
     pub(crate) fn run(&mut self) {
         while !self.shared.draining.load(Ordering::Relaxed) {
+            if !self.shared.serving.load(Ordering::Relaxed) {
+                thread::sleep(DOWN);
+                continue;
+            }
             let answered = match self.random.below(100) {
                 0..40 => self.start(),
                 40..65 => self.work_on_activity(),
