@@ -30,7 +30,8 @@ pub(crate) enum Format {
 
 /// A text in a style.
 pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
+    let text = text.to_string();
+    if text.is_empty() { text } else { format!("{style}{text}{style:#}") }
 }
 
 /// Prints a line to standard output. A reader that has gone away ends the process quietly, as it ends other tools.
