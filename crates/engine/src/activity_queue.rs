@@ -13,7 +13,12 @@ use crate::input::{ActivityOffer, Poller};
 pub(crate) struct ActivityQueues<R> {
     queues: HashMap<Arc<str>, Queue<R>>,
     pollers_max: usize,
+    /// Pollers whose time ended while a task was on its way to them; that task may have ended, and they come back.
+    ended_away: VecDeque<u64>,
 }
+
+/// Pollers that are remembered for having ended away from the queue.
+const ENDED_AWAY_MAX: usize = 1_024;
 
 #[derive(Debug)]
 struct Queue<R> {
@@ -35,11 +40,13 @@ pub(crate) enum Polled<R> {
     Waiting,
     /// Too many workers wait already.
     TooMany(Poller<R>),
+    /// The poll has ended meanwhile.
+    Ended(Poller<R>),
 }
 
 impl<R> ActivityQueues<R> {
     pub(crate) fn new(pollers_max: usize) -> Self {
-        Self { queues: HashMap::new(), pollers_max }
+        Self { queues: HashMap::new(), pollers_max, ended_away: VecDeque::new() }
     }
 
     /// A task is there; gives it to the worker that has waited longest, if any.
@@ -56,6 +63,9 @@ impl<R> ActivityQueues<R> {
 
     /// A worker polls; it gets the oldest task, if any. `first`: it had been given a task that had ended.
     pub(crate) fn poll(&mut self, activity: &Arc<str>, poller: Poller<R>, first: bool) -> Polled<R> {
+        if first && self.ended_away.contains(&poller.id) {
+            return Polled::Ended(poller);
+        }
         let queue = self.queues.entry(activity.clone()).or_default();
         if let Some(offer) = queue.offers.pop_front() {
             return Polled::Match(offer, poller);
@@ -73,12 +83,39 @@ impl<R> ActivityQueues<R> {
 
     /// A poll's time is over; gives the poller back if it still waits.
     pub(crate) fn end_poll(&mut self, activity: &str, id: u64) -> Option<Poller<R>> {
-        let queue = self.queues.get_mut(activity)?;
-        let at = queue.pollers.iter().position(|poller| poller.id == id)?;
+        let position = |queue: &Queue<R>| queue.pollers.iter().position(|poller| poller.id == id);
+        let waiting = self.queues.get_mut(activity).and_then(|queue| Some((position(queue)?, queue)));
+        let Some((at, queue)) = waiting else {
+            if self.ended_away.len() == ENDED_AWAY_MAX {
+                self.ended_away.pop_front();
+            }
+            self.ended_away.push_back(id);
+            return None;
+        };
         let poller = queue.pollers.remove(at);
         if queue.pollers.is_empty() && queue.offers.is_empty() {
             self.queues.remove(activity);
         }
         poller
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn poller(id: u64) -> Poller<()> {
+        Poller { id, worker: None, reply: () }
+    }
+
+    #[test]
+    fn a_poller_that_ended_while_a_task_was_on_its_way_does_not_come_back() {
+        let mut queues = ActivityQueues::new(10);
+        let activity: Arc<str> = "a".into();
+        assert!(matches!(queues.poll(&activity, poller(1), false), Polled::Waiting));
+        assert!(queues.end_poll(&activity, 1).is_some());
+        assert!(queues.end_poll(&activity, 2).is_none());
+        assert!(matches!(queues.poll(&activity, poller(2), true), Polled::Ended(_)));
+        assert!(matches!(queues.poll(&activity, poller(3), true), Polled::Waiting));
     }
 }

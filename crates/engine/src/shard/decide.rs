@@ -40,6 +40,7 @@ impl<R> Shard<R> {
                     Polled::Waiting => {}
                     Polled::Match(offer, poller) => self.hand_out(offer, poller),
                     Polled::TooMany(poller) => self.reply(poller.reply, Reply::TooManyPollers),
+                    Polled::Ended(poller) => self.reply(poller.reply, Reply::NoTask),
                 }
             }
             Input::ActivityPollEnded { activity, id } => {
