@@ -136,8 +136,14 @@ async fn a_worker_that_hangs_up_leaves_the_queue() {
         tokio::time::sleep(Duration::from_millis(5)).await;
         poll.abort();
     }
-    // The server sees the closed connections in its own time; the task must reach a worker that is there.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // The server sees the closed connections in its own time: all but the one that asks are gone then.
+    loop {
+        let (_, metrics) = server.client.get("/metrics").await;
+        if metrics.contains("\nstepwell_connections 1\n") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     server.start_execution(&machine, json!({})).await;
     let poll = server.call("GetActivityTask", json!({"activityArn": activity}));
     let task = tokio::time::timeout(Duration::from_secs(10), poll).await.expect("a task comes");

@@ -78,6 +78,33 @@ async fn waits_keep_their_deadlines() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parked_executions_go_on_when_their_time_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = Settings::default();
+    settings.limits.shard.park_after_millis = 300;
+    let server = TestServer::with(settings.clone(), open_store(directory.path()).await).await;
+    let machine = server.machine("m", wait(2)).await;
+    let mut executions = Vec::new();
+    for _ in 0..50 {
+        executions.push(server.start_execution(&machine, json!({})).await);
+    }
+    server.stop().await;
+    // Half of them wait through a restart, and all of them outside of memory.
+    let server = TestServer::with(settings, open_store(directory.path()).await).await;
+    for _ in 0..50 {
+        executions.push(server.start_execution(&machine, json!({})).await);
+    }
+    for execution in &executions {
+        let ended = server.end(execution).await;
+        assert_eq!(ended["status"], "SUCCEEDED");
+        let took = ended["stopDate"].as_f64().unwrap() - ended["startDate"].as_f64().unwrap();
+        assert!((2.0..20.0).contains(&took), "{took}");
+        assert_eq!(server.history(execution).await.len(), 4);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_of_activities_stay_valid_whether_taken_or_not() {
     let directory = tempfile::tempdir().unwrap();
     let server = open(directory.path()).await;

@@ -18,10 +18,14 @@ use stepwell_store::{DueExecution, ExecutionKey, HashRange, Store, StoreError};
 use super::{clock::Clock, router::Router};
 use crate::catalogue::Catalogue;
 
-/// How often parked executions are looked for.
-const READ_AHEAD_EVERY: Duration = Duration::from_secs(5);
-/// How far ahead: farther than one round, so that each is in memory before its time.
-const READ_AHEAD_MILLIS: i64 = 20_000;
+/// How often parked executions are looked for at least; more often when the walk can't look as far ahead as it wants.
+const READ_AHEAD_EVERY_MAX: Duration = Duration::from_secs(5);
+/// How often they are looked for at most.
+const READ_AHEAD_EVERY_MIN: Duration = Duration::from_millis(50);
+/// How far ahead at most: farther than one round, so that each is in memory before its time.
+const READ_AHEAD_MILLIS_MAX: i64 = 20_000;
+/// Rounds after which the walk begins again, for executions whose parking took very long to become durable.
+const ROUNDS_OF_A_WALK: u32 = 12;
 /// Keys read from an index at once.
 const PAGE: usize = 1_000;
 
@@ -43,6 +47,8 @@ pub(super) struct Loader {
     pub(super) clock: Arc<Clock>,
     pub(super) store: Arc<dyn Store>,
     pub(super) catalogue: Arc<Catalogue>,
+    /// What is parked is due later than this from then on.
+    pub(super) park_after_millis: i64,
     pub(super) state: LoaderState,
 }
 
@@ -56,6 +62,8 @@ pub(super) struct LoaderState {
     /// The last parked execution that was sent to its shard. What is parked later is due later: parking takes a
     /// deadline farther away than this walk looks.
     sent_up_to: Option<DueExecution>,
+    /// Rounds of the walk.
+    rounds: u32,
     pending: VecDeque<ExecutionKey>,
 }
 
@@ -75,7 +83,11 @@ impl Loader {
             } else if Instant::now() >= next_round {
                 self.clock.slew();
                 if !self.read_ahead_page() {
-                    next_round = Instant::now() + READ_AHEAD_EVERY;
+                    next_round = Instant::now() + self.read_ahead_every();
+                    self.state.rounds += 1;
+                    if self.state.rounds.is_multiple_of(ROUNDS_OF_A_WALK) {
+                        self.state.sent_up_to = None;
+                    }
                 }
             }
             let wait = if self.state.is_recovered {
@@ -115,9 +127,19 @@ impl Loader {
         }
     }
 
+    /// Well below the time after which executions are parked: what is parked later must lie ahead of the walk.
+    fn ahead_millis(&self) -> i64 {
+        (self.park_after_millis / 3 * 2).clamp(0, READ_AHEAD_MILLIS_MAX)
+    }
+
+    fn read_ahead_every(&self) -> Duration {
+        let quarter = Duration::from_millis((self.ahead_millis() / 4).unsigned_abs());
+        quarter.clamp(READ_AHEAD_EVERY_MIN, READ_AHEAD_EVERY_MAX)
+    }
+
     /// Sends one page of parked executions to their shards. Gives whether there may be more.
     fn read_ahead_page(&mut self) -> bool {
-        let until = self.clock.now().0.saturating_add(READ_AHEAD_MILLIS);
+        let until = self.clock.now().0.saturating_add(self.ahead_millis());
         match self.store.due(HashRange::ALL, until, self.state.sent_up_to, PAGE) {
             Ok(due) => {
                 self.state.sent_up_to = due.last().copied().or(self.state.sent_up_to);

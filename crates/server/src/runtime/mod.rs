@@ -110,7 +110,9 @@ impl Runtime {
             })?);
         }
         let state = LoaderState::default();
-        let loader = Loader { requests, router: router.clone(), clock, store, catalogue, state };
+        let park_after_millis = settings.limits.park_after_millis;
+        let loader =
+            Loader { requests, router: router.clone(), clock, store, catalogue, park_after_millis, state };
         let loader = std::thread::Builder::new().name("loader".to_owned()).spawn(move || loader.run())?;
         Ok(Runtime { router, workers, loader: Some(loader), loads })
     }
