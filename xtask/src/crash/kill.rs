@@ -52,9 +52,9 @@ pub(crate) struct Options {
     /// Seed of the clients' choices and of the moments of the kills
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A further argument of `stepwell serve` (may be given again); with `--memory` the test has to fail
-    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
-    server_argument: Vec<String>,
+    /// Serve from memory, so that each kill loses everything: the test must fail, or it would prove nothing
+    #[arg(long)]
+    forgetful: bool,
 }
 
 pub(crate) fn run(setting: &Setting, options: &Options) -> anyhow::Result<Ending> {
@@ -66,11 +66,16 @@ pub(crate) fn run(setting: &Setting, options: &Options) -> anyhow::Result<Ending
         let port = lambda.open(life)?;
         let mut launch = Launch::stepwell(&setting.stepwell, &setting.directory);
         launch.address = Some(address);
-        launch.arguments.extend(options.server_argument.iter().map(Into::into));
+        if options.forgetful {
+            launch.arguments = ["serve", "--memory", "--log-level", "warn"].map(Into::into).to_vec();
+        }
         launch.environment = vec![("LAMBDA_ENDPOINT".to_owned(), port.url.clone())];
         let served = launch.start().with_context(|| format!("start number {}", life + 1))?;
         Ok((served, port))
     };
+    if options.forgetful {
+        println!("  the server forgets everything at each kill: this must fail");
+    }
     let (first, first_port) = launch(0)?;
     let activity = machines::create_all(&mut first.client())?;
     let shared = Shared::new(address, lambda.clone(), activity);
@@ -114,6 +119,10 @@ pub(crate) fn run(setting: &Setting, options: &Options) -> anyhow::Result<Ending
     .and_then(|(server, port)| {
         let executions = check::check(&shared)?;
         Ok(((server, port), executions))
+    })
+    .inspect_err(|_| {
+        // What was found before the checks broke off says more than why they did.
+        shared.violations.report();
     })?;
     drop(live);
 
