@@ -7,7 +7,7 @@ use std::{
 };
 
 use stepwell_engine::{ExpressRun, ExpressStep, Input};
-use stepwell_interpreter::{About, Command, ErrorOutput, Program, Status};
+use stepwell_interpreter::{About, Command, Effect, ErrorOutput, Program, Status};
 use stepwell_json::Payload;
 use stepwell_store::ExecutionKey;
 use tokio::sync::mpsc;
@@ -23,64 +23,113 @@ pub(crate) struct End {
     pub(crate) stop_ms: i64,
 }
 
-/// Runs an Express execution to its end. None when it met a bug of ours.
+/// Runs an Express execution to its end, also when the caller goes away, as AWS does. None when it met a bug of ours.
+/// `guard` is dropped at the end.
 pub(crate) async fn run(
     operations: &Arc<Operations>,
     about: About,
     input: Payload,
     program: Arc<Program>,
+    guard: impl Send + 'static,
 ) -> Option<End> {
-    let mut run = ExpressRun::new(program.clone(), random::seed(), operations.settings.wait_scale);
-    let about = Arc::new(about);
-    let arn = about.execution_arn.clone();
-    let clock = operations.clock.clone();
-    // Made when the first effect needs it: most short runs have none.
-    let mut completions: Option<(mpsc::UnboundedSender<Command>, mpsc::UnboundedReceiver<Command>)> = None;
-    let mut step = guarded(&arn, || run.start((*about).clone(), input, clock.now()))?;
-    loop {
-        for effect in std::mem::take(&mut step.effects) {
-            let (sender, _) = completions.get_or_insert_with(mpsc::unbounded_channel);
-            let sender = sender.clone();
-            let (operations, about, program) = (operations.clone(), about.clone(), program.clone());
-            tokio::spawn(async move {
-                let command = drivers::perform(&operations, None, &about, &program, effect, false).await;
-                if let Some(command) = command {
-                    // The run may have ended meanwhile.
-                    let _ = sender.send(command);
-                }
-            });
-        }
-        let execution = run.execution();
-        if !execution.is_running() {
-            return Some(End {
-                status: execution.status,
-                output: execution.output.as_ref().map(|output| output.payload.clone()),
-                error: execution.failure.clone().unwrap_or_default(),
-                stop_ms: execution.last_time.0,
-            });
-        }
-        step = if step.unfinished {
-            // Slices leave room for others.
-            tokio::task::yield_now().await;
-            feed(&arn, &mut run, Command::Continue, &clock)?
-        } else {
-            let sleep = run.next_deadline().map(|at| {
-                let millis = at.0.saturating_sub(clock.now().0).max(0);
-                Duration::from_millis(millis.unsigned_abs())
-            });
-            match next(&mut completions, sleep).await {
-                Some(command) => feed(&arn, &mut run, command, &clock)?,
-                None => guarded(&arn, || run.fire_due(clock.now()))?.unwrap_or_default(),
+    let run = ExpressRun::new(program, random::seed(), operations.settings.wait_scale);
+    let mut at_work =
+        AtWork { operations: operations.clone(), about: Arc::new(about), run, completions: None };
+    let step = at_work.start(input)?;
+    // Most short runs are over here; only the others need a task of their own.
+    if let Some(end) = at_work.end() {
+        return Some(end);
+    }
+    let task = tokio::spawn(async move {
+        let end = at_work.finish(step).await;
+        drop(guard);
+        end
+    });
+    task.await.ok().flatten()
+}
+
+/// Completions of effects come back this way.
+type Completions = (mpsc::UnboundedSender<Command>, mpsc::UnboundedReceiver<Command>);
+
+/// A run and what it needs.
+struct AtWork {
+    operations: Arc<Operations>,
+    about: Arc<About>,
+    run: ExpressRun,
+    /// Made when the first effect needs it.
+    completions: Option<Completions>,
+}
+
+impl AtWork {
+    fn start(&mut self, input: Payload) -> Option<ExpressStep> {
+        let now = self.operations.clock.now();
+        guarded(&self.about, || self.run.start((*self.about).clone(), input, now))
+    }
+
+    /// How it ended, if it has.
+    fn end(&self) -> Option<End> {
+        let execution = self.run.execution();
+        (!execution.is_running()).then(|| End {
+            status: execution.status,
+            output: execution.output.as_ref().map(|output| output.payload.clone()),
+            error: execution.failure.clone().unwrap_or_default(),
+            stop_ms: execution.last_time.0,
+        })
+    }
+
+    /// Goes on until the end.
+    async fn finish(mut self, mut step: ExpressStep) -> Option<End> {
+        loop {
+            for effect in std::mem::take(&mut step.effects) {
+                self.carry_out(effect);
             }
-        };
+            if let Some(end) = self.end() {
+                return Some(end);
+            }
+            step = if step.unfinished {
+                // Slices leave room for others.
+                tokio::task::yield_now().await;
+                self.feed(Command::Continue)?
+            } else {
+                let now = self.operations.clock.now();
+                let sleep = self
+                    .run
+                    .next_deadline()
+                    .map(|at| Duration::from_millis(at.0.saturating_sub(now.0).max(0).unsigned_abs()));
+                match next(&mut self.completions, sleep).await {
+                    Some(command) => self.feed(command)?,
+                    None => {
+                        let now = self.operations.clock.now();
+                        guarded(&self.about, || self.run.fire_due(now))?.unwrap_or_default()
+                    }
+                }
+            };
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        let (sender, _) = self.completions.get_or_insert_with(mpsc::unbounded_channel);
+        let sender = sender.clone();
+        let (operations, about) = (self.operations.clone(), self.about.clone());
+        let program = self.run.program().clone();
+        tokio::spawn(async move {
+            let command = drivers::perform(&operations, None, &about, &program, effect, false).await;
+            if let Some(command) = command {
+                // The run may have ended meanwhile.
+                let _ = sender.send(command);
+            }
+        });
+    }
+
+    fn feed(&mut self, command: Command) -> Option<ExpressStep> {
+        let now = self.operations.clock.now();
+        // A completion that comes too late is of no use to anybody.
+        guarded(&self.about, || self.run.feed(command, now).unwrap_or_default())
     }
 }
 
 /// The next completion, or none when it is time for a timer.
-async fn next(
-    completions: &mut Option<(mpsc::UnboundedSender<Command>, mpsc::UnboundedReceiver<Command>)>,
-    sleep: Option<Duration>,
-) -> Option<Command> {
+async fn next(completions: &mut Option<Completions>, sleep: Option<Duration>) -> Option<Command> {
     let completion = async {
         match completions {
             Some((_, receiver)) => receiver.recv().await,
@@ -91,21 +140,11 @@ async fn next(
     tokio::time::timeout(sleep, completion).await.ok().flatten()
 }
 
-fn feed(
-    arn: &str,
-    run: &mut ExpressRun,
-    command: Command,
-    clock: &crate::runtime::Clock,
-) -> Option<ExpressStep> {
-    // A completion that comes too late is of no use to anybody.
-    guarded(arn, || run.feed(command, clock.now()).unwrap_or_default())
-}
-
 /// A panic is a bug of ours; it costs this execution only.
-fn guarded<T>(arn: &str, work: impl FnOnce() -> T) -> Option<T> {
+fn guarded<T>(about: &About, work: impl FnOnce() -> T) -> Option<T> {
     let result = catch_unwind(AssertUnwindSafe(work));
     if result.is_err() {
-        tracing::error!(execution = arn, "an Express execution met a bug and was given up");
+        tracing::error!(execution = %about.execution_arn, "an Express execution met a bug and was given up");
     }
     result.ok()
 }
@@ -118,6 +157,6 @@ pub(crate) async fn run_durable(
     input: Payload,
     program: Arc<Program>,
 ) {
-    run(&operations, (*about).clone(), input, program).await;
+    run(&operations, (*about).clone(), input, program, ()).await;
     operations.router.send(Input::ExpressEnded { key });
 }

@@ -11,7 +11,7 @@ use stepwell_engine::TokenKey;
 use stepwell_integrations::{ConfigError, Lambda};
 use stepwell_store::Store;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
@@ -64,6 +64,8 @@ pub enum StartError {
     },
 }
 
+/// Connections that may wait to be accepted: workers come by the thousand.
+const BACKLOG: u32 = 4_096;
 /// How long an ending server waits for tasks that end by themselves.
 const WAITS_END_WITHIN: Duration = Duration::from_secs(1);
 
@@ -92,7 +94,7 @@ impl Server {
     /// [`StartError`], before anything has been started.
     pub async fn start(settings: Settings, store: Arc<dyn Store>) -> Result<Server, StartError> {
         let listener = match settings.listen {
-            Some(address) => Some(listen(address, settings.allow_unauthenticated).await?),
+            Some(address) => Some(listen(address, settings.allow_unauthenticated)?),
             None => None,
         };
         let local_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -219,11 +221,20 @@ impl Server {
     }
 }
 
-async fn listen(address: SocketAddr, allow_unauthenticated: bool) -> Result<TcpListener, StartError> {
+fn listen(address: SocketAddr, allow_unauthenticated: bool) -> Result<TcpListener, StartError> {
     if !address.ip().to_canonical().is_loopback() && !allow_unauthenticated {
         return Err(StartError::Unauthenticated(address));
     }
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+    bind(address).map_err(|source| StartError::Listen { address, source })
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait for the last connections of the server before.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// A task that called this server as a service would wait for itself.

@@ -147,6 +147,31 @@ async fn both_forms_of_a_lambda_task_bring_the_functions_answer() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_synchronous_execution_goes_on_when_its_caller_hangs_up() {
+    let endpoint = Endpoint::start(0).await;
+    let server = TestServer::with(endpoint.settings(OnUncertain::Resend), Arc::new(MemoryStore::new())).await;
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:f";
+    let machine = server
+        .express(
+            "m",
+            json!({"StartAt": "A", "States": {
+                "A": {"Type": "Task", "Resource": function, "Next": "B"},
+                "B": {"Type": "Task", "Resource": function, "End": true}
+            }}),
+        )
+        .await;
+    let client = server.client.clone();
+    let request = json!({"stateMachineArn": machine});
+    let call = tokio::spawn(async move { client.call("StartSyncExecution", request).await });
+    endpoint.called(1).await;
+    call.abort();
+    assert!(call.await.is_err());
+    endpoint.answers.add_permits(2);
+    endpoint.called(2).await;
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_a_restart_interrupts_is_made_again() {
     let directory = tempfile::tempdir().unwrap();

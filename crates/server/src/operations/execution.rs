@@ -212,7 +212,9 @@ impl Operations {
         if machine.gate.is_deleting() {
             return Err(ApiError::state_machine_deleting(&machine.arn));
         }
-        let Ok(_permit) = self.express_permits.try_acquire() else { return Err(ApiError::throttling()) };
+        let Ok(permit) = self.express_permits.clone().try_acquire_owned() else {
+            return Err(ApiError::throttling());
+        };
         let program: Arc<Program> = self.catalogue.program(machine.revision).map_err(internal)?;
         let trace_header = request.trace_header.map(Text::from);
         let about = self.about(&machine, request.name.as_deref(), trace_header, true);
@@ -224,7 +226,9 @@ impl Operations {
         );
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         let input_text = input.text().clone();
-        let end = express::run(self, *about, input, program).await.ok_or_else(ApiError::internal_failure)?;
+        let end = express::run(self, *about, input, program, permit)
+            .await
+            .ok_or_else(ApiError::internal_failure)?;
         let duration_ms = end.stop_ms.saturating_sub(start_ms).max(1);
         let text = |text: Option<Text>| text.filter(|_| with_data).map(|text| text.0);
         let details = Some(DataDetails { included: with_data });
