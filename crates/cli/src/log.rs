@@ -5,10 +5,13 @@ use std::io::IsTerminal;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{self as lines, FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::server::{LogFormat, LogLevel};
 use crate::output::{FAINT, styled};
@@ -18,33 +21,36 @@ const HANDLER_TARGET: &str = "stepwell::lambda";
 
 /// Sends the log of a server to standard error.
 pub(crate) fn for_server(level: LogLevel, format: LogFormat) {
-    let filter = match level {
-        LogLevel::Off => "off",
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info,fjall=warn,lsm_tree=warn",
-        LogLevel::Debug => "debug,fjall=info,lsm_tree=info,hyper=info,hyper_util=info",
-        LogLevel::Trace => "trace",
+    // Libraries speak at a level of their own: what they call information is for their authors.
+    let (own, libraries) = match level {
+        LogLevel::Off => (LevelFilter::OFF, LevelFilter::OFF),
+        LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+        LogLevel::Warn => (LevelFilter::WARN, LevelFilter::WARN),
+        LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::INFO),
+        LogLevel::Trace => (LevelFilter::TRACE, LevelFilter::TRACE),
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(has_colours());
+    let libraries = ["fjall", "lsm_tree", "hyper", "hyper_util"].map(|library| (library, libraries));
+    let filter = Targets::new().with_default(own).with_targets(libraries);
+    let layer = lines::layer().with_writer(std::io::stderr).with_ansi(has_colours());
+    let layer = match format {
+        LogFormat::Text => layer.with_filter(filter).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
+    };
     // A second subscriber can only be there in tests; the first one stays.
-    let _ = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
+    let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
 /// Sends warnings, and what handlers print, to standard error in the manner of the path view.
 pub(crate) fn for_run() {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(format!("warn,{HANDLER_TARGET}=info")))
+    let filter =
+        Targets::new().with_default(LevelFilter::WARN).with_target(HANDLER_TARGET, LevelFilter::INFO);
+    let layer = lines::layer()
         .with_writer(std::io::stderr)
         .with_ansi(has_colours())
         .event_format(RunLines)
-        .try_init();
+        .with_filter(filter);
+    let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
 fn has_colours() -> bool {

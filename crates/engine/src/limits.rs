@@ -5,7 +5,8 @@
 pub struct Limits {
     /// Inputs that may wait; beyond it new work is refused with ThrottlingException.
     pub inbox_len_max: usize,
-    /// Batches that may wait for their commit; beyond it nothing is decided.
+    /// Batches that may wait for their commit; beyond it nothing is decided. One: while it is being synced, all that
+    /// comes makes the next batch, so that a sync serves as many executions as it can.
     pub batches_in_flight_max: usize,
     /// Bytes of events after which a turn ends.
     pub batch_bytes_max: usize,
@@ -25,7 +26,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             inbox_len_max: 65_536,
-            batches_in_flight_max: 2,
+            batches_in_flight_max: 1,
             batch_bytes_max: 4 * 1024 * 1024,
             batch_commands_max: 4_096,
             recent_names_max: 65_536,
