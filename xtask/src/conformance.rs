@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// The stepwell binary [default: built in release mode]
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// The Python that plays the kit; it needs boto3
+    #[arg(long, value_name = "FILE", default_value = "python3")]
+    python: PathBuf,
     /// Cases played at a time
     #[arg(long, default_value_t = 4)]
     jobs: u32,
@@ -59,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         ready: Ready::Call,
     }
     .start()?;
-    let mut command = Command::new("python3");
+    let mut command = Command::new(&arguments.python);
     command.arg(&player).arg("--endpoint").arg(format!("http://{}", server.address));
     command
         .arg("--lambda-stub")
@@ -76,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if arguments.verbose {
         command.arg("--verbose");
     }
-    let output = command.output().context("can't run python3")?;
+    let output = command.output().with_context(|| format!("can't run {}", arguments.python.display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
     print!("{text}");
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
