@@ -38,6 +38,9 @@ fn the_same_workflow_with_the_same_answers_has_the_same_history_byte_for_byte() 
     }
 }
 
+/// Something done to the events at a place.
+type Mutation = fn(&mut Vec<Event>, usize);
+
 #[test]
 fn a_history_with_an_event_too_few_too_many_or_out_of_place_is_refused() {
     let mut random = Random::new(1);
@@ -45,7 +48,7 @@ fn a_history_with_an_event_too_few_too_many_or_out_of_place_is_refused() {
         let (work, ran) = ran(seed);
         assert!(history::check(&work.program, &ran.events).is_ok());
         let at = random.below(ran.events.len() as u64 - 1) as usize;
-        let mutations: [(&str, fn(&mut Vec<Event>, usize)); 4] = [
+        let mutations: [(&str, Mutation); 4] = [
             ("left out", |events, at| {
                 events.remove(at);
             }),

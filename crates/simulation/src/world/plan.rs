@@ -133,7 +133,7 @@ impl Plan {
         // Where commits are slow, turns must be large, or tasks would time out for want of progress.
         let is_slow = commit_ms_max > 40;
         let limits = Limits {
-            inbox_len_max: *random.pick(&[1, 3, 65_536]),
+            inbox_len_max: if is_slow { 65_536 } else { *random.pick(&[1, 3, 65_536]) },
             batches_in_flight_max: *random.pick(&[1, 2, 3]),
             batch_bytes_max: if is_slow { 4 << 20 } else { *random.pick(&[1, 1_000, 4 << 20]) },
             batch_commands_max: if is_slow { 4_096 } else { *random.pick(&[1, 3, 4_096]) },
