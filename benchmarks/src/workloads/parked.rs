@@ -9,10 +9,10 @@ use std::{
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::Bench;
+use super::{Bench, pass10::StartOnly};
 use crate::{
     client::Client,
-    load::{Connection, Script, Until, run as run_load},
+    load::{Until, run as run_load},
     machines,
     measure::{disk_bytes, milliseconds, percentile},
     process::{Launch, Served},
@@ -31,16 +31,6 @@ const CONNECTIONS: usize = 64;
 const APART: [&str; 2] = ["journal", "jnl"];
 /// How long after the due time all must have ended.
 const ALL_ENDED: Duration = Duration::from_secs(60);
-
-struct StartOnly {
-    request: Vec<u8>,
-}
-
-impl Script for StartOnly {
-    async fn once(&self, connection: &mut Connection, _: u64) -> anyhow::Result<()> {
-        connection.call("StartExecution", &self.request).await.map(|_| ())
-    }
-}
 
 pub(super) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let count = if bench.quick { COUNT_QUICK } else { COUNT };
@@ -134,8 +124,7 @@ fn memory(bench: &mut Bench, name: &str, each: f64, detail: &str) {
 }
 
 fn start_at(machine: &str, due: f64) -> StartOnly {
-    let input = json!({"until": iso(due as u64)}).to_string();
-    StartOnly { request: json!({"stateMachineArn": machine, "input": input}).to_string().into_bytes() }
+    StartOnly::new(machine, &json!({"until": iso(due as u64)}).to_string())
 }
 
 /// Executions that the server starts in a second, from a small sample whose Wait has long been over.

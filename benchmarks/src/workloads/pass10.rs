@@ -43,6 +43,26 @@ impl Script for StartAndDescribe {
     }
 }
 
+/// StartExecution alone.
+#[derive(Debug)]
+pub(super) struct StartOnly {
+    request: Vec<u8>,
+}
+
+impl StartOnly {
+    pub(super) fn new(state_machine_arn: &str, input: &str) -> Self {
+        Self {
+            request: json!({"stateMachineArn": state_machine_arn, "input": input}).to_string().into_bytes(),
+        }
+    }
+}
+
+impl Script for StartOnly {
+    async fn once(&self, connection: &mut Connection, _: u64) -> anyhow::Result<()> {
+        connection.call("StartExecution", &self.request).await.map(|_| ())
+    }
+}
+
 /// One DescribeExecution: a round trip of HTTP and nothing else.
 #[derive(Debug)]
 pub(super) struct RoundTrip;
@@ -61,15 +81,13 @@ pub(super) fn round_trip_ms(bench: &Bench, null: &crate::process::Served) -> any
     Ok(median(&load.latencies_ms))
 }
 
-/// Median of the null server's syncs since this was asked before, in milliseconds; that of the probe if there were none.
+/// How long each of the null server's syncs took since this was asked before, in milliseconds.
 ///
 /// What a sync costs depends on what else the machine does, so the syncs that count are those of the same rounds.
-pub(super) fn sync_ms(bench: &Bench, null: &crate::process::Served) -> anyhow::Result<f64> {
+pub(super) fn sync_durations(null: &crate::process::Served) -> anyhow::Result<Vec<f64>> {
     let page = null.client().get(SYNC_DURATIONS)?;
     let text = String::from_utf8_lossy(&page.body).into_owned();
-    let times: Vec<f64> =
-        text.lines().filter_map(|line| line.parse::<f64>().ok()).map(|time| time / 1e3).collect();
-    Ok(if times.is_empty() { bench.probe.median_ms() } else { median(&times) })
+    Ok(text.lines().filter_map(|line| line.parse::<f64>().ok()).map(|time| time / 1e3).collect())
 }
 
 pub(super) fn run(bench: &mut Bench) -> anyhow::Result<()> {
@@ -110,10 +128,10 @@ pub(super) fn run(bench: &mut Bench) -> anyhow::Result<()> {
             bench.report.at_most(&format!("{name}: syncs"), syncs, "an execution", 0.2, &detail);
         }
     }
-    sync_ms(bench, &null)?;
+    sync_durations(&null)?;
     let found = bench.interleave(1, (&ours, &script), (&null, &script))?;
     let round_trip = round_trip_ms(bench, &null)?;
-    let sync = sync_ms(bench, &null)?;
+    let sync = median(&sync_durations(&null)?);
     bench.report.note("fdatasync median, null server, 1 connection", format!("{} ms", figure(sync)));
     let limit = 3.0 * sync + 2.0 * round_trip;
     let detail = format!(
