@@ -19,9 +19,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Builds in release mode and prints the table of the benchmark
-    #[command(after_help = "Example: cargo xtask bench --quick --only pass10")]
+    #[command(disable_help_flag = true)]
     Bench {
-        /// Passed on to `bench`; see `cargo xtask bench --help`
+        /// Passed on to `bench`, `--help` too
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
