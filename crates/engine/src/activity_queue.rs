@@ -2,9 +2,12 @@
 //! executions offer their tasks again, and workers poll again.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
+
+use stepwell_interpreter::TaskId;
+use stepwell_store::ExecutionKey;
 
 use crate::input::{ActivityOffer, Poller};
 
@@ -23,12 +26,14 @@ const ENDED_AWAY_MAX: usize = 1_024;
 #[derive(Debug)]
 struct Queue<R> {
     offers: VecDeque<ActivityOffer>,
+    /// Offers of tasks that have ended; they are passed over.
+    withdrawn: HashSet<(ExecutionKey, TaskId)>,
     pollers: VecDeque<Poller<R>>,
 }
 
 impl<R> Default for Queue<R> {
     fn default() -> Self {
-        Self { offers: VecDeque::new(), pollers: VecDeque::new() }
+        Self { offers: VecDeque::new(), withdrawn: HashSet::new(), pollers: VecDeque::new() }
     }
 }
 
@@ -61,14 +66,30 @@ impl<R> ActivityQueues<R> {
         }
     }
 
+    /// A task has ended before any worker took it. What is withdrawn is swept out when it makes up half of the queue,
+    /// so that a queue without workers holds no more than the tasks that wait.
+    pub(crate) fn withdraw(&mut self, activity: &str, key: ExecutionKey, task: TaskId) {
+        let Some(queue) = self.queues.get_mut(activity) else { return };
+        queue.withdrawn.insert((key, task));
+        if queue.withdrawn.len() * 2 >= queue.offers.len() {
+            queue.offers.retain(|offer| !queue.withdrawn.contains(&(offer.key, offer.task)));
+            queue.withdrawn.clear();
+        }
+        if queue.pollers.is_empty() && queue.offers.is_empty() {
+            self.queues.remove(activity);
+        }
+    }
+
     /// A worker polls; it gets the oldest task, if any. `first`: it had been given a task that had ended.
     pub(crate) fn poll(&mut self, activity: &Arc<str>, poller: Poller<R>, first: bool) -> Polled<R> {
         if first && self.ended_away.contains(&poller.id) {
             return Polled::Ended(poller);
         }
         let queue = self.queues.entry(activity.clone()).or_default();
-        if let Some(offer) = queue.offers.pop_front() {
-            return Polled::Match(offer, poller);
+        while let Some(offer) = queue.offers.pop_front() {
+            if queue.withdrawn.is_empty() || !queue.withdrawn.remove(&(offer.key, offer.task)) {
+                return Polled::Match(offer, poller);
+            }
         }
         if queue.pollers.len() >= self.pollers_max {
             return Polled::TooMany(poller);
@@ -117,5 +138,32 @@ mod tests {
         assert!(queues.end_poll(&activity, 2).is_none());
         assert!(matches!(queues.poll(&activity, poller(2), true), Polled::Ended(_)));
         assert!(matches!(queues.poll(&activity, poller(3), true), Polled::Waiting));
+    }
+
+    #[test]
+    fn tasks_that_ended_untaken_are_passed_over_and_swept_out() {
+        let mut queues: ActivityQueues<()> = ActivityQueues::new(10);
+        let activity: Arc<str> = "a".into();
+        let offer = |number: u32| ActivityOffer {
+            activity: "a".into(),
+            key: ExecutionKey::new(1, "e"),
+            task: TaskId { frame: 0, attempt: number },
+            input: stepwell_json::Payload::from_value(stepwell_json::Value::Null),
+        };
+        for number in 0..10 {
+            assert!(queues.offer(offer(number)).is_none());
+        }
+        for number in 0..4 {
+            queues.withdraw("a", offer(number).key, offer(number).task);
+        }
+        assert_eq!(queues.queues["a"].offers.len(), 10);
+        match queues.poll(&activity, poller(1), false) {
+            Polled::Match(first, _) => assert_eq!(first.task.attempt, 4),
+            _ => panic!("a task waits"),
+        }
+        for number in 5..10 {
+            queues.withdraw("a", offer(number).key, offer(number).task);
+        }
+        assert!(queues.queues.is_empty());
     }
 }

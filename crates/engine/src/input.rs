@@ -51,6 +51,15 @@ pub enum Input<R> {
     },
     /// An activity task is there to be taken. Goes to the shard of the activity.
     ActivityOffer(ActivityOffer),
+    /// An activity task has ended before a worker took it. Goes to the shard of the activity.
+    ActivityWithdrawn {
+        /// The activity.
+        activity: Arc<str>,
+        /// The execution.
+        key: ExecutionKey,
+        /// The task.
+        task: TaskId,
+    },
     /// A worker polls. Goes to the shard of the activity.
     ActivityPoll {
         /// The activity.
@@ -88,9 +97,9 @@ impl<R> Input<R> {
             }
             Self::Start { request, .. } => Some(arn_hash(&request.about.execution_arn)),
             Self::ActivityOffer(offer) => Some(arn_hash(&offer.activity)),
-            Self::ActivityPoll { activity, .. } | Self::ActivityPollEnded { activity, .. } => {
-                Some(arn_hash(activity))
-            }
+            Self::ActivityPoll { activity, .. }
+            | Self::ActivityPollEnded { activity, .. }
+            | Self::ActivityWithdrawn { activity, .. } => Some(arn_hash(activity)),
             Self::Committed { .. }
             | Self::Due { .. }
             | Self::ActivityCreated { .. }

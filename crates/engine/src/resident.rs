@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use stepwell_interpreter::{Event, Execution, Program, Status, Timestamp, event::codec::encode_record};
+use stepwell_interpreter::{
+    Event, Execution, Program, Status, TaskId, Timestamp, event::codec::encode_record, execution::TaskStatus,
+};
 use stepwell_store::{
     EventChunk, ExecutionKey, ExecutionRow, Listed, RowChange, RunningChange, RunningState,
     Status as RowStatus,
@@ -30,6 +32,8 @@ pub(crate) struct Resident {
     pending_first: u32,
     /// Whether it is on the list of executions that the turn at work has changed.
     pub(crate) touched: bool,
+    /// Activity tasks that were offered to workers.
+    pub(crate) offered: Vec<(TaskId, Arc<str>)>,
 }
 
 /// What one turn changes in the store for one execution.
@@ -54,6 +58,7 @@ impl Resident {
             pending: Vec::new(),
             pending_first: 0,
             touched: false,
+            offered: Vec::new(),
         }
     }
 
@@ -70,6 +75,7 @@ impl Resident {
             pending: Vec::new(),
             pending_first: 0,
             touched: false,
+            offered: Vec::new(),
         }
     }
 
@@ -82,6 +88,20 @@ impl Resident {
         let before = self.pending.len();
         encode_record(events, command, &mut self.pending);
         self.pending.len() - before
+    }
+
+    /// The activity tasks that have ended before any worker took them, since this was asked last.
+    pub(crate) fn withdrawn(&mut self) -> Vec<(TaskId, Arc<str>)> {
+        let execution = &self.execution;
+        let mut withdrawn = Vec::new();
+        self.offered.retain(|(id, activity)| {
+            let task = execution.task(*id);
+            if task.is_none() {
+                withdrawn.push((*id, activity.clone()));
+            }
+            task.is_some_and(|task| task.status == TaskStatus::Scheduled)
+        });
+        withdrawn
     }
 
     /// Whether its state is that of its newest events, all of them recorded.

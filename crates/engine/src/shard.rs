@@ -15,7 +15,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use stepwell_asl::Resource;
-use stepwell_interpreter::{Budget, Command, Effect, Timestamp, event::About, program::StateKind};
+use stepwell_interpreter::{Budget, Command, Effect, Timestamp, program::StateKind};
 use stepwell_store::{Batch, ExecutionKey, ExecutionRow};
 
 use crate::{
@@ -161,6 +161,7 @@ impl<R> Shard<R> {
             | Input::Due { .. }
             | Input::ExpressEnded { .. }
             | Input::ActivityOffer(_)
+            | Input::ActivityWithdrawn { .. }
             | Input::ActivityCreated { .. }
             | Input::ActivityDeleted { .. } => COMPLETIONS,
             // The end of a poll never overtakes the poll.
@@ -302,27 +303,34 @@ impl<R> Shard<R> {
         }
     }
 
+    /// Holds what a step of an execution wants done until its batch is durable.
     fn hold_effects(
         &mut self,
         key: ExecutionKey,
-        about: &Arc<About>,
-        program: &Arc<stepwell_interpreter::Program>,
+        resident: &mut Resident,
         effects: Vec<Effect>,
         resent: bool,
     ) {
         for effect in effects {
             let released = match effect {
                 Effect::OfferActivityTask { task, state, input } => {
-                    let StateKind::Task(state) = &program.state(state).kind else { continue };
+                    let StateKind::Task(state) = &resident.program.state(state).kind else { continue };
                     let Resource::Activity { arn } = &state.resource else { continue };
+                    resident.offered.push((task, arn.clone()));
                     let offer = ActivityOffer { activity: arn.clone(), key, task, input };
                     Released::Forward(Input::ActivityOffer(offer))
                 }
                 effect => {
-                    Released::Effect { key, about: about.clone(), program: program.clone(), effect, resent }
+                    let (about, program) = (resident.execution.about().clone(), resident.program.clone());
+                    Released::Effect { key, about, program, effect, resent }
                 }
             };
             self.turn.held.push(released);
+        }
+        if !resident.offered.is_empty() {
+            for (task, activity) in resident.withdrawn() {
+                self.turn.held.push(Released::Forward(Input::ActivityWithdrawn { activity, key, task }));
+            }
         }
     }
 

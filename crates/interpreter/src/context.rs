@@ -38,8 +38,10 @@ impl<'a> StateRoots<'a> {
         let state = stepper.state_of(frame);
         let at = stepper.execution.frames.get(frame);
         let has_token = matches!(&state.kind, StateKind::Task(task) if task.has_token());
-        // The event that schedules the task comes next, and its ordinal is the attempt.
-        let attempt = stepper.execution.next_event;
+        // What is evaluated after a task has ended still sees its token; before, the event that schedules the task
+        // comes next, and its ordinal is the attempt.
+        let ended = stepper.ended_task.filter(|task| task.frame == frame);
+        let task = ended.unwrap_or(TaskId { frame, attempt: stepper.execution.next_event });
         Self {
             input,
             item: None,
@@ -48,7 +50,7 @@ impl<'a> StateRoots<'a> {
             state,
             entered_time: stepper.entered(frame).time,
             retry_count: at.map_or(0, |frame| frame.retries.iter().sum()),
-            token: has_token.then_some(TaskId { frame, attempt }),
+            token: has_token.then_some(task),
             scope: at.map(|frame| frame.scope.clone()).unwrap_or_default(),
             entropy: stepper.entropy(),
             context: None,

@@ -121,6 +121,7 @@ pub fn step(
         bytes_left: surroundings.budget.bytes,
         time: surroundings.now.max(execution.last_time),
         evaluations: Cell::new(0),
+        ended_task: None,
         execution,
     };
     match stepper.command(command).and_then(|()| stepper.run().map_err(Refusal::Halt)) {
@@ -174,6 +175,8 @@ pub(crate) struct Stepper<'a> {
     bytes_left: usize,
     /// Fields evaluated since the last event.
     evaluations: Cell<u32>,
+    /// The task that this step has ended: its state is being left.
+    pub(crate) ended_task: Option<TaskId>,
 }
 
 impl<'a> Stepper<'a> {

@@ -35,6 +35,7 @@ impl<R> Shard<R> {
                     self.hand_out(offer, poller);
                 }
             }
+            Input::ActivityWithdrawn { activity, key, task } => self.queues.withdraw(&activity, key, task),
             Input::ActivityPoll { activity, poller, first } => {
                 match self.queues.poll(&activity, poller, first) {
                     Polled::Waiting => {}
@@ -205,10 +206,7 @@ impl<R> Shard<R> {
         if outcome.unfinished {
             self.turn.unfinished.push(key);
         }
-        if !outcome.effects.is_empty() {
-            let (about, program) = (resident.execution.about().clone(), resident.program.clone());
-            self.hold_effects(key, &about, &program, outcome.effects, false);
-        }
+        self.hold_effects(key, resident, outcome.effects, false);
         Stepped::Ok
     }
 }

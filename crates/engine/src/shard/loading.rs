@@ -68,7 +68,7 @@ impl<R> Shard<R> {
         self.timers.arm(key, &mut resident.timers);
         // What was in flight before a crash is done again; a parked execution owes nothing.
         let effects = outstanding_effects(&resident.program, &resident.execution);
-        self.hold_effects(key, &about, &resident.program, effects, true);
+        self.hold_effects(key, &mut resident, effects, true);
         if resident.execution.has_ready_work() {
             self.turn.unfinished.push(key);
         }

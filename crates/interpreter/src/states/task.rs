@@ -24,6 +24,7 @@ pub(crate) fn enter(
     state: &State,
     task: &TaskState,
 ) -> Progress {
+    stepper.ended_task = None;
     let effective = stepper.effective_input(frame, state)?;
     let timeout_seconds = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSecondsPath", &effective)?;
     let heartbeat_seconds =
@@ -157,6 +158,7 @@ pub(crate) fn submitted(stepper: &mut Stepper<'_>, task: TaskId, output: Payload
 
 /// The task's result. One that is larger than AWS takes fails the task instead, which Catch can handle.
 pub(crate) fn succeeded(stepper: &mut Stepper<'_>, task: TaskId, output: Payload) -> Progress {
+    stepper.ended_task = Some(task);
     let frame = task.frame;
     let state = stepper.state_of(frame);
     let StateKind::Task(kind) = &state.kind else { return Ok(()) };
@@ -173,6 +175,7 @@ pub(crate) fn succeeded(stepper: &mut Stepper<'_>, task: TaskId, output: Payload
 
 /// The task failed.
 pub(crate) fn failed(stepper: &mut Stepper<'_>, task: TaskId, error: ErrorOutput) -> Progress {
+    stepper.ended_task = Some(task);
     let error = ErrorOutput {
         error: error.error.map(|error| shorten(error, ERROR_CHARACTERS_MAX)),
         cause: error.cause.map(|cause| shorten(cause, CAUSE_CHARACTERS_MAX)),
@@ -187,9 +190,10 @@ pub(crate) fn failed(stepper: &mut Stepper<'_>, task: TaskId, error: ErrorOutput
 
 /// TimeoutSeconds or HeartbeatSeconds passed. History has `States.Timeout` for both (recorded).
 pub(crate) fn timed_out(stepper: &mut Stepper<'_>, frame: FrameIndex, heartbeat: bool) -> Progress {
-    if !matches!(stepper.execution.frames.get(frame).map(|at| &at.phase), Some(Phase::Task(_))) {
+    let Some(Phase::Task(task)) = stepper.execution.frames.get(frame).map(|at| &at.phase) else {
         return Ok(());
-    }
+    };
+    stepper.ended_task = Some(TaskId { frame, attempt: task.attempt });
     let error = ErrorOutput::timed_out(heartbeat);
     let state = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);
