@@ -94,6 +94,7 @@ impl Runtime {
                 inbox,
                 in_flight: 0,
                 in_flight_max: settings.limits.batches_in_flight_max,
+                has_company: false,
                 router: router.clone(),
                 clock: clock.clone(),
                 store: store.clone(),

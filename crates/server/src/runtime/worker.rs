@@ -18,6 +18,8 @@ use super::{
 
 /// The longest sleep: clocks may be drawn to wall time meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
+/// How often others go first before a batch is made in company.
+const CATCH_UP_YIELDS: usize = 4;
 
 /// A shard and all it works with.
 pub(super) struct Worker {
@@ -27,6 +29,8 @@ pub(super) struct Worker {
     /// Batches that wait for their commit, and how many may.
     pub(super) in_flight: usize,
     pub(super) in_flight_max: usize,
+    /// Whether the last batch answered several at once: then more are about to come.
+    pub(super) has_company: bool,
     pub(super) router: Arc<Router>,
     pub(super) clock: Arc<Clock>,
     pub(super) store: Arc<dyn Store>,
@@ -44,6 +48,7 @@ impl Worker {
             let timeout = if more { Duration::ZERO } else { self.sleep() };
             let wake = if self.in_flight < self.in_flight_max { Wake::Any } else { Wake::Urgent };
             self.inbox.receive(&mut messages, wake, timeout);
+            self.let_company_catch_up(&mut messages);
             for message in messages.drain(..) {
                 stopping |= self.take(message);
             }
@@ -63,6 +68,20 @@ impl Worker {
                 return;
             }
         }
+    }
+
+    /// Those whom the last batch answered send their next request about now. Letting them go first, without a timer,
+    /// makes one sync serve them all instead of the first one alone.
+    fn let_company_catch_up(&self, messages: &mut Vec<Message>) {
+        if !self.has_company || self.in_flight > 0 {
+            return;
+        }
+        for _ in 0..CATCH_UP_YIELDS {
+            std::thread::yield_now();
+        }
+        let mut late = Vec::new();
+        self.inbox.receive(&mut late, Wake::Any, Duration::ZERO);
+        messages.append(&mut late);
     }
 
     /// Until the next deadline.
@@ -92,6 +111,7 @@ impl Worker {
     /// What was held for the batch leaves from the committer's thread, the moment it is durable.
     fn commit(&mut self, batch: Batch, held: Vec<Released<Answer>>) {
         self.in_flight += 1;
+        self.has_company = held.len() > 1;
         let (number, sequence) = (self.number, batch.sequence);
         let (router, outside) = (self.router.clone(), self.outside.clone());
         self.store.commit(

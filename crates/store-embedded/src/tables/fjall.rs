@@ -21,7 +21,8 @@ pub(crate) struct FjallOptions {
 
 /// fjall's log: the least that it accepts.
 const JOURNALING_BYTES: u64 = 64 << 20;
-const WORKER_THREADS: usize = 2;
+/// One: with more of them fjall 3.1's first worker passes compactions on in a busy loop while another one compacts.
+const WORKER_THREADS: usize = 1;
 
 /// Two keyspaces: event chunks, which are most of the bytes, and everything else, each key behind the number of its table.
 /// A keyspace costs some ten syncs when it is made and as many whenever its memtable goes to disk, so fewer are better.
