@@ -34,7 +34,8 @@ async fn of_many_answers_to_a_token_exactly_one_is_taken() {
     let server = TestServer::start().await;
     let activity = text(&server.call("CreateActivity", json!({"name": "a"})).await["activityArn"]);
     let machine = server.machine("m", activity_task(&activity)).await;
-    for _ in 0..20 {
+    // 10,240 answers race, 32 for each token.
+    for _ in 0..320 {
         let execution = server.start_execution(&machine, json!({})).await;
         let task = server.call("GetActivityTask", json!({"activityArn": activity})).await;
         let token = text(&task["taskToken"]);
