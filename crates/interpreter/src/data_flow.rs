@@ -166,8 +166,12 @@ impl Stepper<'_> {
             return Err(self.variable_limit(frame, "The variables of one Assign", PAYLOAD_BYTES_MAX));
         }
         let Value::Object(object) = &values else { return Ok(Vec::new()) };
-        let total = self.execution.variables_bytes + i64::try_from(values.text_size()).unwrap_or(i64::MAX);
-        if total > i64::try_from(VARIABLES_BYTES_MAX).unwrap_or(i64::MAX) {
+        let scope = self.execution.frames.get(frame).map(|at| at.scope.clone()).unwrap_or_default();
+        let mut total = self.execution.variables_bytes;
+        for (name, value) in object.iter() {
+            total += bytes(value.text_size()) - scope.own_size(name);
+        }
+        if total > bytes(VARIABLES_BYTES_MAX) {
             return Err(self.variable_limit(frame, "All variables of the execution", VARIABLES_BYTES_MAX));
         }
         let assigned = object.iter().map(|(name, value)| Assigned {
@@ -222,6 +226,10 @@ impl Stepper<'_> {
             None => crate::states::fork::chain_ended(self, frame),
         }
     }
+}
+
+fn bytes(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// `States.DataLimitExceeded` in the words of AWS; `name` is the state, the service or the function's ARN.

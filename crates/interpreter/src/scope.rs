@@ -51,6 +51,12 @@ impl Scope {
         grown
     }
 
+    /// Bytes of a variable of this scope alone; 0 when there is none.
+    #[must_use]
+    pub fn own_size(&self, name: &str) -> i64 {
+        self.values.iter().find(|(key, _)| &**key == name).map_or(0, |(_, value)| size(value))
+    }
+
     /// Bytes of the variables of this scope alone.
     #[must_use]
     pub fn own_bytes(&self) -> i64 {
