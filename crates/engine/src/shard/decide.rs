@@ -32,14 +32,14 @@ impl<R> Shard<R> {
             Input::ExpressEnded { key } => self.express_ended(key),
             Input::ActivityOffer(offer) => {
                 if let Some((offer, poller)) = self.queues.offer(offer) {
-                    self.hand_out(offer, poller);
+                    self.hand_out(offer, poller, now);
                 }
             }
             Input::ActivityWithdrawn { activity, key, task } => self.queues.withdraw(&activity, key, task),
             Input::ActivityPoll { activity, poller, first } => {
                 match self.queues.poll(&activity, poller, first) {
                     Polled::Waiting => {}
-                    Polled::Match(offer, poller) => self.hand_out(offer, poller),
+                    Polled::Match(offer, poller) => self.hand_out(offer, poller, now),
                     Polled::TooMany(poller) => self.reply(poller.reply, Reply::TooManyPollers),
                     Polled::Ended(poller) => self.reply(poller.reply, Reply::NoTask),
                 }
@@ -60,11 +60,16 @@ impl<R> Shard<R> {
         }
     }
 
-    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile.
-    fn hand_out(&mut self, offer: ActivityOffer, poller: Poller<R>) {
+    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile. The offer left its
+    /// execution after its commit, so the command rests on durable facts; for an execution of this shard it is decided at
+    /// once, in the batch of this turn.
+    fn hand_out(&mut self, offer: ActivityOffer, poller: Poller<R>, now: Timestamp) {
         let command = Command::TaskStarted { task: offer.task, worker: poller.worker.clone() };
         let reply =
             ReplyTo::Worker { activity: offer.activity, poller, task: offer.task, input: offer.input };
+        if self.table.contains_key(&offer.key) {
+            return self.command(offer.key, command, reply, now);
+        }
         self.turn.held.push(Released::Forward(Input::Command { key: offer.key, command, reply }));
     }
 

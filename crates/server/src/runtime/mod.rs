@@ -95,6 +95,8 @@ impl Runtime {
                 in_flight: 0,
                 in_flight_max: settings.limits.batches_in_flight_max,
                 has_company: false,
+                commit_began: std::time::Instant::now(),
+                last_commit: std::time::Duration::ZERO,
                 router: router.clone(),
                 clock: clock.clone(),
                 store: store.clone(),

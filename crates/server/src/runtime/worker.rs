@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use stepwell_engine::{Input, Released, Reply, ReplyTo, Shard};
@@ -18,8 +18,12 @@ use super::{
 
 /// The longest sleep: clocks may be drawn to wall time meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
-/// How often others go first before a batch is made in company.
-const CATCH_UP_YIELDS: usize = 4;
+/// Callers that one batch has answered are company from this number on.
+const COMPANY: usize = 3;
+/// The longest wait for company.
+const CATCH_UP_MAX: Duration = Duration::from_micros(100);
+/// Commits that take less than this are not worth waiting for.
+const COMMIT_WORTH_SHARING: Duration = Duration::from_micros(40);
 
 /// A shard and all it works with.
 pub(super) struct Worker {
@@ -29,8 +33,11 @@ pub(super) struct Worker {
     /// Batches that wait for their commit, and how many may.
     pub(super) in_flight: usize,
     pub(super) in_flight_max: usize,
-    /// Whether the last batch answered several at once: then more are about to come.
+    /// Whether the last batch answered several callers at once: then more are about to come.
     pub(super) has_company: bool,
+    /// When the newest batch was handed to the store, and how long the last one took there.
+    pub(super) commit_began: Instant,
+    pub(super) last_commit: Duration,
     pub(super) router: Arc<Router>,
     pub(super) clock: Arc<Clock>,
     pub(super) store: Arc<dyn Store>,
@@ -70,15 +77,13 @@ impl Worker {
         }
     }
 
-    /// Those whom the last batch answered send their next request about now. Letting them go first, without a timer,
-    /// makes one sync serve them all instead of the first one alone.
+    /// Those whom the last batch answered send their next request about now: a moment later one sync serves them all
+    /// instead of the first one alone. Nobody waits who is alone, or whose commits cost next to nothing.
     fn let_company_catch_up(&self, messages: &mut Vec<Message>) {
-        if !self.has_company || self.in_flight > 0 {
+        if !self.has_company || self.in_flight > 0 || self.last_commit < COMMIT_WORTH_SHARING {
             return;
         }
-        for _ in 0..CATCH_UP_YIELDS {
-            std::thread::yield_now();
-        }
+        std::thread::sleep((self.last_commit / 4).min(CATCH_UP_MAX));
         let mut late = Vec::new();
         self.inbox.receive(&mut late, Wake::Any, Duration::ZERO);
         messages.append(&mut late);
@@ -99,6 +104,7 @@ impl Worker {
             Message::Input(input) => {
                 if matches!(input, Input::Committed { .. }) {
                     self.in_flight = self.in_flight.saturating_sub(1);
+                    self.last_commit = self.commit_began.elapsed();
                 }
                 if let Err(refused) = self.shard.enqueue(input) {
                     refuse(refused);
@@ -111,7 +117,9 @@ impl Worker {
     /// What was held for the batch leaves from the committer's thread, the moment it is durable.
     fn commit(&mut self, batch: Batch, held: Vec<Released<Answer>>) {
         self.in_flight += 1;
-        self.has_company = held.len() > 1;
+        let callers = held.iter().filter(|released| matches!(released, Released::Reply { .. })).count();
+        self.has_company = callers >= COMPANY;
+        self.commit_began = Instant::now();
         let (number, sequence) = (self.number, batch.sequence);
         let (router, outside) = (self.router.clone(), self.outside.clone());
         self.store.commit(
