@@ -83,7 +83,7 @@ impl Worker {
         if !self.has_company || self.in_flight > 0 || self.last_commit < COMMIT_WORTH_SHARING {
             return;
         }
-        std::thread::sleep((self.last_commit / 4).min(CATCH_UP_MAX));
+        std::thread::sleep((self.last_commit / 2).min(CATCH_UP_MAX));
         let mut late = Vec::new();
         self.inbox.receive(&mut late, Wake::Any, Duration::ZERO);
         messages.append(&mut late);
