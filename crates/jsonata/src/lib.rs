@@ -1,0 +1,15 @@
+//! JSONata 2.0.6, plain and as Step Functions has it
+//!
+//! [`Expression::parse`] reads a text once; [`Expression::evaluate`] works it out over shared values, without copying
+//! the input. An evaluation can't take more time, memory or stack than its [`Limits`] say, whatever the expression is.
+//! Nothing here reads a clock or a random source: a [`Host`] gives the time, random numbers and variables.
+
+mod error;
+mod expression;
+mod host;
+mod limits;
+
+pub use error::Error;
+pub use expression::{Dialect, Evaluated, Expression, Reference, StatesReference};
+pub use host::Host;
+pub use limits::Limits;
