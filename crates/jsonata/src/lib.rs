@@ -8,6 +8,9 @@ mod error;
 mod expression;
 mod host;
 mod limits;
+mod pattern;
+mod picture;
+mod text;
 
 pub use error::Error;
 pub use expression::{Dialect, Evaluated, Expression, Reference, StatesReference};

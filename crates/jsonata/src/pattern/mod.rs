@@ -1,0 +1,2 @@
+//! Regular expressions
+#![allow(dead_code)]

@@ -1,0 +1,2 @@
+//! Picture strings: how numbers, whole numbers, dates and times are written and read
+#![allow(dead_code)]
