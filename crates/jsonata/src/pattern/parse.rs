@@ -335,10 +335,12 @@ impl Parser<'_> {
             Member::Set(set) => (self.set(set), true),
             Member::Code(high) => {
                 let start = self.position;
-                if (0xd800..0xdc00).contains(&high) && self.eat("\\") && self.peek() == Some('u') {
-                    if let Ok(Member::Code(low @ 0xdc00..=0xdfff)) = self.member(false) {
-                        return Ok((self.code(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)), true));
-                    }
+                if (0xd800..0xdc00).contains(&high)
+                    && self.eat("\\")
+                    && self.peek() == Some('u')
+                    && let Ok(Member::Code(low @ 0xdc00..=0xdfff)) = self.member(false)
+                {
+                    return Ok((self.code(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)), true));
                 }
                 self.position = start;
                 (self.code(high), true)
@@ -456,10 +458,11 @@ impl Parser<'_> {
         // Two escapes for one character beyond the first plane
         let Member::Code(high @ 0xd800..=0xdbff) = member else { return Ok(member) };
         let start = self.position;
-        if self.eat("\\") && self.peek() == Some('u') {
-            if let Ok(Member::Code(low @ 0xdc00..=0xdfff)) = self.member(true) {
-                return Ok(Member::Code(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)));
-            }
+        if self.eat("\\")
+            && self.peek() == Some('u')
+            && let Ok(Member::Code(low @ 0xdc00..=0xdfff)) = self.member(true)
+        {
+            return Ok(Member::Code(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)));
         }
         self.position = start;
         Ok(Member::Code(high))
