@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use stepwell_json::Value;
 
+use crate::ast::Node;
+use crate::program::Program;
+use crate::references::References;
 use crate::{Error, Host, Limits};
 
 /// Which functions there are, and what the root is
@@ -48,8 +51,14 @@ pub enum Evaluated {
 
 /// A compiled expression; a clone copies a pointer
 #[derive(Clone)]
-pub struct Expression {
+pub struct Expression(Arc<Inner>);
+
+struct Inner {
     text: Arc<str>,
+    dialect: Dialect,
+    node: Node,
+    program: Program,
+    references: References,
 }
 
 impl Expression {
@@ -58,30 +67,48 @@ impl Expression {
     /// # Errors
     /// Where the text is no expression: a code `S…`, JSONata's own text and a position.
     pub fn parse(text: &str, dialect: Dialect) -> Result<Expression, Error> {
-        let _ = dialect;
-        Ok(Expression { text: text.into() })
+        let node = crate::parser::parse(text)?;
+        let references = crate::references::find(&node, dialect);
+        let program = crate::compile::compile(&node, dialect, &references.bound)?;
+        Ok(Expression(Arc::new(Inner { text: text.into(), dialect, node, program, references })))
     }
 
     /// The text as it was given.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
+    }
+
+    /// The expression written anew, on one line: the same text for all expressions that differ in white space and
+    /// comments alone. It reads back as the same expression.
+    pub fn to_normal_text(&self) -> String {
+        crate::print::print(&self.0.node)
+    }
+
+    /// Whether both are the same expression, white space and comments apart.
+    pub fn is_same(&self, other: &Expression) -> bool {
+        self.0.node == other.0.node
     }
 
     /// The variables that the expression reads and does not bind itself, functions of JSONata apart; `states` is among
     /// them. Each name once, in the order of their first use.
     pub fn variables(&self) -> &[Reference] {
-        &[]
+        &self.0.references.variables
     }
 
     /// The uses of `$states`, in order.
     pub fn states_references(&self) -> &[StatesReference] {
-        &[]
+        &self.0.references.states
+    }
+
+    /// Where the expression binds `$states` itself, as a byte offset.
+    pub fn states_bound(&self) -> Option<usize> {
+        self.0.references.states_bound
     }
 
     /// What reads the context at the top level: bare names such as `phone` (the name), `$` (an empty name), `$$` (the
     /// name `$`), `*`, `**` and `%`. Step Functions has no context there.
     pub fn root_references(&self) -> &[Reference] {
-        &[]
+        &self.0.references.root
     }
 
     /// Works the expression out over `input`, the root context.
@@ -94,13 +121,12 @@ impl Expression {
         host: &mut dyn Host,
         limits: &Limits,
     ) -> Result<Evaluated, Error> {
-        let _ = (input, host, limits);
-        Ok(Evaluated::Nothing)
+        crate::evaluate::evaluate(&self.0.program, self.0.dialect, input, host, limits)
     }
 }
 
 impl std::fmt::Debug for Expression {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Expression({})", self.text)
+        write!(formatter, "Expression({})", self.text())
     }
 }

@@ -1,0 +1,277 @@
+//! Calling functions: calls, partial application, `~>`, and tail calls
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::Error;
+use crate::item::{Chain, Env, Function, Item, Lambda, Partial};
+use crate::program::{Call, Code, CodeKind};
+
+use super::Evaluator;
+
+/// What the body of a function gives: its value, or a call that takes its place
+enum Tail<'i> {
+    Value(Item<'i>),
+    Call { function: Item<'i>, arguments: Vec<Item<'i>>, name: &'i Arc<str>, position: usize },
+}
+
+impl<'i> Evaluator<'i> {
+    /// A call. `first` is an argument in front of the others: the left side of `~>`.
+    pub(super) fn call(
+        &self,
+        call: &'i Call,
+        code: &'i Code,
+        input: &Item<'i>,
+        env: &Env<'i>,
+        first: Option<Item<'i>>,
+    ) -> Result<Item<'i>, Error> {
+        let function = self.procedure(call, code, input, env)?;
+        let mut arguments = Vec::with_capacity(call.arguments.len() + usize::from(first.is_some()));
+        arguments.extend(first);
+        for argument in &call.arguments {
+            arguments.push(self.eval(argument, input, env)?);
+        }
+        self.apply(function, arguments, input)
+            .map_err(|error| name_function(error, &call.name).at(code.position))
+    }
+
+    /// What a call calls.
+    fn procedure(
+        &self,
+        call: &'i Call,
+        code: &'i Code,
+        input: &Item<'i>,
+        env: &Env<'i>,
+    ) -> Result<Item<'i>, Error> {
+        let function = self.eval(&call.procedure, input, env)?;
+        if function.is_undefined()
+            && matches!(call.procedure.kind, CodeKind::Path(_))
+            && crate::functions::find(&call.name, self.dialect).is_some()
+        {
+            let code_name = if call.is_partial { "T1007" } else { "T1005" };
+            return Err(Error::new(code_name).token(&call.name).at(code.position));
+        }
+        Ok(function)
+    }
+
+    /// Applies a function to arguments. `context` is what fills a parameter that takes the context.
+    pub(crate) fn apply(
+        &self,
+        mut function: Item<'i>,
+        mut arguments: Vec<Item<'i>>,
+        context: &Item<'i>,
+    ) -> Result<Item<'i>, Error> {
+        let (mut name, mut position): (Option<&'i Arc<str>>, usize) = (None, 0);
+        // A call in tail position is made here, so that it takes no stack.
+        loop {
+            let tail = self.apply_once(&function, arguments, context).map_err(|error| match name {
+                Some(name) => name_function(error, name).at(position),
+                None => error,
+            })?;
+            match tail {
+                Tail::Value(value) => return Ok(value),
+                Tail::Call { function: next, arguments: given, name: own, position: at } => {
+                    self.step(1)?;
+                    (function, arguments) = (next, given);
+                    (name, position) = (Some(own), at);
+                }
+            }
+        }
+    }
+
+    fn apply_once(
+        &self,
+        function: &Item<'i>,
+        mut arguments: Vec<Item<'i>>,
+        context: &Item<'i>,
+    ) -> Result<Tail<'i>, Error> {
+        let Some(function) = function.as_function() else { return Err(Error::new("T1006")) };
+        let value = match &**function {
+            Function::Builtin(builtin) => {
+                builtin.signature().apply(&mut arguments, context, |item| self.wrapped(item))?;
+                self.step(1)?;
+                (builtin.run)(self, &arguments)?
+            }
+            Function::Lambda(lambda) => return self.apply_lambda(lambda, arguments, context),
+            Function::Partial(partial) => {
+                let (function, arguments) = partial.fill(arguments);
+                return Ok(Tail::Call { function, arguments, name: self.no_name(), position: 0 });
+            }
+            Function::Chain(chain) => {
+                self.enter()?;
+                let first = arguments.into_iter().next().unwrap_or(Item::Undefined);
+                let between = self.apply(chain.first.clone(), vec![first], context);
+                self.leave();
+                return Ok(Tail::Call {
+                    function: chain.second.clone(),
+                    arguments: vec![between?],
+                    name: self.no_name(),
+                    position: 0,
+                });
+            }
+            Function::Regex(pattern) => {
+                let text = arguments.first().and_then(Item::as_str).map(Arc::from);
+                self.match_record(pattern, text, 0)?
+            }
+            Function::NextMatch(next) => {
+                self.match_record(next.pattern, Some(next.text.clone()), next.from)?
+            }
+            Function::Transform(transform) => {
+                self.enter()?;
+                let subject = arguments.into_iter().next().unwrap_or(Item::Undefined);
+                let result = self.transform(transform, &subject);
+                self.leave();
+                result?
+            }
+        };
+        Ok(Tail::Value(value))
+    }
+
+    fn no_name(&self) -> &'i Arc<str> {
+        static NONE: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| "".into());
+        &NONE
+    }
+
+    fn apply_lambda(
+        &self,
+        lambda: &Lambda<'i>,
+        mut arguments: Vec<Item<'i>>,
+        context: &Item<'i>,
+    ) -> Result<Tail<'i>, Error> {
+        let code = lambda.code;
+        if let Some(signature) = &code.signature {
+            signature.apply(&mut arguments, context, |item| self.wrapped(item))?;
+        }
+        let mut given = arguments.into_iter();
+        let bindings = code
+            .parameters
+            .iter()
+            .map(|parameter| (*parameter, given.next().unwrap_or(Item::Undefined)))
+            .collect();
+        let env = self.frame(lambda.env.clone(), bindings)?;
+        self.enter()?;
+        let result = self.tail(&code.body, &lambda.input, &env);
+        self.leave();
+        result
+    }
+
+    /// The body of a function, up to a call in tail position.
+    fn tail(&self, code: &'i Code, input: &Item<'i>, env: &Env<'i>) -> Result<Tail<'i>, Error> {
+        if code.extras.is_some() {
+            return self.eval(code, input, env).map(Tail::Value);
+        }
+        match &code.kind {
+            CodeKind::Call(call) if !call.is_partial => {
+                self.step(1)?;
+                let function = self.procedure(call, code, input, env)?;
+                let mut arguments = Vec::with_capacity(call.arguments.len());
+                for argument in &call.arguments {
+                    arguments.push(self.eval(argument, input, env)?);
+                }
+                Ok(Tail::Call { function, arguments, name: &call.name, position: code.position })
+            }
+            CodeKind::Condition(condition, then, otherwise) if !code.keep_array => {
+                self.step(1)?;
+                if self.truth(&self.eval(condition, input, env)?) {
+                    return self.tail(then, input, env);
+                }
+                match otherwise {
+                    Some(otherwise) => self.tail(otherwise, input, env),
+                    None => Ok(Tail::Value(Item::Undefined)),
+                }
+            }
+            CodeKind::Block { expressions, binds } if !code.keep_array => {
+                self.step(1)?;
+                let Some((last, before)) = expressions.split_last() else {
+                    return Ok(Tail::Value(Item::Undefined));
+                };
+                let env = &self.block_env(*binds, env)?;
+                for expression in before {
+                    self.eval(expression, input, env)?;
+                }
+                self.tail(last, input, env)
+            }
+            _ => self.eval(code, input, env).map(Tail::Value),
+        }
+    }
+
+    /// A value as the only element of an array.
+    pub(crate) fn wrapped(&self, item: Item<'i>) -> Result<Item<'i>, Error> {
+        let mut list = self.list()?;
+        list.push(item)?;
+        Ok(list.into_item())
+    }
+
+    /// `f(?, y)`
+    pub(super) fn partial(
+        &self,
+        call: &'i Call,
+        code: &'i Code,
+        input: &Item<'i>,
+        env: &Env<'i>,
+    ) -> Result<Item<'i>, Error> {
+        let mut arguments = Vec::with_capacity(call.arguments.len());
+        let mut placeholders = Vec::new();
+        for (at, argument) in call.arguments.iter().enumerate() {
+            if matches!(argument.kind, CodeKind::Placeholder) {
+                placeholders.push(at);
+                arguments.push(Item::Undefined);
+            } else {
+                arguments.push(self.eval(argument, input, env)?);
+            }
+        }
+        let function = self.procedure(call, code, input, env)?;
+        if function.as_function().is_none() {
+            return Err(Error::new("T1008").token(&call.name).at(code.position));
+        }
+        let holder = self.holder(arguments.len())?;
+        let mut items = arguments;
+        items.insert(0, function);
+        Ok(Item::Function(Rc::new(Function::Partial(Partial { items, placeholders, holder }))))
+    }
+
+    /// `x ~> y`
+    pub(super) fn apply_operator(
+        &self,
+        left: &'i Code,
+        right: &'i Code,
+        code: &'i Code,
+        input: &Item<'i>,
+        env: &Env<'i>,
+    ) -> Result<Item<'i>, Error> {
+        let value = self.eval(left, input, env)?;
+        if let CodeKind::Call(call) = &right.kind
+            && !call.is_partial
+        {
+            // The left side becomes the first argument.
+            return self.call(call, right, input, env, Some(value));
+        }
+        let function = self.eval(right, input, env)?;
+        if function.as_function().is_none() {
+            return Err(Error::new("T2006").value(self.shown(&function)).at(code.position));
+        }
+        if value.as_function().is_some() {
+            let holder = self.holder(2)?;
+            let chain = Chain { first: value, second: function, holder };
+            return Ok(Item::Function(Rc::new(Function::Chain(chain))));
+        }
+        self.apply(function, vec![value], &Item::Null).map_err(|error| error.at(code.position))
+    }
+
+    /// How many arguments a function takes: those that call it with what it can use give it no more.
+    pub(crate) fn arity(&self, function: &Item<'i>) -> usize {
+        match function.as_function().map(|function| &**function) {
+            Some(Function::Builtin(builtin)) => builtin.arity,
+            Some(Function::Lambda(lambda)) => lambda.code.parameters.len(),
+            Some(Function::Partial(partial)) => partial.placeholders.len(),
+            Some(Function::Chain(_) | Function::Transform(_)) => 1,
+            Some(Function::Regex(_)) => 2,
+            Some(Function::NextMatch(_)) | None => 0,
+        }
+    }
+}
+
+/// Puts the name of the function that failed into an error, unless one is there already.
+fn name_function(error: Error, name: &str) -> Error {
+    if name.is_empty() { error } else { error.token(name) }
+}

@@ -1,0 +1,367 @@
+//! The evaluator: walks a program over values
+//!
+//! The rules are those of jsonata-js 2.0.6, which Step Functions names as its version; the comments give the reasons
+//! where they look odd. Every part that is evaluated is a step and a level of depth, and everything that is made is
+//! counted, so an evaluation ends within its limits whatever the expression is.
+
+mod call;
+mod group;
+mod matching;
+mod operators;
+mod path;
+mod sort;
+mod transform;
+mod tuple;
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use stepwell_json::Value;
+
+use crate::expression::Evaluated;
+use crate::item::{Dropper, Env, Frame, Function, Holder, Item, Lambda, List, Meter, Text, Transform};
+use crate::program::{Code, CodeKind, Program, Symbol, Variable};
+use crate::{Dialect, Error, Host, Limits};
+
+pub(crate) use matching::Found;
+pub(crate) use operators::compare_texts;
+
+/// Bytes that an evaluation counts from the start, so that the bound lies where AWS has it: `[1..873782]` fits.
+const EVALUATION_BYTES: usize = 608;
+
+/// Works a program out.
+pub(crate) fn evaluate(
+    program: &Program,
+    dialect: Dialect,
+    input: Option<&Value>,
+    host: &mut dyn Host,
+    limits: &Limits,
+) -> Result<Evaluated, Error> {
+    let meter = Meter::new(limits.memory_bytes);
+    let mut given: Vec<Option<Value>> = vec![None; program.names.len()];
+    for symbol in &program.asked {
+        if let (Some(slot), Some(name)) =
+            (given.get_mut(symbol.0 as usize), program.names.get(symbol.0 as usize))
+        {
+            *slot = host.variable(name);
+        }
+    }
+    let now_millis = host.now_millis();
+    let globals = given.iter().zip(&program.builtins).map(|(value, builtin)| match (value, builtin) {
+        (Some(value), _) => Item::from(value),
+        (None, Some(builtin)) => Item::Function(Rc::new(Function::Builtin(builtin))),
+        (None, None) => Item::Undefined,
+    });
+    let globals = globals.collect();
+    let mut evaluator = Evaluator {
+        program,
+        meter: &meter,
+        dropper: Rc::default(),
+        globals,
+        root: Item::Undefined,
+        dialect,
+        depth: Cell::new(0),
+        depth_max: limits.depth,
+        steps_left: Cell::new(limits.steps),
+        found_at: (0..program.lookups).map(|_| Cell::new(0)).collect(),
+        closed_over: RefCell::default(),
+        host: RefCell::new(host),
+        now_millis,
+    };
+    meter.take(EVALUATION_BYTES)?;
+    evaluator.root = match input {
+        None => Item::Undefined,
+        // An array as the whole input is one value, not a sequence.
+        Some(value @ Value::Array(_)) => {
+            let mut wrapper = List::sequence(&meter)?;
+            wrapper.flags_mut().outer_wrapper = true;
+            wrapper.push(Item::from(value))?;
+            wrapper.into_item()
+        }
+        Some(value) => Item::from(value),
+    };
+    let root = evaluator.root.clone();
+    let result = evaluator.eval(&program.root, &root, &None);
+    let result = result.and_then(|item| crate::item::evaluated(&item));
+    evaluator.break_circles();
+    result
+}
+
+/// An evaluation at work
+pub(crate) struct Evaluator<'i> {
+    program: &'i Program,
+    pub(crate) meter: &'i Meter,
+    dropper: Rc<Dropper<'i>>,
+    /// What each symbol means where no frame binds it
+    globals: Vec<Item<'i>>,
+    root: Item<'i>,
+    pub(crate) dialect: Dialect,
+    depth: Cell<u32>,
+    depth_max: u32,
+    steps_left: Cell<u64>,
+    /// Where each member name was found last: objects of one array mostly have the same members
+    found_at: Vec<Cell<u32>>,
+    /// Frames that functions close over
+    closed_over: RefCell<Vec<Weak<Frame<'i>>>>,
+    host: RefCell<&'i mut dyn Host>,
+    pub(crate) now_millis: i64,
+}
+
+impl<'i> Evaluator<'i> {
+    /// Counts steps.
+    pub(crate) fn step(&self, steps: usize) -> Result<(), Error> {
+        match self.steps_left.get().checked_sub(steps as u64) {
+            Some(left) => {
+                self.steps_left.set(left);
+                Ok(())
+            }
+            None => Err(Error::limit("Expression evaluation timeout: Check for infinite loop")),
+        }
+    }
+
+    fn enter(&self) -> Result<(), Error> {
+        let depth = self.depth.get() + 1;
+        if depth > self.depth_max {
+            return Err(Error::limit(
+                "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive",
+            ));
+        }
+        self.depth.set(depth);
+        self.step(1)
+    }
+
+    fn leave(&self) {
+        self.depth.set(self.depth.get() - 1);
+    }
+
+    /// A random number.
+    pub(crate) fn random_u64(&self) -> u64 {
+        self.host.borrow_mut().random_u64()
+    }
+
+    /// A new array.
+    pub(crate) fn list(&self) -> Result<List<'i>, Error> {
+        List::new(self.meter)
+    }
+
+    /// A new sequence.
+    pub(crate) fn sequence(&self) -> Result<List<'i>, Error> {
+        List::sequence(self.meter)
+    }
+
+    /// An item made of a JSON value that was made during the evaluation.
+    pub(crate) fn import(&self, value: &Value) -> Result<Item<'i>, Error> {
+        crate::item::import(value, self.meter)
+    }
+
+    /// A new string.
+    pub(crate) fn text(&self, text: &str) -> Result<Item<'i>, Error> {
+        self.step(text.len() / 64)?;
+        Text::make(text, self.meter)
+    }
+
+    /// What the function types need to be counted.
+    pub(crate) fn holder(&self, values: usize) -> Result<Holder<'i>, Error> {
+        Holder::new(values, self.meter, &self.dropper)
+    }
+
+    /// The value of a part.
+    pub(crate) fn eval(&self, code: &'i Code, input: &Item<'i>, env: &Env<'i>) -> Result<Item<'i>, Error> {
+        self.enter()?;
+        let result = self.eval_kind(code, input, env);
+        self.leave();
+        self.finish(code, result?, input, env)
+    }
+
+    /// What follows on a part: predicates, a grouping, and what becomes of a sequence.
+    fn finish(
+        &self,
+        code: &'i Code,
+        mut result: Item<'i>,
+        input: &Item<'i>,
+        env: &Env<'i>,
+    ) -> Result<Item<'i>, Error> {
+        let _ = input;
+        if let Some(extras) = code.extras.as_deref() {
+            for predicate in &extras.predicates {
+                result = self.filter(predicate, result, env)?;
+            }
+            if let (Some(group), false) = (&extras.group, matches!(code.kind, CodeKind::Path(_))) {
+                result = self.group(group, &result, env)?;
+            }
+        }
+        if matches!(result, Item::List(_)) { self.collapse(result, code.keep_array) } else { Ok(result) }
+    }
+
+    /// A sequence of one value is that value, unless it is to stay an array; an empty one is undefined.
+    pub(crate) fn collapse(&self, item: Item<'i>, keep: bool) -> Result<Item<'i>, Error> {
+        let Item::List(list) = &item else { return Ok(item) };
+        if !list.flags().sequence {
+            return Ok(item);
+        }
+        match &***list {
+            [] => Ok(Item::Undefined),
+            [only] if !keep && !list.flags().keep_singleton => Ok(only.clone()),
+            _ if keep && !list.flags().keep_singleton => {
+                let mut copy = list.copy()?;
+                copy.flags_mut().keep_singleton = true;
+                Ok(copy.into_item())
+            }
+            _ => Ok(item),
+        }
+    }
+
+    fn eval_kind(&self, code: &'i Code, input: &Item<'i>, env: &Env<'i>) -> Result<Item<'i>, Error> {
+        Ok(match &code.kind {
+            CodeKind::Number(number) => Item::Number(*number),
+            CodeKind::String(text) => Item::InputString(text),
+            CodeKind::Bool(value) => Item::Bool(*value),
+            CodeKind::Null => Item::Null,
+            CodeKind::Placeholder => Item::Undefined,
+            CodeKind::Regex(pattern) => Item::Function(Rc::new(Function::Regex(pattern))),
+            CodeKind::Name(name) => self.member(input, name)?,
+            CodeKind::Variable(variable) => self.variable(*variable, input, env),
+            CodeKind::Wildcard => self.wildcard(input)?,
+            CodeKind::Descendants => self.descendants(input)?,
+            CodeKind::Parent(slot) => match self.program.labels.get(slot.0 as usize) {
+                Some(label) => self.local(*label, env).unwrap_or(Item::Undefined),
+                None => Item::Undefined,
+            },
+            CodeKind::Path(path) => self.path(path, code, input, env)?,
+            CodeKind::Negate(inner) => self.negate(self.eval(inner, input, env)?, code)?,
+            CodeKind::Array(items) => self.array(items, code, input, env)?,
+            CodeKind::Object(pairs) => self.group(pairs, input, env)?,
+            CodeKind::Block { expressions, binds } => {
+                let env = &self.block_env(*binds, env)?;
+                let mut result = Item::Undefined;
+                for expression in expressions {
+                    result = self.eval(expression, input, env)?;
+                }
+                result
+            }
+            CodeKind::Binary(operator, left, right) => {
+                self.binary(*operator, left, right, code, input, env)?
+            }
+            CodeKind::Bind(symbol, value) => {
+                let value = self.eval(value, input, env)?;
+                self.bind(*symbol, value.clone(), env)?;
+                value
+            }
+            CodeKind::Condition(condition, then, otherwise) => {
+                if self.truth(&self.eval(condition, input, env)?) {
+                    self.eval(then, input, env)?
+                } else {
+                    match otherwise {
+                        Some(otherwise) => self.eval(otherwise, input, env)?,
+                        None => Item::Undefined,
+                    }
+                }
+            }
+            CodeKind::Apply(left, right) => self.apply_operator(left, right, code, input, env)?,
+            CodeKind::Call(call) if call.is_partial => self.partial(call, code, input, env)?,
+            CodeKind::Call(call) => self.call(call, code, input, env, None)?,
+            CodeKind::Lambda(lambda) => {
+                self.note_closure(env);
+                let lambda = Lambda {
+                    code: lambda,
+                    env: env.clone(),
+                    input: input.clone(),
+                    holder: self.holder(1)?,
+                };
+                Item::Function(Rc::new(Function::Lambda(lambda)))
+            }
+            CodeKind::Transform { pattern, update, delete } => {
+                self.note_closure(env);
+                Item::Function(Rc::new(Function::Transform(Transform {
+                    pattern,
+                    update,
+                    delete: delete.as_deref(),
+                    env: env.clone(),
+                    holder: self.holder(0)?,
+                })))
+            }
+            // A sort is a step of a path, which handles it.
+            CodeKind::Sort(terms) => self.sort(terms, input, env)?,
+        })
+    }
+
+    /// The frame for the expressions of a block.
+    fn block_env(&self, binds: bool, env: &Env<'i>) -> Result<Env<'i>, Error> {
+        // At the top there is no frame yet, and a block that binds needs one of its own.
+        Ok(if binds { self.frame(env.clone(), Vec::new())? } else { env.clone() })
+    }
+
+    /// A frame inside another.
+    pub(crate) fn frame(
+        &self,
+        parent: Env<'i>,
+        bindings: Vec<(Symbol, Item<'i>)>,
+    ) -> Result<Env<'i>, Error> {
+        Ok(Some(Rc::new(Frame::new(parent, bindings, self.meter)?)))
+    }
+
+    fn bind(&self, symbol: Symbol, value: Item<'i>, env: &Env<'i>) -> Result<(), Error> {
+        match env {
+            Some(frame) => frame.bind(symbol, value),
+            // Outside all blocks nothing can read it.
+            None => Ok(()),
+        }
+    }
+
+    fn variable(&self, variable: Variable, input: &Item<'i>, env: &Env<'i>) -> Item<'i> {
+        match variable {
+            Variable::Context => unwrapped(input),
+            Variable::Root => unwrapped(&self.root),
+            Variable::Global(symbol) => self.global(symbol),
+            Variable::Local(symbol) => self.local(symbol, env).unwrap_or_else(|| self.global(symbol)),
+        }
+    }
+
+    fn global(&self, symbol: Symbol) -> Item<'i> {
+        self.globals.get(symbol.0 as usize).cloned().unwrap_or(Item::Undefined)
+    }
+
+    fn local(&self, symbol: Symbol, env: &Env<'i>) -> Option<Item<'i>> {
+        let mut frame = env.as_deref();
+        while let Some(current) = frame {
+            if let Some(value) = current.own(symbol) {
+                return Some(value);
+            }
+            frame = current.parent.as_deref();
+        }
+        None
+    }
+
+    /// Remembers a frame that a function closes over.
+    fn note_closure(&self, env: &Env<'i>) {
+        let Some(frame) = env else { return };
+        if frame.is_closed_over.replace(true) {
+            return;
+        }
+        let mut frames = self.closed_over.borrow_mut();
+        if frames.len() == frames.capacity() {
+            frames.retain(|frame| frame.strong_count() > 0);
+        }
+        frames.push(Rc::downgrade(frame));
+    }
+
+    /// Lets go of variables whose functions hold their own frames.
+    fn break_circles(&self) {
+        let frames = self.closed_over.take();
+        for frame in frames.iter().filter_map(Weak::upgrade) {
+            let mut current = Some(frame);
+            while let Some(frame) = current {
+                frame.clear();
+                current = frame.parent.clone();
+            }
+        }
+    }
+}
+
+/// The input itself, where it was wrapped because it is an array.
+fn unwrapped<'i>(item: &Item<'i>) -> Item<'i> {
+    match item {
+        Item::List(list) if list.flags().outer_wrapper => list.first().cloned().unwrap_or(Item::Undefined),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,130 @@
+//! What the values of an evaluation hold
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Env, Item};
+use crate::Error;
+
+/// Counts the bytes that values hold at one time
+///
+/// The units follow what was measured on AWS: an element of an array costs 24, a character of a string two. What the
+/// values really take is less.
+pub(crate) struct Meter {
+    held: Cell<usize>,
+    most: usize,
+}
+
+impl Meter {
+    /// A meter that refuses more than `most` bytes.
+    pub(crate) fn new(most: usize) -> Meter {
+        Meter { held: Cell::new(0), most }
+    }
+
+    /// Takes bytes.
+    ///
+    /// # Errors
+    /// When the bound is exceeded; then nothing was taken.
+    pub(crate) fn take(&self, bytes: usize) -> Result<(), Error> {
+        let held = self.held.get().saturating_add(bytes);
+        if held > self.most {
+            return Err(Error::limit(
+                "Expression evaluation memory limit exceeded: Check for excessive memory usage",
+            ));
+        }
+        self.held.set(held);
+        Ok(())
+    }
+
+    /// Whether this many more bytes may be taken.
+    pub(crate) fn check(&self, bytes: usize) -> Result<(), Error> {
+        self.take(bytes)?;
+        self.release(bytes);
+        Ok(())
+    }
+
+    /// Gives bytes back.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.held.set(self.held.get().saturating_sub(bytes));
+    }
+}
+
+/// Drops what functions held, one after another: a chain of closures may be too long to be dropped by recursion
+#[derive(Default)]
+pub(crate) struct Dropper<'i> {
+    waiting: RefCell<Vec<(Env<'i>, Vec<Item<'i>>)>>,
+    is_at_work: Cell<bool>,
+}
+
+impl<'i> Dropper<'i> {
+    /// Drops these, now or, when something is being dropped already, right after it.
+    pub(crate) fn let_go(&self, env: Env<'i>, items: Vec<Item<'i>>) {
+        self.waiting.borrow_mut().push((env, items));
+        if self.is_at_work.replace(true) {
+            return;
+        }
+        loop {
+            let next = self.waiting.borrow_mut().pop();
+            if next.is_none() {
+                break;
+            }
+        }
+        self.is_at_work.set(false);
+    }
+}
+
+/// A string that was made
+pub(crate) struct Text<'i> {
+    text: Arc<str>,
+    charge: usize,
+    meter: &'i Meter,
+}
+
+/// Bytes that a string takes besides its characters.
+const TEXT_BYTES: usize = 32;
+
+impl<'i> Text<'i> {
+    /// A string, counted.
+    ///
+    /// # Errors
+    /// When the bound on memory is exceeded.
+    pub(crate) fn make(text: &str, meter: &'i Meter) -> Result<Item<'i>, Error> {
+        // A byte of UTF-8 stands for at most one UTF-16 unit.
+        let charge = TEXT_BYTES + 2 * utf16_length(text);
+        meter.take(charge)?;
+        Ok(Item::Text(Rc::new(Text { text: text.into(), charge, meter })))
+    }
+
+    /// The text, shared.
+    pub(crate) fn shared(&self) -> &Arc<str> {
+        &self.text
+    }
+}
+
+/// UTF-16 units of a text.
+pub(crate) fn utf16_length(text: &str) -> usize {
+    text.bytes().map(|byte| usize::from(byte & 0xC0 != 0x80) + usize::from(byte >= 0xF0)).sum()
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, formatter)
+    }
+}
+
+impl Drop for Text<'_> {
+    fn drop(&mut self) {
+        self.meter.release(self.charge);
+    }
+}
