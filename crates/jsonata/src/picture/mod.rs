@@ -19,4 +19,3 @@ fn regular_interval(positions: &[usize]) -> usize {
     let is_regular = (1..=positions.len()).all(|index| sorted.binary_search(&(index * interval)).is_ok());
     if is_regular { interval } else { 0 }
 }
-pub(crate) mod datetime;
