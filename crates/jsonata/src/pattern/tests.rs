@@ -142,6 +142,7 @@ fn bad_patterns_are_refused() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "measures that searches end in time")]
 fn no_pattern_takes_long() {
     let bombs = [
         "(a+)+$",
@@ -169,12 +170,14 @@ fn no_pattern_takes_long() {
         "(?:(?=a*)a)*b",
         "(?:.{0,1000}){0,1000}é",
     ];
+    // Without optimization everything is many times slower
+    let long = if cfg!(debug_assertions) { 25_000 } else { 250_000 };
     let texts = [
         "a".repeat(28) + "!",
-        "a".repeat(250_000),
-        "ab ".repeat(30_000),
+        "a".repeat(long),
+        "ab ".repeat(long / 8),
         "x".repeat(40),
-        "a☃".repeat(20_000),
+        "a☃".repeat(long / 12),
     ];
     for source in bombs {
         let pattern = Pattern::new(source, false, false).unwrap();
@@ -185,12 +188,8 @@ fn no_pattern_takes_long() {
             if let Err(error) = &found {
                 assert_eq!(error.to_string(), TOO_LONG);
             }
-            // Without optimization everything is many times slower
             let most = if cfg!(debug_assertions) { 20 } else { 1 };
             assert!(took < most * Duration::from_millis(500), "/{source}/ took {took:?}");
-            if std::env::var_os("SHOW_TIMES").is_some() {
-                println!("{source} {} {took:?} {}", text.len(), found.is_ok());
-            }
         }
     }
 }
