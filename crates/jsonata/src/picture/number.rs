@@ -517,9 +517,9 @@ mod tests {
     #[test]
     fn long_pictures_take_no_time() {
         let options = [];
-        let picture = "0,".repeat(4000) + "0." + &"0".repeat(1500);
+        let picture = "0,".repeat(2000) + "0." + &"0".repeat(1500);
         assert!(format_number(1.5, &picture, &options).is_ok());
-        let picture = "#,##,".repeat(1900) + "#0";
+        let picture = "#,##,".repeat(900) + "#0";
         assert!(format_number(1.5, &picture, &options).is_ok());
     }
 }

@@ -433,8 +433,8 @@ fn odd_pictures_are_no_harm() {
     check_written(-8.64e15, Some("[Y]-[M]-[D]"), None, "-271821-4-20");
     check_written(f64::NAN, None, None, "D3110");
     check_written(f64::INFINITY, None, None, "D3110");
-    check_read(&"one ".repeat(10_000), Some("[Yw]!"), "undefined");
-    check_read(&"1".repeat(10_000), Some(&"[H]".repeat(500)), "1709168400000");
+    check_read(&"one ".repeat(2000), Some("[Yw]!"), "undefined");
+    check_read(&"1".repeat(2000), Some(&"[H]".repeat(100)), "1709168400000");
     check_read("1", Some(&"[H]".repeat(3000)), "D3136");
     check_read("99999999999999999999", Some("[Y]"), "NaN");
     for number in ["999999", "9999999", "999999999", "99999999999"] {
