@@ -86,6 +86,34 @@ fn groups_and_loops() {
 }
 
 #[test]
+fn patterns_of_the_conformance_suite() {
+    check("d+", "", "ababbxabbcc", "none");
+    check("ab+", "", "ababbxabbcc", "0:ab");
+    check("ax+", "", "ababbxabbcc", "none");
+    check("hat", "", "Trilby hat", "7:hat");
+    check("hat", "i", "Bowler Hat", "7:Hat");
+    check(r"(\w+)\s(\w+)", "", "John Smith", "0:John Smith,John,Smith");
+    check("([0-9]+)USD", "", "265USD", "0:265USD,265");
+    check("(ab)|(a)", "", "abcd", "0:ab,ab,_");
+    check("a.*a", "", "abracadabra", "0:abracadabra");
+    check("a.*?a", "", "abracadabra", "0:abra");
+    check("a(.)", "", "abracadabra", "0:ab,b");
+    check(".*?", "", "abracadabra", "0:");
+    check("A+?", "", "AAAA", "0:A");
+    check("^(.*?)d(.*)$", "", "darted", "0:darted,,arted");
+    check(
+        "(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)(l)(m)",
+        "",
+        "abcdefghijklmno",
+        "0:abcdefghijklm,a,b,c,d,e,f,g,h,i,j,k,l,m",
+    );
+    check("xyz", "", "abcdefghijklmno", "none");
+    check("(h)(at)", "i", "Bowler Hat", "7:Hat,H,at");
+    check(r"(-?\d+(?:\.\d*)?)F\b", "", "temperature = 68F today", "14:68F,68");
+    check(r"^(\w*\s\w*)", "", "Felicia Saunders", "0:Felicia Saunders,Felicia Saunders");
+}
+
+#[test]
 fn look_arounds() {
     check("a(?=b)", "", "acab", "2:a");
     check("a(?!b)", "", "abac", "2:a");
