@@ -45,6 +45,8 @@ struct Inner {
     groups: usize,
     node: Node,
     program: Program,
+    /// Is there nothing that the linear engine can't do?
+    is_regular: bool,
     /// What a match can begin with; none where it could be anything, or nothing
     first: Option<Set>,
     /// Made when it's first needed
@@ -89,6 +91,7 @@ impl Pattern {
             ignore_case,
             groups: parsed.groups,
             program: Program::new(&parsed.node),
+            is_regular: !has_irregular(&parsed.node),
             first: first_characters(&parsed.node),
             node: parsed.node,
             linear: OnceLock::new(),
@@ -111,8 +114,7 @@ impl Pattern {
         }
         let Some(rest) = text.get(start..) else { return Ok(None) };
         let inner = &*self.0;
-        let is_regular = !has_irregular(&inner.node);
-        let fuel = if is_regular { STEPS_BEFORE_LINEAR + 20 * text.len() as u64 } else { MOST_STEPS };
+        let fuel = if inner.is_regular { STEPS_BEFORE_LINEAR + 20 * text.len() as u64 } else { MOST_STEPS };
         let mut matcher = Matcher::new(&inner.program, inner.groups, text, inner.ignore_case, fuel);
         let offsets = rest.char_indices().map(|(offset, character)| (offset, Some(character)));
         for (offset, character) in offsets.chain([(rest.len(), None)]) {

@@ -1,5 +1,6 @@
 //! Sets of characters, and which characters are the same but for their case
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::text::number::is_space;
@@ -107,9 +108,21 @@ impl Set {
             // No ASCII letter is the same as one beyond ASCII
             return Set::new(ranges);
         }
-        for family in FAMILIES.iter() {
+        let mut add = |family: &[char]| {
+            ranges.extend(family.iter().map(|member| (u32::from(*member), u32::from(*member))));
+        };
+        if let [(code, last)] = self.ranges.as_slice()
+            && code == last
+        {
+            // One character, which is what most sets are
+            if let Some(family) = char::from_u32(*code).and_then(|code| FAMILIES.get(&without_case(code))) {
+                add(family);
+            }
+            return Set::new(ranges);
+        }
+        for family in FAMILIES.values() {
             if family.iter().any(|member| self.contains(*member)) {
-                ranges.extend(family.iter().map(|member| (u32::from(*member), u32::from(*member))));
+                add(family);
             }
         }
         Set::new(ranges)
@@ -144,11 +157,12 @@ pub(crate) fn without_case(character: char) -> char {
     }
 }
 
-/// The characters that are the same but for their case, where there's more than one
-static FAMILIES: LazyLock<Vec<Vec<char>>> = LazyLock::new(|| {
-    let mut families = std::collections::BTreeMap::<char, Vec<char>>::new();
+/// The characters that are the same but for their case, where there's more than one, by what they're compared as
+static FAMILIES: LazyLock<BTreeMap<char, Vec<char>>> = LazyLock::new(|| {
+    let mut families = BTreeMap::<char, Vec<char>>::new();
     for character in (0..=0xffff).filter_map(char::from_u32) {
         families.entry(without_case(character)).or_default().push(character);
     }
-    families.into_values().filter(|family| family.len() > 1).collect()
+    families.retain(|_, family| family.len() > 1);
+    families
 });

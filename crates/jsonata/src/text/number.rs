@@ -278,6 +278,7 @@ mod tests {
         check_rounded(-22.0 / 7.0, "-3.14285714285714");
         check_rounded(1e100 / 3.0, "3.33333333333333e+99");
         check_rounded(5e-324, "5e-324");
+        check_rounded(5890840712243076.0, "5890840712243080");
         check_rounded(1e20, "100000000000000000000");
         check_rounded(1234567890123456.0, "1234567890123460");
         // Ties go up
@@ -297,6 +298,21 @@ mod tests {
         check_parsed("0", Some(0.0));
         check_parsed("-5", Some(-5.0));
         check_parsed("007", Some(7.0));
+        check_parsed("10", Some(10.0));
+        check_parsed("-0.05", Some(-0.05));
+        check_parsed("1e2", Some(100.0));
+        check_parsed("1.0e-2", Some(0.01));
+        check_parsed("1e0", Some(1.0));
+        check_parsed("00", Some(0.0));
+        check_parsed("0123", Some(123.0));
+        check_parsed("-007", Some(-7.0));
+        check_parsed("000.00123000", Some(0.00123));
+        check_parsed("0x12", Some(18.0));
+        check_parsed("0B101", Some(5.0));
+        check_parsed("0O12", Some(10.0));
+        for text in ["10e500", "Hello world", "1/2", "1234 hello", "[1]"] {
+            check_parsed(text, None);
+        }
         check_parsed("1.5e3", Some(1500.0));
         check_parsed("1E-2", Some(0.01));
         check_parsed("0x1F", Some(31.0));
@@ -324,6 +340,8 @@ mod tests {
         check_base(-100.0, 2.0, "-1100100");
         check_base(-0.4, 2.0, "0");
         check_base(99.5, 2.5, "1100100");
+        check_base(100.0, 36.0, "2s");
+        check_base(5890840712243076.0, 10.0, "5890840712243076");
         check_base(255.0, 16.0, "ff");
         check_base(1e21, 10.0, "1e+21");
         check_base(1e18, 7.0, "1535044306544330042000");
@@ -350,6 +368,11 @@ mod tests {
         check_round(2.7, 0, 3.0);
         check_round(2.5, 0, 2.0);
         check_round(3.5, 0, 4.0);
+        check_round(-0.3, 0, 0.0);
+        check_round(0.5, 0, 0.0);
+        check_round(-7.5, 0, -8.0);
+        check_round(-8.5, 0, -8.0);
+        check_round(4.49, 1, 4.5);
         check_round(-0.5, 0, 0.0);
         check_round(-1.5, 0, -2.0);
         check_round(-2.5, 0, -2.0);
