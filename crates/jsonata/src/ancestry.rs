@@ -60,7 +60,11 @@ impl Slots {
     /// Lets what a predicate seeks begin at the step that it belongs to.
     pub(crate) fn seek_from_predicate(&mut self, predicate: &Code, step: &mut Code) -> Result<(), Error> {
         for slot in predicate.seeking().to_vec() {
-            if self.level(slot) == 1 { self.seek(step, slot)? } else { drop(self.go(slot, -1)) }
+            if self.level(slot) == 1 {
+                self.seek(step, slot)?;
+            } else {
+                self.go(slot, -1);
+            }
         }
         self.pass_on(predicate, step);
         Ok(())
@@ -102,7 +106,9 @@ impl Slots {
                     part.tuple = true;
                 }
             }
-            CodeKind::Parent(_) => drop(self.go(slot, 1)),
+            CodeKind::Parent(_) => {
+                self.go(slot, 1);
+            }
             CodeKind::Block { expressions, .. } => {
                 if let Some(last) = expressions.last_mut() {
                     self.seek(last, slot)?;

@@ -119,9 +119,7 @@ impl Compiler<'_> {
                     code
                 }
             },
-            Kind::Array(items) => {
-                self.with_parts(items, position, |_, items| CodeKind::Array(items))?
-            }
+            Kind::Array(items) => self.with_parts(items, position, |_, items| CodeKind::Array(items))?,
             Kind::Object(pairs) => {
                 let pairs = self.pairs(pairs)?;
                 let mut code = Code::new(CodeKind::Null, position);
@@ -134,10 +132,8 @@ impl Compiler<'_> {
             }
             Kind::Block(items) => {
                 let binds = items.iter().any(binds_here);
-                let mut code = self.with_parts(items, position, |_, expressions| CodeKind::Block {
-                    expressions,
-                    binds,
-                })?;
+                let mut code = self
+                    .with_parts(items, position, |_, expressions| CodeKind::Block { expressions, binds })?;
                 if let CodeKind::Block { expressions, .. } = &code.kind {
                     code.constructs_array = expressions.iter().any(constructs_array);
                 }
@@ -434,7 +430,8 @@ fn constructs_array(code: &Code) -> bool {
 
 /// Whether evaluating a part binds a variable in the frame around it. Blocks and functions have frames of their own.
 fn binds_here(node: &Node) -> bool {
-    let pairs = |pairs: &[(Node, Node)]| pairs.iter().any(|(key, value)| binds_here(key) || binds_here(value));
+    let pairs =
+        |pairs: &[(Node, Node)]| pairs.iter().any(|(key, value)| binds_here(key) || binds_here(value));
     match &node.kind {
         Kind::Bind(..) => true,
         Kind::Block(_) | Kind::Lambda { .. } => false,

@@ -182,8 +182,12 @@ fn template(code: &str) -> &'static str {
         "T2006" => "The right side of the function application operator ~> must be a function",
         "T2007" => "Type mismatch when comparing values {value} and {value2} in order-by clause",
         "T2008" => "The expressions within an order-by clause must evaluate to numeric or string values",
-        "T2009" => "The values {value} and {value2} either side of operator {token} must be of the same data type",
-        "T2010" => "The expressions either side of operator {token} must evaluate to numeric or string values",
+        "T2009" => {
+            "The values {value} and {value2} either side of operator {token} must be of the same data type"
+        }
+        "T2010" => {
+            "The expressions either side of operator {token} must evaluate to numeric or string values"
+        }
         "T2011" => "The insert/update clause of the transform expression must evaluate to an object: {value}",
         "T2012" => {
             "The delete clause of the transform expression must evaluate to a string or array of strings: {value}"
@@ -225,9 +229,7 @@ fn template(code: &str) -> &'static str {
         "D3087" => {
             "The sub-picture must not contain a 'grouping-separator' character that appears adjacent to a 'decimal-separator' character"
         }
-        "D3088" => {
-            "The sub-picture must not contain a 'grouping-separator' at the end of the integer part"
-        }
+        "D3088" => "The sub-picture must not contain a 'grouping-separator' at the end of the integer part",
         "D3089" => {
             "The sub-picture must not contain two adjacent instances of the 'grouping-separator' character"
         }
@@ -244,7 +246,9 @@ fn template(code: &str) -> &'static str {
             "The exponent part of the sub-picture must comprise only of one or more characters that are members of the 'decimal digit family'"
         }
         "D3100" => "The radix of the formatBase function must be between 2 and 36.  It was given {value}",
-        "D3110" => "The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given {value}",
+        "D3110" => {
+            "The argument of the toMillis function must be an ISO 8601 formatted timestamp. Given {value}"
+        }
         "D3130" => {
             "Formatting or parsing an integer as a sequence starting with {value} is not supported by this implementation"
         }

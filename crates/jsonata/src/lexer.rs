@@ -144,7 +144,9 @@ impl<'t> Lexer<'t> {
     fn word(&mut self) -> TokenKind {
         let rest = self.rest();
         let end = rest
-            .find(|character: char| matches!(character, ' ' | '\t' | '\n' | '\r') || single(character).is_some())
+            .find(|character: char| {
+                matches!(character, ' ' | '\t' | '\n' | '\r') || single(character).is_some()
+            })
             .unwrap_or(rest.len());
         let word = &rest[..end];
         self.position += end;

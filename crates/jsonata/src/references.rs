@@ -174,8 +174,10 @@ impl Finder {
             return;
         }
         let mut member = right;
-        while let Kind::Filter(inner, _) | Kind::KeepArray(inner) | Kind::Focus(inner, _) | Kind::Index(inner, _) =
-            &member.kind
+        while let Kind::Filter(inner, _)
+        | Kind::KeepArray(inner)
+        | Kind::Focus(inner, _)
+        | Kind::Index(inner, _) = &member.kind
         {
             member = inner;
         }

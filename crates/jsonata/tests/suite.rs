@@ -1,6 +1,6 @@
 //! The official test suite of JSONata, where it is at hand
 
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 mod common;
 

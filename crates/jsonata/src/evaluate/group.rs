@@ -41,9 +41,7 @@ impl<'i> Evaluator<'i> {
         for at in 0..count {
             let (context, frame, tuple) = match input {
                 Item::Tuples(tuples) => match tuples.get(at) {
-                    Some(tuple) => {
-                        (tuple.context.clone(), self.tuple_env(tuple, env)?, Some(tuple.clone()))
-                    }
+                    Some(tuple) => (tuple.context.clone(), self.tuple_env(tuple, env)?, Some(tuple.clone())),
                     None => (Item::Undefined, env.clone(), None),
                 },
                 _ => (input.element(at), env.clone(), None),
@@ -90,12 +88,7 @@ impl<'i> Evaluator<'i> {
     }
 
     /// The object of one value: no grouping is needed.
-    fn object(
-        &self,
-        pairs: &'i [(Code, Code)],
-        input: &Item<'i>,
-        env: &Env<'i>,
-    ) -> Result<Item<'i>, Error> {
+    fn object(&self, pairs: &'i [(Code, Code)], input: &Item<'i>, env: &Env<'i>) -> Result<Item<'i>, Error> {
         let mut keys: Vec<Option<Key<'i>>> = Vec::with_capacity(pairs.len());
         for (key, _) in pairs {
             keys.push(self.key(key, input, env)?);
@@ -185,9 +178,8 @@ fn repeated(keys: &[Option<Key<'_>>]) -> Option<usize> {
     if keys.len() < 12 {
         return (1..keys.len()).find(|at| {
             keys.get(*at).is_some_and(|key| {
-                key.as_deref().is_some_and(|key| {
-                    keys.iter().take(*at).any(|other| other.as_deref() == Some(key))
-                })
+                key.as_deref()
+                    .is_some_and(|key| keys.iter().take(*at).any(|other| other.as_deref() == Some(key)))
             })
         });
     }

@@ -53,12 +53,7 @@ pub(crate) enum Matcher<'i, 't> {
 
 impl<'i> Evaluator<'i> {
     /// Begins a walk over the matches that a function (mostly a regular expression) finds in a text.
-    pub(crate) fn matcher<'t>(
-        &self,
-        matcher: &Item<'i>,
-        text: &'t str,
-        item: &Item<'i>,
-    ) -> Matcher<'i, 't> {
+    pub(crate) fn matcher<'t>(&self, matcher: &Item<'i>, text: &'t str, item: &Item<'i>) -> Matcher<'i, 't> {
         match matcher.as_function().map(|function| &**function) {
             Some(Function::Regex(pattern)) => Matcher::Pattern { pattern, text, from: 0, units: 0 },
             _ => Matcher::Function { next: matcher.clone(), arguments: vec![item.clone()] },

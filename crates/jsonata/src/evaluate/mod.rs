@@ -170,21 +170,18 @@ impl<'i> Evaluator<'i> {
         self.enter()?;
         let result = self.eval_kind(code, input, env);
         self.leave();
-        self.finish(code, result?, input, env)
+        self.finish(code, result?, env)
     }
 
     /// What follows on a part: predicates, a grouping, and what becomes of a sequence.
-    fn finish(
-        &self,
-        code: &'i Code,
-        mut result: Item<'i>,
-        input: &Item<'i>,
-        env: &Env<'i>,
-    ) -> Result<Item<'i>, Error> {
-        let _ = input;
+    fn finish(&self, code: &'i Code, mut result: Item<'i>, env: &Env<'i>) -> Result<Item<'i>, Error> {
         if let Some(extras) = code.extras.as_deref() {
             for predicate in &extras.predicates {
                 result = self.filter(predicate, result, env)?;
+            }
+            // What a predicate leaves is a sequence, even of one value.
+            if code.keep_array && !extras.predicates.is_empty() && !result.is_array() {
+                result = self.keep_singleton(result)?;
             }
             if let (Some(group), false) = (&extras.group, matches!(code.kind, CodeKind::Path(_))) {
                 result = self.group(group, &result, env)?;
@@ -262,12 +259,8 @@ impl<'i> Evaluator<'i> {
             CodeKind::Call(call) => self.call(call, code, input, env, None)?,
             CodeKind::Lambda(lambda) => {
                 self.note_closure(env);
-                let lambda = Lambda {
-                    code: lambda,
-                    env: env.clone(),
-                    input: input.clone(),
-                    holder: self.holder(1)?,
-                };
+                let lambda =
+                    Lambda { code: lambda, env: env.clone(), input: input.clone(), holder: self.holder(1)? };
                 Item::Function(Rc::new(Function::Lambda(lambda)))
             }
             CodeKind::Transform { pattern, update, delete } => {
@@ -292,11 +285,7 @@ impl<'i> Evaluator<'i> {
     }
 
     /// A frame inside another.
-    pub(crate) fn frame(
-        &self,
-        parent: Env<'i>,
-        bindings: Vec<(Symbol, Item<'i>)>,
-    ) -> Result<Env<'i>, Error> {
+    pub(crate) fn frame(&self, parent: Env<'i>, bindings: Vec<(Symbol, Item<'i>)>) -> Result<Env<'i>, Error> {
         Ok(Some(Rc::new(Frame::new(parent, bindings, self.meter)?)))
     }
 

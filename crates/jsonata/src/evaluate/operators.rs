@@ -73,12 +73,7 @@ impl<'i> Evaluator<'i> {
         }
     }
 
-    fn arithmetic(
-        &self,
-        operator: Operator,
-        left: &Item<'i>,
-        right: &Item<'i>,
-    ) -> Result<Item<'i>, Error> {
+    fn arithmetic(&self, operator: Operator, left: &Item<'i>, right: &Item<'i>) -> Result<Item<'i>, Error> {
         let (one, other) = match (left, right) {
             (Item::Number(one), Item::Number(other)) if one.is_finite() && other.is_finite() => {
                 (*one, *other)
@@ -116,15 +111,9 @@ impl<'i> Evaluator<'i> {
         }
     }
 
-    fn comparison(
-        &self,
-        operator: Operator,
-        left: &Item<'i>,
-        right: &Item<'i>,
-    ) -> Result<Item<'i>, Error> {
-        let comparable = |item: &Item<'i>| {
-            item.is_undefined() || item.as_number().is_some() || item.as_str().is_some()
-        };
+    fn comparison(&self, operator: Operator, left: &Item<'i>, right: &Item<'i>) -> Result<Item<'i>, Error> {
+        let comparable =
+            |item: &Item<'i>| item.is_undefined() || item.as_number().is_some() || item.as_str().is_some();
         if !comparable(left) || !comparable(right) {
             let culprit = if comparable(left) { right } else { left };
             return Err(Error::new("T2010").value(self.shown(culprit)));

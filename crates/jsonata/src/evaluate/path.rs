@@ -132,7 +132,7 @@ impl<'i> Evaluator<'i> {
             Results::Many(list) => list.into_item(),
             Results::One(Item::List(list)) => {
                 let flags = list.flags();
-                if flags.constructed && !(is_last && !flags.sequence) {
+                if flags.constructed && (flags.sequence || !is_last) {
                     // A constructed array is one value: it must not be taken for the values themselves.
                     let mut outer = self.sequence()?;
                     outer.push(Item::List(list))?;

@@ -72,9 +72,8 @@ impl<'i> Evaluator<'i> {
     ) -> Result<Vec<(Vec<Item<'i>>, T)>, Error> {
         self.merge_sort(rows, |(left, _), (right, _)| {
             for ((term, left), right) in terms.iter().zip(left).zip(right) {
-                let ordering = self
-                    .sort_order(left, right)
-                    .map_err(|error| error.at(term.expression.position))?;
+                let ordering =
+                    self.sort_order(left, right).map_err(|error| error.at(term.expression.position))?;
                 // What has no key comes last, whatever the direction.
                 let ordering = match (left.is_undefined(), right.is_undefined()) {
                     (false, false) if term.descending => ordering.reverse(),

@@ -17,11 +17,7 @@ enum Steps {
 }
 
 impl<'i> Evaluator<'i> {
-    pub(super) fn transform(
-        &self,
-        transform: &Transform<'i>,
-        subject: &Item<'i>,
-    ) -> Result<Item<'i>, Error> {
+    pub(super) fn transform(&self, transform: &Transform<'i>, subject: &Item<'i>) -> Result<Item<'i>, Error> {
         if subject.is_undefined() {
             return Ok(Item::Undefined);
         }
@@ -39,7 +35,7 @@ impl<'i> Evaluator<'i> {
         let found: Vec<(Option<Vec<usize>>, Item<'i>)> = matches
             .elements()
             .map(|item| {
-                let way = address(&item).and_then(|address| ways.get(&address)).map(|way| places(way));
+                let way = address(&item).and_then(|address| ways.get(&address)).map(places);
                 // What is not part of the copy is changed for nobody to see, yet checked like the rest.
                 let detached = if way.is_some() { Item::Undefined } else { item };
                 (way, detached)
@@ -133,11 +129,7 @@ impl<'i> Evaluator<'i> {
         }
     }
 
-    fn child_mut<'c>(
-        &self,
-        item: &'c mut Item<'i>,
-        place: usize,
-    ) -> Result<Option<&'c mut Item<'i>>, Error> {
+    fn child_mut<'c>(&self, item: &'c mut Item<'i>, place: usize) -> Result<Option<&'c mut Item<'i>>, Error> {
         Ok(match item {
             Item::List(list) => {
                 if Rc::get_mut(list).is_none() {
@@ -189,12 +181,7 @@ impl<'i> Evaluator<'i> {
         })
     }
 
-    fn note_ways(
-        &self,
-        item: &Item<'i>,
-        way: &Way,
-        ways: &mut HashMap<usize, Way>,
-    ) -> Result<(), Error> {
+    fn note_ways(&self, item: &Item<'i>, way: &Way, ways: &mut HashMap<usize, Way>) -> Result<(), Error> {
         match item {
             Item::List(list) => {
                 self.step(list.len())?;

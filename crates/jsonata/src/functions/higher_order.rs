@@ -71,8 +71,7 @@ pub(super) fn single<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
 }
 
 pub(super) fn reduce<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
-    let (array, function, initial) =
-        (argument(arguments, 0), argument(arguments, 1), argument(arguments, 2));
+    let (array, function, initial) = (argument(arguments, 0), argument(arguments, 1), argument(arguments, 2));
     if array.is_undefined() {
         return Ok(Item::Undefined);
     }

@@ -23,10 +23,7 @@ fn is_within(limit: Option<f64>, count: usize) -> bool {
 }
 
 /// `$match`
-pub(super) fn find_matches<'i>(
-    evaluator: &Evaluator<'i>,
-    arguments: &[Item<'i>],
-) -> Result<Item<'i>, Error> {
+pub(super) fn find_matches<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
     let Some(text) = value.as_str() else { return Ok(Item::Undefined) };
     let limit = limit(evaluator, &argument(arguments, 2), "D3040", 3)?;
@@ -67,7 +64,7 @@ pub(super) fn contains<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) ->
         return Ok(Item::Bool(text.contains(token)));
     }
     if token.is_undefined() {
-        return Ok(Item::Bool(false));
+        return Ok(Item::Undefined);
     }
     let mut matcher = evaluator.matcher(&token, text, &value);
     Ok(Item::Bool(evaluator.next_match(&mut matcher)?.is_some()))
@@ -230,4 +227,3 @@ fn substitute(replacement: &str, found: &Found, out: &mut String) {
     }
     out.push_str(rest);
 }
-

@@ -31,9 +31,7 @@ pub(super) fn round<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Ite
 pub(super) fn sqrt<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
     match value.as_number() {
-        Some(number) if number < 0.0 => {
-            Err(Error::new("D3060").index(1).value(evaluator.shown(&value)))
-        }
+        Some(number) if number < 0.0 => Err(Error::new("D3060").index(1).value(evaluator.shown(&value))),
         _ => map_number(arguments, f64::sqrt),
     }
 }
@@ -87,10 +85,7 @@ pub(super) fn format_number<'i>(
     evaluator.text(&picture::number::format_number(number, shape, &options)?)
 }
 
-pub(super) fn format_base<'i>(
-    evaluator: &Evaluator<'i>,
-    arguments: &[Item<'i>],
-) -> Result<Item<'i>, Error> {
+pub(super) fn format_base<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let Some(number) = argument(arguments, 0).as_number() else { return Ok(Item::Undefined) };
     let radix = argument(arguments, 1).as_number().unwrap_or(10.0);
     evaluator.text(&text::number::format_base(number, radix)?)

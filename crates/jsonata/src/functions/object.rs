@@ -101,11 +101,7 @@ pub(super) fn spread<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
     Ok(found.into_item())
 }
 
-fn collect_spread<'i>(
-    evaluator: &Evaluator<'i>,
-    item: &Item<'i>,
-    found: &mut List<'i>,
-) -> Result<(), Error> {
+fn collect_spread<'i>(evaluator: &Evaluator<'i>, item: &Item<'i>, found: &mut List<'i>) -> Result<(), Error> {
     if item.is_array() {
         evaluator.step(item.count())?;
         return item.elements().try_for_each(|element| collect_spread(evaluator, &element, found));

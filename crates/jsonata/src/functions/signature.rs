@@ -171,15 +171,16 @@ impl Signature {
         let given = std::mem::take(arguments);
         let mut given = given.into_iter().enumerate();
         for (parameter, count) in self.parameters.iter().zip(counts) {
+            // Only an optional parameter matches nothing.
             if count == 0 {
-                // Only an optional parameter matches nothing. What it stands for may still be there as undefined.
                 if parameter.from_context {
                     if !parameter.accepts(letter(context)) {
                         return Err(Error::new("T0411").index(arguments.len() + 1));
                     }
                     arguments.push(context.clone());
                 } else {
-                    arguments.push(Item::Undefined);
+                    // As JSONata has it, an optional parameter that matches nothing still takes the next argument.
+                    arguments.push(given.next().map_or(Item::Undefined, |(_, argument)| argument));
                 }
                 continue;
             }

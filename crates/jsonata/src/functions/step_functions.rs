@@ -14,10 +14,7 @@ use crate::item::Item;
 const RANGE_ELEMENT_BYTES: usize = 58;
 
 /// `$partition(array, size)`: an array of arrays of that size, the last perhaps shorter. Numbers are cut to whole ones.
-pub(super) fn partition<'i>(
-    evaluator: &Evaluator<'i>,
-    arguments: &[Item<'i>],
-) -> Result<Item<'i>, Error> {
+pub(super) fn partition<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let (array, size) = (argument(arguments, 0), argument(arguments, 1));
     let (false, Some(size)) = (array.is_undefined(), size.as_number()) else { return Ok(Item::Undefined) };
     let size = size.trunc();

@@ -18,12 +18,7 @@ pub(super) fn string<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
 
 impl<'i> Evaluator<'i> {
     /// The text of a value, as `$string` and `&` make it.
-    pub(crate) fn write_string(
-        &self,
-        item: &Item<'i>,
-        pretty: bool,
-        out: &mut String,
-    ) -> Result<(), Error> {
+    pub(crate) fn write_string(&self, item: &Item<'i>, pretty: bool, out: &mut String) -> Result<(), Error> {
         if let Some(text) = item.as_str() {
             self.meter.check(out.len() + text.len())?;
             out.push_str(text);

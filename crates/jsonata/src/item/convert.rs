@@ -5,9 +5,9 @@ use std::sync::Arc;
 use stepwell_json::{Array, DEPTH_MAX, Number, Object, Value};
 
 use super::{Item, Key, List, Meter, Record, Text};
+use crate::Error;
 use crate::expression::Evaluated;
 use crate::text::number::number_text;
-use crate::Error;
 
 /// From here on the text of a whole number is that of its shortest digits.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
@@ -42,9 +42,7 @@ pub(crate) fn value(item: &Item<'_>) -> Option<Value> {
         Item::Text(text) => Value::String(text.shared().clone()),
         Item::InputArray(array) => Value::Array((*array).clone()),
         Item::InputObject(object) => Value::Object((*object).clone()),
-        Item::List(list) => {
-            Value::Array(Array::new(list.iter().map(value).collect::<Option<Vec<Value>>>()?))
-        }
+        Item::List(list) => Value::Array(Array::new(list.iter().map(value).collect::<Option<Vec<Value>>>()?)),
         Item::Record(record) => {
             let mut entries: Vec<(Arc<str>, Value)> = Vec::with_capacity(record.entries().len());
             for (key, member) in record.entries() {

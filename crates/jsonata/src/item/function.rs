@@ -101,7 +101,11 @@ pub(crate) struct Holder<'i> {
 
 impl<'i> Holder<'i> {
     /// Counts a function with this many values.
-    pub(crate) fn new(values: usize, meter: &'i Meter, dropper: &Rc<Dropper<'i>>) -> Result<Holder<'i>, Error> {
+    pub(crate) fn new(
+        values: usize,
+        meter: &'i Meter,
+        dropper: &Rc<Dropper<'i>>,
+    ) -> Result<Holder<'i>, Error> {
         let bytes = FUNCTION_BYTES + values * BINDING_BYTES;
         meter.take(bytes)?;
         Ok(Holder { bytes, meter, dropper: dropper.clone() })

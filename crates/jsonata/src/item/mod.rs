@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use stepwell_json::{Array, Number, Object, Value};
 
+pub(crate) use convert::{evaluated, import};
 pub(crate) use function::{Chain, Env, Frame, Function, Holder, Lambda, NextMatch, Partial, Transform};
 pub(crate) use list::List;
 pub(crate) use meter::{Dropper, Meter, Text, utf16_length};
-pub(crate) use convert::{evaluated, import};
 pub(crate) use record::{Key, Record};
 pub(crate) use tuples::{Tuple, Tuples};
 
@@ -122,9 +122,7 @@ impl<'i> Item<'i> {
         match self {
             Item::InputArray(array) => array.get(at).map_or(Item::Undefined, Item::from),
             Item::List(list) => list.get(at).cloned().unwrap_or(Item::Undefined),
-            Item::Tuples(tuples) => {
-                tuples.get(at).map_or(Item::Undefined, |tuple| tuple.context.clone())
-            }
+            Item::Tuples(tuples) => tuples.get(at).map_or(Item::Undefined, |tuple| tuple.context.clone()),
             other if at == 0 => other.clone(),
             _ => Item::Undefined,
         }

@@ -3,7 +3,6 @@
 //! JavaScript's groups are unset by each round of a loop, look-behinds go backwards, and so on; no engine for Rust does
 //! that. So patterns are matched by backtracking here, with a bound on the work. Where a pattern needs more and has
 //! neither look-arounds nor back-references, an engine whose time is linear takes over.
-#![allow(dead_code)]
 
 mod matcher;
 mod parse;

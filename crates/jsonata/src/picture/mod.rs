@@ -1,5 +1,4 @@
 //! Picture strings: how numbers, whole numbers, dates and times are written and read
-#![allow(dead_code)]
 
 pub(crate) mod datetime;
 pub(crate) mod integer;

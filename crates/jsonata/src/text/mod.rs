@@ -1,5 +1,4 @@
 //! Text and numbers: how they are written and read, URLs, Base64
-#![allow(dead_code)]
 
 pub(crate) mod base64;
 pub(crate) mod number;

@@ -4,7 +4,7 @@ use stepwell_json::Value;
 use stepwell_jsonata::Host;
 
 /// A host that is the same every time
-pub struct FixedHost {
+pub(crate) struct FixedHost {
     variables: Value,
     random: u64,
 }
@@ -12,7 +12,7 @@ pub struct FixedHost {
 impl FixedHost {
     /// With these variables (an object).
     #[allow(dead_code)]
-    pub fn new(variables: Value) -> FixedHost {
+    pub(crate) fn new(variables: Value) -> FixedHost {
         FixedHost { variables, random: 1 }
     }
 }
@@ -38,7 +38,7 @@ impl Host for FixedHost {
 
 /// Runs on a thread with the stack that plain limits need.
 #[allow(dead_code)]
-pub fn with_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn with_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let handle = std::thread::Builder::new().stack_size(64 << 20).spawn_scoped(scope, run).unwrap();
         handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
