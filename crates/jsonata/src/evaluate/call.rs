@@ -88,9 +88,14 @@ impl<'i> Evaluator<'i> {
         let Some(function) = function.as_function() else { return Err(Error::new("T1006")) };
         let value = match &**function {
             Function::Builtin(builtin) => {
+                self.step(builtin.signature().steps(&arguments))?;
                 builtin.signature().apply(&mut arguments, context, |item| self.wrapped(item))?;
                 self.step(1)?;
-                (builtin.run)(self, &arguments)?
+                // A tail call of a function that calls functions leaves its own level, but not the stack.
+                self.enter_builtin()?;
+                let result = (builtin.run)(self, &arguments);
+                self.leave_builtin();
+                result?
             }
             Function::Lambda(lambda) => return self.apply_lambda(lambda, arguments, context),
             Function::Partial(partial) => {
@@ -140,6 +145,7 @@ impl<'i> Evaluator<'i> {
     ) -> Result<Tail<'i>, Error> {
         let code = lambda.code;
         if let Some(signature) = &code.signature {
+            self.step(signature.steps(&arguments))?;
             signature.apply(&mut arguments, context, |item| self.wrapped(item))?;
         }
         let mut given = arguments.into_iter();

@@ -61,6 +61,7 @@ pub(crate) fn evaluate(
         root: Item::Undefined,
         dialect,
         depth: Cell::new(0),
+        builtin_depth: Cell::new(0),
         depth_max: limits.depth,
         steps_left: Cell::new(limits.steps),
         found_at: (0..program.lookups).map(|_| Cell::new(0)).collect(),
@@ -97,6 +98,8 @@ pub(crate) struct Evaluator<'i> {
     root: Item<'i>,
     pub(crate) dialect: Dialect,
     depth: Cell<u32>,
+    /// How many built-in functions are at work inside each other
+    builtin_depth: Cell<u32>,
     depth_max: u32,
     steps_left: Cell<u64>,
     /// Where each member name was found last: objects of one array mostly have the same members
@@ -120,14 +123,27 @@ impl<'i> Evaluator<'i> {
     }
 
     fn enter(&self) -> Result<(), Error> {
-        let depth = self.depth.get() + 1;
+        self.deepen(&self.depth)?;
+        self.step(1)
+    }
+
+    fn deepen(&self, level: &Cell<u32>) -> Result<(), Error> {
+        let depth = level.get() + 1;
         if depth > self.depth_max {
             return Err(Error::limit(
                 "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive",
             ));
         }
-        self.depth.set(depth);
-        self.step(1)
+        level.set(depth);
+        Ok(())
+    }
+
+    fn enter_builtin(&self) -> Result<(), Error> {
+        self.deepen(&self.builtin_depth)
+    }
+
+    fn leave_builtin(&self) {
+        self.builtin_depth.set(self.builtin_depth.get() - 1);
     }
 
     fn leave(&self) {

@@ -144,6 +144,13 @@ impl Signature {
         Ok(Signature { parameters })
     }
 
+    /// Steps that checking these arguments takes: each element of an array is looked at where its type is told.
+    pub(crate) fn steps(&self, arguments: &[Item<'_>]) -> usize {
+        let looks_inside = self.parameters.iter().any(|parameter| parameter.element.is_some());
+        let elements = if looks_inside { arguments.iter().map(Item::count).sum() } else { 0_usize };
+        elements / 8 + self.parameters.len() / 8
+    }
+
     /// Checks arguments, and makes of them what the function gets.
     ///
     /// # Errors
