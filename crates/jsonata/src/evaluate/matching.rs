@@ -13,6 +13,11 @@ use crate::pattern::Pattern;
 
 use super::Evaluator;
 
+/// How much work of a regular expression takes as long as a step.
+const MATCHER_WORK: u64 = 4;
+/// Steps that making the parts of a match takes.
+const MATCH_STEPS: usize = 10;
+
 /// One match
 pub(crate) struct Found {
     pub(crate) text: Arc<str>,
@@ -62,7 +67,7 @@ impl<'i> Evaluator<'i> {
 
     /// The next match.
     pub(crate) fn next_match(&self, matcher: &mut Matcher<'i, '_>) -> Result<Option<Found>, Error> {
-        self.step(1)?;
+        self.step(MATCH_STEPS)?;
         match matcher {
             Matcher::Pattern { pattern, text, from, units } => {
                 if *from > text.len() {
@@ -124,11 +129,10 @@ impl<'i> Evaluator<'i> {
         text: &str,
         from: usize,
     ) -> Result<Option<crate::pattern::Found>, Error> {
-        let Some(found) = pattern.find_at(text, from)? else {
-            self.step((text.len() - from) / 16)?;
-            return Ok(None);
-        };
-        self.step((found.end - from) / 16)?;
+        let mut work = 0;
+        let found = pattern.find_counting(text, from, &mut work);
+        self.step((work / MATCHER_WORK) as usize)?;
+        let Some(found) = found? else { return Ok(None) };
         if found.start == found.end {
             return Err(Error::new("D1004").string_value(pattern.source()));
         }

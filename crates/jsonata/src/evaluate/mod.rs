@@ -172,7 +172,7 @@ impl<'i> Evaluator<'i> {
 
     /// A new string.
     pub(crate) fn text(&self, text: &str) -> Result<Item<'i>, Error> {
-        self.step(text.len() / 64)?;
+        self.step(text.len() / 32)?;
         Text::make(text, self.meter)
     }
 
@@ -314,6 +314,7 @@ impl<'i> Evaluator<'i> {
 
     /// A frame inside another.
     pub(crate) fn frame(&self, parent: Env<'i>, bindings: Vec<(Symbol, Item<'i>)>) -> Result<Env<'i>, Error> {
+        self.step(1)?;
         Ok(Some(Rc::new(Frame::new(parent, bindings, self.meter)?)))
     }
 

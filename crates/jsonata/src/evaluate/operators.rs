@@ -121,7 +121,10 @@ impl<'i> Evaluator<'i> {
         }
         let ordering = match (left.as_number(), right.as_number(), left.as_str(), right.as_str()) {
             (Some(left), Some(right), _, _) => left.partial_cmp(&right),
-            (_, _, Some(left), Some(right)) => Some(compare_texts(left, right)),
+            (_, _, Some(left), Some(right)) => {
+                self.step((left.len() + right.len()) / 32)?;
+                Some(compare_texts(left, right))
+            }
             _ if left.is_undefined() || right.is_undefined() => return Ok(Item::Undefined),
             _ => {
                 return Err(Error::new("T2009").value(self.shown(left)).value2(self.shown(right)));
@@ -176,6 +179,9 @@ impl<'i> Evaluator<'i> {
             return Ok(false);
         }
         self.step(right.count())?;
+        if let Some(text) = left.as_str() {
+            self.step(right.count().saturating_mul(text.len() / 256))?;
+        }
         Ok(right.elements().any(|element| match (&element, left) {
             (Item::InputArray(one), Item::InputArray(other)) => one.ptr_eq(other),
             (Item::List(one), Item::List(other)) => Rc::ptr_eq(one, other),
@@ -251,6 +257,9 @@ impl<'i> Evaluator<'i> {
 
     /// Whether two values are equal, in depth.
     pub(crate) fn equal(&self, left: &Item<'i>, right: &Item<'i>) -> Result<bool, Error> {
+        if let (Some(left), Some(_)) = (left.as_str(), right.as_str()) {
+            self.step(left.len() / 256)?;
+        }
         if let Some(equal) = scalars_equal(left, right) {
             return Ok(equal);
         }
@@ -270,7 +279,8 @@ impl<'i> Evaluator<'i> {
             if left.member_count() != right.member_count() {
                 return Ok(false);
             }
-            self.step(left.member_count())?;
+            // Each is looked for in the other.
+            self.step(left.member_count().saturating_mul(8))?;
             for (key, value) in left.members() {
                 match right.member(&key) {
                     Some(other) if self.equal(&value, &other)? => {}

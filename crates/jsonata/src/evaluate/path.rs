@@ -127,6 +127,9 @@ impl<'i> Evaluator<'i> {
             if value.is_undefined() {
                 continue;
             }
+            if value.is_array() {
+                self.step(value.count())?;
+            }
             results = match results {
                 Results::Nothing => Results::One(value),
                 Results::One(first) => {

@@ -71,7 +71,11 @@ impl<'i> Evaluator<'i> {
             for (key, value) in update.members() {
                 self.edit(copy, way, |record| match record.position(&key) {
                     Some(at) => record.replace(at, value.clone()),
-                    None => record.push(key.clone(), value.clone()),
+                    None => {
+                        // The members are indexed anew when the next is looked for.
+                        self.step(record.entries().len().saturating_mul(2))?;
+                        record.push(key.clone(), value.clone())
+                    }
                 })?;
             }
         }
@@ -91,6 +95,8 @@ impl<'i> Evaluator<'i> {
             self.step(1)?;
             if let Some(name) = name.as_str() {
                 self.edit(copy, way, |record| {
+                    // Those behind it move up, and are indexed anew.
+                    self.step(record.entries().len().saturating_mul(2))?;
                     record.remove(name);
                     Ok(())
                 })?;

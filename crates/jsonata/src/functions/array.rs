@@ -23,7 +23,7 @@ impl<'i> Evaluator<'i> {
         if right.is_undefined() {
             return Ok(left);
         }
-        self.step((left.count() + right.count()) / 4)?;
+        self.step((left.count() + right.count()) / 2)?;
         let mut list = self.list()?;
         list.extend(&left)?;
         list.extend(&right)?;

@@ -104,6 +104,7 @@ pub(super) fn sift<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Res
     let arity = evaluator.arity(&function);
     let mut record = Record::new(evaluator.meter)?;
     for (key, value) in object.members() {
+        evaluator.step(2)?;
         let given = arguments_for(arity, value.clone(), key.clone().into_item(), &object);
         let verdict = evaluator.apply(function.clone(), given, &Item::Null)?;
         if evaluator.truth(&verdict) {
@@ -119,6 +120,7 @@ pub(super) fn each<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Res
     let arity = evaluator.arity(&function);
     let mut list = evaluator.sequence()?;
     for (key, value) in object.members() {
+        evaluator.step(2)?;
         let given = arguments_for(arity, value, key.into_item(), &object);
         let value = evaluator.apply(function.clone(), given, &Item::Null)?;
         if !value.is_undefined() {

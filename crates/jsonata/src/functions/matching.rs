@@ -59,7 +59,7 @@ pub(super) fn find_matches<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]
 pub(super) fn contains<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let (value, token) = (argument(arguments, 0), argument(arguments, 1));
     let Some(text) = value.as_str() else { return Ok(Item::Undefined) };
-    evaluator.step(text.len() / 16)?;
+    evaluator.step(text.len() / 12)?;
     if let Some(token) = token.as_str() {
         return Ok(Item::Bool(text.contains(token)));
     }
@@ -87,7 +87,7 @@ pub(super) fn split<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Re
                 if !is_within(limit, list.len()) {
                     break;
                 }
-                evaluator.step(1)?;
+                evaluator.step(4)?;
                 list.push(evaluator.text(character.encode_utf8(&mut buffer))?)?;
             }
         } else {
@@ -95,7 +95,7 @@ pub(super) fn split<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Re
                 if !is_within(limit, list.len()) {
                     break;
                 }
-                evaluator.step(1)?;
+                evaluator.step(4 + piece.len() / 16)?;
                 list.push(evaluator.text(piece)?)?;
             }
         }
@@ -131,6 +131,7 @@ pub(super) fn replace<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> 
     let mut from = 0;
     if let Some(pattern) = pattern.as_str() {
         let replacement = replacement.as_str().unwrap_or_default();
+        evaluator.step(text.len() / 16)?;
         while is_within(limit, count) {
             let rest = text.get(from..).unwrap_or_default();
             let Some(at) = rest.find(pattern) else { break };

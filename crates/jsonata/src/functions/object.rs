@@ -8,6 +8,9 @@ use crate::Error;
 use crate::evaluate::Evaluator;
 use crate::item::{Item, List, Record};
 
+/// Steps that finding a place for a key takes.
+const HASH_STEPS: usize = 4;
+
 pub(super) fn boolean<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
     Ok(if value.is_undefined() { value } else { Item::Bool(evaluator.truth(&value)) })
@@ -54,7 +57,7 @@ fn collect_keys<'i>(
         evaluator.step(item.count())?;
         return item.elements().try_for_each(|element| collect_keys(evaluator, &element, found, seen));
     }
-    evaluator.step(item.member_count())?;
+    evaluator.step(item.member_count().saturating_mul(HASH_STEPS))?;
     for (key, _) in item.members() {
         if seen.insert(key.shared(), ()).is_none() {
             found.push(key.into_item())?;
@@ -126,7 +129,7 @@ pub(super) fn merge<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Re
     let mut record = Record::new(evaluator.meter)?;
     let mut places: HashMap<Arc<str>, usize> = HashMap::new();
     for object in array.elements() {
-        evaluator.step(object.member_count())?;
+        evaluator.step(object.member_count().saturating_mul(HASH_STEPS))?;
         for (key, value) in object.members() {
             match places.get(&*key) {
                 Some(at) => record.replace(*at, value)?,

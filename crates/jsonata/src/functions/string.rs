@@ -37,7 +37,7 @@ impl<'i> Evaluator<'i> {
 
     /// JSON text as JavaScript writes it; `level` is there when it goes over several lines.
     fn write_json(&self, item: &Item<'i>, level: Option<usize>, out: &mut String) -> Result<(), Error> {
-        self.step(1)?;
+        self.step(2)?;
         self.meter.check(out.len())?;
         if let Some(text) = item.as_str() {
             self.step(text.len() / 16)?;
@@ -158,7 +158,7 @@ fn map_text<'i>(
 ) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
     let Some(text) = value.as_str() else { return Ok(Item::Undefined) };
-    evaluator.step(text.len() / 8)?;
+    evaluator.step(text.len() / 4)?;
     evaluator.text(&make(text)?)
 }
 
@@ -185,14 +185,20 @@ pub(super) fn base64_decode<'i>(
 }
 
 pub(super) fn encode_url<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
-    map_text(evaluator, arguments, url::encode_url)
+    map_text(evaluator, arguments, |text| {
+        evaluator.step(text.len() / 4)?;
+        url::encode_url(text)
+    })
 }
 
 pub(super) fn encode_url_component<'i>(
     evaluator: &Evaluator<'i>,
     arguments: &[Item<'i>],
 ) -> Result<Item<'i>, Error> {
-    map_text(evaluator, arguments, url::encode_url_component)
+    map_text(evaluator, arguments, |text| {
+        evaluator.step(text.len() / 4)?;
+        url::encode_url_component(text)
+    })
 }
 
 pub(super) fn decode_url<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
@@ -290,7 +296,7 @@ pub(super) fn pad<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Resu
     }
     // The padding is checked before it is made: a width may be anything.
     evaluator.meter.check(if missing > 1e15 { usize::MAX } else { missing as usize })?;
-    evaluator.step(missing as usize / 8)?;
+    evaluator.step(missing as usize / 4)?;
     let padding: String = filler.chars().cycle().take(missing as usize).collect();
     evaluator.text(&if width > 0.0 { format!("{text}{padding}") } else { format!("{padding}{text}") })
 }

@@ -67,6 +67,11 @@ impl<'a> Matcher<'a> {
         Some((start, end))
     }
 
+    /// How many steps may still be made.
+    pub(crate) fn fuel(&self) -> u64 {
+        self.fuel
+    }
+
     fn spend(&mut self, work: u64) -> Result<(), Exceeded> {
         self.fuel = self.fuel.checked_sub(work).ok_or(Exceeded)?;
         Ok(())

@@ -107,6 +107,16 @@ impl Pattern {
     /// # Errors
     /// The time limit's error where finding it out takes too much work.
     pub(crate) fn find_at(&self, text: &str, start_byte: usize) -> Result<Option<Found>, Error> {
+        self.find_counting(text, start_byte, &mut 0)
+    }
+
+    /// As [`Pattern::find_at`]; what it takes is added to `work`, also when it fails.
+    pub(crate) fn find_counting(
+        &self,
+        text: &str,
+        start_byte: usize,
+        work: &mut u64,
+    ) -> Result<Option<Found>, Error> {
         let mut start = start_byte;
         while start <= text.len() && !text.is_char_boundary(start) {
             start += 1;
@@ -127,20 +137,26 @@ impl Pattern {
             match matcher.match_at(start + offset) {
                 Ok(None) => {}
                 Ok(Some(end)) => {
+                    *work += fuel - matcher.fuel();
                     let groups = (1..=inner.groups).map(|number| matcher.group(number)).collect();
                     return Ok(Some(Found { start: start + offset, end, groups }));
                 }
-                Err(Exceeded) => return self.find_linear(text, start),
+                Err(Exceeded) => {
+                    *work += fuel;
+                    return self.find_linear(text, start, work);
+                }
             }
         }
+        *work += fuel - matcher.fuel() + rest.len() as u64 / 8;
         Ok(None)
     }
 
     /// As [`Pattern::find_at`], with the linear engine.
-    fn find_linear(&self, text: &str, start: usize) -> Result<Option<Found>, Error> {
+    fn find_linear(&self, text: &str, start: usize, spent: &mut u64) -> Result<Option<Found>, Error> {
         let too_long = || Error::limit(TOO_LONG);
         let linear = self.0.linear.get_or_init(|| Linear::new(&self.0.node)).as_ref().ok_or_else(too_long)?;
         let work = linear.size.saturating_mul((text.len() - start) as u64);
+        *spent += work;
         if work > MOST_LINEAR_WORK || (linear.has_boundaries && !text.is_ascii()) {
             return Err(too_long());
         }
