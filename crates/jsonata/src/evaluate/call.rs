@@ -3,8 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::smallvec;
+
 use crate::Error;
-use crate::item::{Chain, Env, Function, Item, Lambda, Partial};
+use crate::item::{Arguments, Chain, Env, Frame, Function, Item, Lambda, Partial};
 use crate::program::{Call, Code, CodeKind};
 
 use super::Evaluator;
@@ -12,7 +14,7 @@ use super::Evaluator;
 /// What the body of a function gives: its value, or a call that takes its place
 enum Tail<'i> {
     Value(Item<'i>),
-    Call { function: Item<'i>, arguments: Vec<Item<'i>>, name: &'i Arc<str>, position: usize },
+    Call { function: Item<'i>, arguments: Arguments<'i>, name: &'i Arc<str>, position: usize },
 }
 
 impl<'i> Evaluator<'i> {
@@ -26,7 +28,7 @@ impl<'i> Evaluator<'i> {
         first: Option<Item<'i>>,
     ) -> Result<Item<'i>, Error> {
         let function = self.procedure(call, code, input, env)?;
-        let mut arguments = Vec::with_capacity(call.arguments.len() + usize::from(first.is_some()));
+        let mut arguments = Arguments::new();
         arguments.extend(first);
         for argument in &call.arguments {
             arguments.push(self.eval(argument, input, env)?);
@@ -58,7 +60,7 @@ impl<'i> Evaluator<'i> {
     pub(crate) fn apply(
         &self,
         mut function: Item<'i>,
-        mut arguments: Vec<Item<'i>>,
+        mut arguments: Arguments<'i>,
         context: &Item<'i>,
     ) -> Result<Item<'i>, Error> {
         let (mut name, mut position): (Option<&'i Arc<str>>, usize) = (None, 0);
@@ -82,7 +84,7 @@ impl<'i> Evaluator<'i> {
     fn apply_once(
         &self,
         function: &Item<'i>,
-        mut arguments: Vec<Item<'i>>,
+        mut arguments: Arguments<'i>,
         context: &Item<'i>,
     ) -> Result<Tail<'i>, Error> {
         let Some(function) = function.as_function() else { return Err(Error::new("T1006")) };
@@ -100,11 +102,11 @@ impl<'i> Evaluator<'i> {
             Function::Chain(chain) => {
                 self.enter()?;
                 let first = arguments.into_iter().next().unwrap_or(Item::Undefined);
-                let between = self.apply(chain.first.clone(), vec![first], context);
+                let between = self.apply(chain.first.clone(), smallvec![first], context);
                 self.leave();
                 return Ok(Tail::Call {
                     function: chain.second.clone(),
-                    arguments: vec![between?],
+                    arguments: smallvec![between?],
                     name: self.no_name(),
                     position: 0,
                 });
@@ -135,20 +137,15 @@ impl<'i> Evaluator<'i> {
     fn apply_lambda(
         &self,
         lambda: &Lambda<'i>,
-        mut arguments: Vec<Item<'i>>,
+        mut arguments: Arguments<'i>,
         context: &Item<'i>,
     ) -> Result<Tail<'i>, Error> {
         let code = lambda.code;
         if let Some(signature) = &code.signature {
             signature.apply(&mut arguments, context, |item| self.wrapped(item))?;
         }
-        let mut given = arguments.into_iter();
-        let bindings = code
-            .parameters
-            .iter()
-            .map(|parameter| (*parameter, given.next().unwrap_or(Item::Undefined)))
-            .collect();
-        let env = self.frame(lambda.env.clone(), bindings)?;
+        let frame = Frame::of_call(lambda.env.clone(), &code.parameters, arguments, self.meter)?;
+        let env = Some(Rc::new(frame));
         self.enter()?;
         let result = self.tail(&code.body, &lambda.input, &env);
         self.leave();
@@ -164,7 +161,7 @@ impl<'i> Evaluator<'i> {
             CodeKind::Call(call) if !call.is_partial => {
                 self.step(1)?;
                 let function = self.procedure(call, code, input, env)?;
-                let mut arguments = Vec::with_capacity(call.arguments.len());
+                let mut arguments = Arguments::new();
                 for argument in &call.arguments {
                     arguments.push(self.eval(argument, input, env)?);
                 }
@@ -255,7 +252,7 @@ impl<'i> Evaluator<'i> {
             let chain = Chain { first: value, second: function, holder };
             return Ok(Item::Function(Rc::new(Function::Chain(chain))));
         }
-        self.apply(function, vec![value], &Item::Null).map_err(|error| error.at(code.position))
+        self.apply(function, smallvec![value], &Item::Null).map_err(|error| error.at(code.position))
     }
 
     /// How many arguments a function takes: those that call it with what it can use give it no more.

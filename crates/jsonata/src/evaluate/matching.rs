@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::Error;
-use crate::item::{Function, Item, Key, NextMatch, Record, utf16_length};
+use crate::item::{Arguments, Function, Item, Key, NextMatch, Record, utf16_length};
 use crate::pattern::Pattern;
 
 use super::Evaluator;
@@ -48,7 +48,7 @@ pub(crate) enum Matcher<'i, 't> {
     /// By a regular expression
     Pattern { pattern: &'i Pattern, text: &'t str, from: usize, units: usize },
     /// By a function; holds what gives the next match
-    Function { next: Item<'i>, arguments: Vec<Item<'i>> },
+    Function { next: Item<'i>, arguments: Arguments<'i> },
 }
 
 impl<'i> Evaluator<'i> {
@@ -56,7 +56,7 @@ impl<'i> Evaluator<'i> {
     pub(crate) fn matcher<'t>(&self, matcher: &Item<'i>, text: &'t str, item: &Item<'i>) -> Matcher<'i, 't> {
         match matcher.as_function().map(|function| &**function) {
             Some(Function::Regex(pattern)) => Matcher::Pattern { pattern, text, from: 0, units: 0 },
-            _ => Matcher::Function { next: matcher.clone(), arguments: vec![item.clone()] },
+            _ => Matcher::Function { next: matcher.clone(), arguments: smallvec::smallvec![item.clone()] },
         }
     }
 

@@ -24,7 +24,6 @@ use crate::program::{Code, CodeKind, Program, Symbol, Variable};
 use crate::{Dialect, Error, Host, Limits};
 
 pub(crate) use matching::Found;
-pub(crate) use operators::compare_texts;
 
 /// Bytes that an evaluation counts from the start, so that the bound lies where AWS has it: `[1..873782]` fits.
 const EVALUATION_BYTES: usize = 608;
@@ -109,6 +108,7 @@ pub(crate) struct Evaluator<'i> {
 
 impl<'i> Evaluator<'i> {
     /// Counts steps.
+    #[inline]
     pub(crate) fn step(&self, steps: usize) -> Result<(), Error> {
         match self.steps_left.get().checked_sub(steps as u64) {
             Some(left) => {
@@ -119,6 +119,7 @@ impl<'i> Evaluator<'i> {
         }
     }
 
+    #[inline]
     fn enter(&self) -> Result<(), Error> {
         let depth = self.depth.get() + 1;
         if depth > self.depth_max {
@@ -130,6 +131,7 @@ impl<'i> Evaluator<'i> {
         self.step(1)
     }
 
+    #[inline]
     fn leave(&self) {
         self.depth.set(self.depth.get() - 1);
     }
@@ -167,10 +169,38 @@ impl<'i> Evaluator<'i> {
 
     /// The value of a part.
     pub(crate) fn eval(&self, code: &'i Code, input: &Item<'i>, env: &Env<'i>) -> Result<Item<'i>, Error> {
+        if code.is_bare() {
+            // The parts that programs are mostly made of need no more than this.
+            match &code.kind {
+                CodeKind::Number(number) => return self.leaf(Item::Number(*number)),
+                CodeKind::String(text) => return self.leaf(Item::InputString(text)),
+                CodeKind::Variable(variable) => {
+                    let value = self.leaf(self.variable(*variable, input, env))?;
+                    return if matches!(value, Item::List(_)) {
+                        self.collapse(value, false)
+                    } else {
+                        Ok(value)
+                    };
+                }
+                CodeKind::Path(path) if path.plain_names == path.steps.len() && !path.keep_singleton => {
+                    if let Some(value) = self.plain_path(path, input)? {
+                        return Ok(value);
+                    }
+                }
+                _ => {}
+            }
+        }
         self.enter()?;
         let result = self.eval_kind(code, input, env);
         self.leave();
         self.finish(code, result?, env)
+    }
+
+    /// A value that took one step, one level down.
+    fn leaf(&self, value: Item<'i>) -> Result<Item<'i>, Error> {
+        self.enter()?;
+        self.leave();
+        Ok(value)
     }
 
     /// What follows on a part: predicates, a grouping, and what becomes of a sequence.
@@ -227,7 +257,7 @@ impl<'i> Evaluator<'i> {
             CodeKind::Path(path) => self.path(path, code, input, env)?,
             CodeKind::Negate(inner) => self.negate(self.eval(inner, input, env)?, code)?,
             CodeKind::Array(items) => self.array(items, code, input, env)?,
-            CodeKind::Object(pairs) => self.group(pairs, input, env)?,
+            CodeKind::Object { pairs, names } => self.object_or_group(pairs, names.as_deref(), input, env)?,
             CodeKind::Block { expressions, binds } => {
                 let env = &self.block_env(*binds, env)?;
                 let mut result = Item::Undefined;

@@ -23,6 +23,11 @@ impl<'i> Evaluator<'i> {
         input: &Item<'i>,
         env: &Env<'i>,
     ) -> Result<Item<'i>, Error> {
+        if operator == Operator::Concatenate {
+            let mut text = String::new();
+            self.write_concatenation(left, right, code, input, env, &mut text)?;
+            return self.text(&text);
+        }
         let left = self.eval(left, input, env)?;
         // Only these two may leave the right side out.
         match operator {
@@ -52,10 +57,9 @@ impl<'i> Evaluator<'i> {
             Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
                 self.comparison(operator, &left, &right)
             }
-            Operator::Concatenate => self.concatenate(&left, &right),
             Operator::Range => self.range(&left, &right),
             Operator::In => self.includes(&left, &right).map(Item::Bool),
-            Operator::And | Operator::Or => Ok(Item::Undefined),
+            Operator::And | Operator::Or | Operator::Concatenate => Ok(Item::Undefined),
         };
         result.map_err(|error| error.token(operator.symbol()).at(code.position))
     }
@@ -135,14 +139,33 @@ impl<'i> Evaluator<'i> {
         }))
     }
 
-    fn concatenate(&self, left: &Item<'i>, right: &Item<'i>) -> Result<Item<'i>, Error> {
-        let mut text = String::new();
-        for side in [left, right] {
-            if !side.is_undefined() {
-                self.write_string(side, false, &mut text)?;
+    /// `x & y`: what stands left of it may be a concatenation too, and is written into the same text.
+    fn write_concatenation(
+        &self,
+        left: &'i Code,
+        right: &'i Code,
+        code: &'i Code,
+        input: &Item<'i>,
+        env: &Env<'i>,
+        out: &mut String,
+    ) -> Result<(), Error> {
+        let mut written = None;
+        match &left.kind {
+            CodeKind::Binary(Operator::Concatenate, inner, other) if left.is_bare() => {
+                self.enter()?;
+                let result = self.write_concatenation(inner, other, left, input, env, out);
+                self.leave();
+                result?;
             }
+            _ => written = Some(self.eval(left, input, env)?),
         }
-        self.text(&text)
+        // Both sides are evaluated before either is turned into text.
+        let right = self.eval(right, input, env)?;
+        for side in [written.as_ref(), Some(&right)].into_iter().flatten() {
+            self.write_string(side, false, out)
+                .map_err(|error| error.token(Operator::Concatenate.symbol()).at(code.position))?;
+        }
+        Ok(())
     }
 
     fn range(&self, left: &Item<'i>, right: &Item<'i>) -> Result<Item<'i>, Error> {
@@ -310,10 +333,13 @@ fn scalars_equal(left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
 }
 
 /// The order of texts: by UTF-16 units, as in JavaScript and Java.
-pub(crate) fn compare_texts(left: &str, right: &str) -> Ordering {
-    // The orders of UTF-8 and UTF-16 differ only where characters beyond U+FFFF meet such of U+E000 and above.
-    if left.bytes().chain(right.bytes()).all(|byte| byte < 0xEE) {
-        return left.cmp(right);
+pub(super) fn compare_texts(left: &str, right: &str) -> Ordering {
+    match left.bytes().zip(right.bytes()).find(|(one, other)| one != other) {
+        // The orders of UTF-8 and UTF-16 differ where a character beyond U+FFFF (a first byte of F0 or more) meets one
+        // from U+E000 to U+FFFF (EE or EF): surrogates come before those.
+        Some((0xF0.., 0xEE | 0xEF)) => Ordering::Less,
+        Some((0xEE | 0xEF, 0xF0..)) => Ordering::Greater,
+        Some((one, other)) => one.cmp(&other),
+        None => left.len().cmp(&right.len()),
     }
-    left.encode_utf16().cmp(right.encode_utf16())
 }

@@ -4,7 +4,7 @@
 //! are matched against parameters as a regular expression over one letter for each argument would be.
 
 use crate::Error;
-use crate::item::Item;
+use crate::item::{Arguments, Item};
 
 /// Most parameters of a signature, and most arguments that are matched against one.
 const PARAMETERS_MAX: usize = 32;
@@ -150,7 +150,7 @@ impl Signature {
     /// T0410, T0411 and T0412, without the function's name.
     pub(crate) fn apply<'i>(
         &self,
-        arguments: &mut Vec<Item<'i>>,
+        arguments: &mut Arguments<'i>,
         context: &Item<'i>,
         wrap: impl Fn(Item<'i>) -> Result<Item<'i>, Error>,
     ) -> Result<(), Error> {

@@ -298,15 +298,17 @@ pub(super) fn join<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Res
     if array.is_undefined() {
         return Ok(Item::Undefined);
     }
-    evaluator.step(array.count())?;
     let separator = separator.as_str().unwrap_or_default();
-    let mut text = String::new();
+    let length = |element: Item<'i>| element.as_str().map_or(0, str::len) + separator.len();
+    let bytes: usize = array.elements().map(length).sum();
+    evaluator.step(array.count() + bytes / 64)?;
+    evaluator.meter.check(bytes)?;
+    let mut text = String::with_capacity(bytes);
     for (at, element) in array.elements().enumerate() {
         if at > 0 {
             text.push_str(separator);
         }
         text.push_str(element.as_str().unwrap_or_default());
-        evaluator.meter.check(text.len())?;
     }
     evaluator.text(&text)
 }

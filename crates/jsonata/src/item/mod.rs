@@ -16,14 +16,19 @@ use std::sync::Arc;
 use stepwell_json::{Array, Number, Object, Value};
 
 pub(crate) use convert::{evaluated, import};
-pub(crate) use function::{Chain, Env, Frame, Function, Holder, Lambda, NextMatch, Partial, Transform};
+pub(crate) use function::{
+    Arguments, Chain, Env, Frame, Function, Holder, Lambda, NextMatch, Partial, Transform,
+};
 pub(crate) use list::List;
 pub(crate) use meter::{Dropper, Meter, Text, utf16_length};
 pub(crate) use record::{Key, Record};
 pub(crate) use tuples::{Tuple, Tuples};
 
 /// A value, or the lack of one
+///
+/// The tag takes eight bytes, so that an item is copied as two words.
 #[derive(Clone)]
+#[repr(u64)]
 pub(crate) enum Item<'i> {
     /// No value
     Undefined,

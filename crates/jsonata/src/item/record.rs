@@ -82,6 +82,13 @@ impl<'i> Record<'i> {
         Ok(Record { entries: Vec::new(), index: OnceCell::new(), depth: 1, meter })
     }
 
+    /// An object that is to have about this many members.
+    pub(crate) fn with_capacity(count: usize, meter: &'i Meter) -> Result<Record<'i>, Error> {
+        let mut record = Record::new(meter)?;
+        record.entries.reserve_exact(count);
+        Ok(record)
+    }
+
     /// Adds a member that is known not to be there.
     ///
     /// # Errors
@@ -89,7 +96,9 @@ impl<'i> Record<'i> {
     pub(crate) fn push(&mut self, key: Key<'i>, value: Item<'i>) -> Result<(), Error> {
         self.meter.take(MEMBER_BYTES)?;
         self.see(&value)?;
-        self.index = OnceCell::new();
+        if self.index.get().is_some() {
+            self.index = OnceCell::new();
+        }
         self.entries.push((key, value));
         Ok(())
     }
