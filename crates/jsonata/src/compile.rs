@@ -35,7 +35,8 @@ pub(crate) fn compile(node: &Node, dialect: Dialect, bound: &HashSet<Arc<str>>) 
     let builtins: Vec<_> = compiler.names.iter().map(|name| functions::find(name, dialect)).collect();
     let is_asked = |symbol: &Symbol| builtins.get(symbol.0 as usize).is_some_and(Option::is_none);
     let asked = compiler.read.into_iter().filter(is_asked).collect();
-    Ok(Program { root, labels, asked, names: compiler.names, builtins, lookups: compiler.lookups })
+    let binds = binds_here(node);
+    Ok(Program { root, binds, labels, asked, names: compiler.names, builtins, lookups: compiler.lookups })
 }
 
 struct Compiler<'n> {

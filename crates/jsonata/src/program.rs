@@ -20,6 +20,8 @@ pub(crate) struct Slot(pub(crate) u32);
 /// A compiled expression
 pub(crate) struct Program {
     pub(crate) root: Code,
+    /// Whether a variable is bound outside all blocks
+    pub(crate) binds: bool,
     /// The names of the symbols.
     pub(crate) names: Vec<Arc<str>>,
     /// What a symbol means where no frame binds it: a function of JSONata.

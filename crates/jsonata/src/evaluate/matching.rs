@@ -124,11 +124,10 @@ impl<'i> Evaluator<'i> {
         text: &str,
         from: usize,
     ) -> Result<Option<crate::pattern::Found>, Error> {
-        let Some(found) = pattern.find_at(text, from)? else {
-            self.step((text.len() - from) / 16)?;
-            return Ok(None);
-        };
-        self.step((found.end - from) / 16)?;
+        let mut work = 0;
+        let found = pattern.find_counting(text, from, &mut work);
+        self.step(usize::try_from(work).unwrap_or(usize::MAX))?;
+        let Some(found) = found? else { return Ok(None) };
         if found.start == found.end {
             return Err(Error::new("D1004").string_value(pattern.source()));
         }

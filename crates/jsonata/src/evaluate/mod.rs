@@ -26,7 +26,7 @@ use crate::{Dialect, Error, Host, Limits};
 pub(crate) use matching::Found;
 
 /// Bytes that an evaluation counts from the start, so that the bound lies where AWS has it: `[1..873782]` fits.
-const EVALUATION_BYTES: usize = 608;
+const EVALUATION_BYTES: usize = 676;
 
 /// Works a program out.
 pub(crate) fn evaluate(
@@ -36,7 +36,7 @@ pub(crate) fn evaluate(
     host: &mut dyn Host,
     limits: &Limits,
 ) -> Result<Evaluated, Error> {
-    let meter = Meter::new(limits.memory_bytes);
+    let meter = Meter::new(limits.memory_bytes, limits.steps);
     let mut given: Vec<Option<Value>> = vec![None; program.names.len()];
     for symbol in &program.asked {
         if let (Some(slot), Some(name)) =
@@ -61,7 +61,6 @@ pub(crate) fn evaluate(
         dialect,
         depth: Cell::new(0),
         depth_max: limits.depth,
-        steps_left: Cell::new(limits.steps),
         found_at: (0..program.lookups).map(|_| Cell::new(0)).collect(),
         closed_over: RefCell::default(),
         host: RefCell::new(host),
@@ -80,7 +79,9 @@ pub(crate) fn evaluate(
         Some(value) => Item::from(value),
     };
     let root = evaluator.root.clone();
-    let result = evaluator.eval(&program.root, &root, &None);
+    // What is bound outside all blocks needs a frame too.
+    let env = if program.binds { evaluator.frame(None, Vec::new()) } else { Ok(None) };
+    let result = env.and_then(|env| evaluator.eval(&program.root, &root, &env));
     let result = result.and_then(|item| crate::item::evaluated(&item));
     evaluator.break_circles();
     result
@@ -97,7 +98,6 @@ pub(crate) struct Evaluator<'i> {
     pub(crate) dialect: Dialect,
     depth: Cell<u32>,
     depth_max: u32,
-    steps_left: Cell<u64>,
     /// Where each member name was found last: objects of one array mostly have the same members
     found_at: Vec<Cell<u32>>,
     /// Frames that functions close over
@@ -110,13 +110,7 @@ impl<'i> Evaluator<'i> {
     /// Counts steps.
     #[inline]
     pub(crate) fn step(&self, steps: usize) -> Result<(), Error> {
-        match self.steps_left.get().checked_sub(steps as u64) {
-            Some(left) => {
-                self.steps_left.set(left);
-                Ok(())
-            }
-            None => Err(Error::limit("Expression evaluation timeout: Check for infinite loop")),
-        }
+        self.meter.step(steps)
     }
 
     #[inline]
@@ -275,7 +269,7 @@ impl<'i> Evaluator<'i> {
                 value
             }
             CodeKind::Condition(condition, then, otherwise) => {
-                if self.truth(&self.eval(condition, input, env)?) {
+                if self.truth(&self.eval(condition, input, env)?)? {
                     self.eval(then, input, env)?
                 } else {
                     match otherwise {

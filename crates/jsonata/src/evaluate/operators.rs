@@ -32,10 +32,10 @@ impl<'i> Evaluator<'i> {
         // Only these two may leave the right side out.
         match operator {
             Operator::And => {
-                return Ok(Item::Bool(self.truth(&left) && self.truth(&self.eval(right, input, env)?)));
+                return Ok(Item::Bool(self.truth(&left)? && self.truth(&self.eval(right, input, env)?)?));
             }
             Operator::Or => {
-                return Ok(Item::Bool(self.truth(&left) || self.truth(&self.eval(right, input, env)?)));
+                return Ok(Item::Bool(self.truth(&left)? || self.truth(&self.eval(right, input, env)?)?));
             }
             _ => {}
         }
@@ -255,8 +255,8 @@ impl<'i> Evaluator<'i> {
     }
 
     /// Whether a value counts as true.
-    pub(crate) fn truth(&self, item: &Item<'i>) -> bool {
-        match item {
+    pub(crate) fn truth(&self, item: &Item<'i>) -> Result<bool, Error> {
+        Ok(match item {
             Item::Undefined | Item::Null | Item::Function(_) => false,
             Item::Bool(value) => *value,
             Item::Number(number) => *number != 0.0 && !number.is_nan(),
@@ -266,9 +266,15 @@ impl<'i> Evaluator<'i> {
             Item::InputObject(_) | Item::Record(_) => item.member_count() > 0,
             // An array is true when one of its elements is.
             Item::InputArray(_) | Item::List(_) | Item::Tuples(_) => {
-                item.elements().any(|element| self.truth(&element))
+                for element in item.elements() {
+                    self.step(1)?;
+                    if self.truth(&element)? {
+                        return Ok(true);
+                    }
+                }
+                false
             }
-        }
+        })
     }
 
     /// Whether two values are equal, in depth.

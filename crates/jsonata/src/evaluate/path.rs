@@ -451,7 +451,7 @@ impl<'i> Evaluator<'i> {
                 return Ok(hits);
             }
         }
-        Ok(usize::from(self.truth(verdict)))
+        Ok(usize::from(self.truth(verdict)?))
     }
 
     fn filter_tuples(

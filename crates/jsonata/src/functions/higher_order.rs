@@ -43,7 +43,7 @@ pub(super) fn filter<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
     for (at, element) in array.elements().enumerate() {
         let given = arguments_for(arity, element.clone(), Item::Number(at as f64), &array);
         let verdict = evaluator.apply(function.clone(), given, &Item::Null)?;
-        if evaluator.truth(&verdict) {
+        if evaluator.truth(&verdict)? {
             list.push(element)?;
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn single<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
         } else {
             let given = arguments_for(arity, element.clone(), Item::Number(at as f64), &array);
             let verdict = evaluator.apply(function.clone(), given, &Item::Null)?;
-            evaluator.truth(&verdict)
+            evaluator.truth(&verdict)?
         };
         if is_match && found.replace(element).is_some() {
             return Err(Error::new("D3138"));
@@ -108,7 +108,7 @@ pub(super) fn sift<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Res
     for (key, value) in object.members() {
         let given = arguments_for(arity, value.clone(), key.clone().into_item(), &object);
         let verdict = evaluator.apply(function.clone(), given, &Item::Null)?;
-        if evaluator.truth(&verdict) {
+        if evaluator.truth(&verdict)? {
             record.push(key, value)?;
         }
     }

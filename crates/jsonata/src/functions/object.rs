@@ -10,12 +10,12 @@ use crate::item::{Item, List, Record};
 
 pub(super) fn boolean<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
-    Ok(if value.is_undefined() { value } else { Item::Bool(evaluator.truth(&value)) })
+    Ok(if value.is_undefined() { value } else { Item::Bool(evaluator.truth(&value)?) })
 }
 
 pub(super) fn not<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
-    Ok(if value.is_undefined() { value } else { Item::Bool(!evaluator.truth(&value)) })
+    Ok(if value.is_undefined() { value } else { Item::Bool(!evaluator.truth(&value)?) })
 }
 
 pub(super) fn exists<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
@@ -160,7 +160,7 @@ pub(super) fn error<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Ite
 
 pub(super) fn assert<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let (condition, message) = (argument(arguments, 0), argument(arguments, 1));
-    if evaluator.truth(&condition) {
+    if evaluator.truth(&condition)? {
         return Ok(Item::Undefined);
     }
     let text = message.as_str().filter(|text| !text.is_empty()).unwrap_or("$assert() statement failed");

@@ -4,6 +4,7 @@
 //! are matched against parameters as a regular expression over one letter for each argument would be.
 
 use crate::Error;
+use crate::evaluate::Evaluator;
 use crate::item::{Arguments, Item};
 
 /// Most parameters of a signature, and most arguments that are matched against one.
@@ -152,7 +153,7 @@ impl Signature {
         &self,
         arguments: &mut Arguments<'i>,
         context: &Item<'i>,
-        wrap: impl Fn(Item<'i>) -> Result<Item<'i>, Error>,
+        evaluator: &Evaluator<'i>,
     ) -> Result<(), Error> {
         // Mostly every parameter has its argument and takes it as it is.
         if self.parameters.len() == arguments.len()
@@ -191,6 +192,7 @@ impl Signature {
                 }
                 let is_array = letter(&argument) == b'a';
                 if let Some(element) = &parameter.element {
+                    evaluator.step(argument.count() / 4)?;
                     let fits = match is_array {
                         true => fits_elements(&argument, element),
                         false => count == 1 && element.as_bytes() == [letter(&argument)],
@@ -203,7 +205,7 @@ impl Signature {
                         return Err(error);
                     }
                 }
-                arguments.push(if is_array { argument } else { wrap(argument)? });
+                arguments.push(if is_array { argument } else { evaluator.wrapped(argument)? });
             }
         }
         Ok(())

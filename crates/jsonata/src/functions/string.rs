@@ -12,7 +12,7 @@ pub(super) fn string<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
         return Ok(value);
     }
     let mut text = String::new();
-    evaluator.write_string(&value, evaluator.truth(&argument(arguments, 1)), &mut text)?;
+    evaluator.write_string(&value, evaluator.truth(&argument(arguments, 1))?, &mut text)?;
     evaluator.text(&text)
 }
 

@@ -100,6 +100,7 @@ impl<'i> List<'i> {
     /// A copy that shares the elements.
     pub(crate) fn copy(&self) -> Result<List<'i>, Error> {
         let mut list = List::new(self.meter)?;
+        self.meter.step(self.items.len() / 8)?;
         self.meter.take(self.items.len() * ELEMENT_BYTES)?;
         list.items = self.items.clone();
         list.flags = self.flags;

@@ -40,6 +40,11 @@ pub(crate) struct Matcher<'a> {
 }
 
 impl<'a> Matcher<'a> {
+    /// How many steps may still be made.
+    pub(super) fn fuel_left(&self) -> u64 {
+        self.fuel
+    }
+
     /// A search that makes at most `fuel` steps.
     pub(crate) fn new(
         program: &'a Program,
