@@ -113,8 +113,10 @@ impl<'i> Evaluator<'i> {
         let value = match &**function {
             Function::Builtin(builtin) => {
                 builtin.signature().apply(&mut arguments, context, self)?;
-                self.step(1)?;
-                (builtin.run)(self, &arguments)?
+                self.enter_builtin()?;
+                let result = (builtin.run)(self, &arguments);
+                self.leave_builtin();
+                result?
             }
             Function::Lambda(lambda) => return self.apply_lambda(lambda, arguments, context),
             Function::Partial(partial) => {

@@ -60,6 +60,7 @@ pub(crate) fn evaluate(
         root: Item::Undefined,
         dialect,
         depth: Cell::new(0),
+        builtin_depth: Cell::new(0),
         depth_max: limits.depth,
         found_at: (0..program.lookups).map(|_| Cell::new(0)).collect(),
         closed_over: RefCell::default(),
@@ -97,6 +98,9 @@ pub(crate) struct Evaluator<'i> {
     root: Item<'i>,
     pub(crate) dialect: Dialect,
     depth: Cell<u32>,
+    /// How deep functions of JSONata call each other by way of the functions that they are given. These levels are
+    /// counted apart: AWS's bound on the depth is one on evaluations alone.
+    builtin_depth: Cell<u32>,
     depth_max: u32,
     /// Where each member name was found last: objects of one array mostly have the same members
     found_at: Vec<Cell<u32>>,
@@ -115,13 +119,26 @@ impl<'i> Evaluator<'i> {
 
     #[inline]
     fn enter(&self) -> Result<(), Error> {
-        let depth = self.depth.get() + 1;
-        if depth > self.depth_max {
+        self.deepen(&self.depth)
+    }
+
+    fn enter_builtin(&self) -> Result<(), Error> {
+        self.deepen(&self.builtin_depth)
+    }
+
+    fn leave_builtin(&self) {
+        self.builtin_depth.set(self.builtin_depth.get() - 1);
+    }
+
+    #[inline]
+    fn deepen(&self, depth: &Cell<u32>) -> Result<(), Error> {
+        let deeper = depth.get() + 1;
+        if deeper > self.depth_max {
             return Err(Error::limit(
                 "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive",
             ));
         }
-        self.depth.set(depth);
+        depth.set(deeper);
         self.step(1)
     }
 
@@ -152,7 +169,6 @@ impl<'i> Evaluator<'i> {
 
     /// A new string.
     pub(crate) fn text(&self, text: &str) -> Result<Item<'i>, Error> {
-        self.step(text.len() / 64)?;
         Text::make(text, self.meter)
     }
 

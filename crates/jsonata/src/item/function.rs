@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::meter::ALLOCATION_STEPS;
 use super::{Dropper, Item, Meter};
 use crate::Error;
 use crate::functions::Builtin;
@@ -42,6 +43,7 @@ impl<'i> Frame<'i> {
         bindings: Vec<(Symbol, Item<'i>)>,
         meter: &'i Meter,
     ) -> Result<Frame<'i>, Error> {
+        meter.step(ALLOCATION_STEPS)?;
         meter.take(FRAME_BYTES + bindings.len() * BINDING_BYTES)?;
         Ok(Frame {
             parent,
@@ -60,6 +62,7 @@ impl<'i> Frame<'i> {
         mut arguments: Arguments<'i>,
         meter: &'i Meter,
     ) -> Result<Frame<'i>, Error> {
+        meter.step(ALLOCATION_STEPS)?;
         meter.take(FRAME_BYTES + parameters.len() * BINDING_BYTES)?;
         arguments.resize(parameters.len(), Item::Undefined);
         Ok(Frame {
@@ -152,6 +155,7 @@ impl<'i> Holder<'i> {
         dropper: &Rc<Dropper<'i>>,
     ) -> Result<Holder<'i>, Error> {
         let bytes = FUNCTION_BYTES + values * BINDING_BYTES;
+        meter.step(ALLOCATION_STEPS)?;
         meter.take(bytes)?;
         Ok(Holder { bytes, meter, dropper: dropper.clone() })
     }

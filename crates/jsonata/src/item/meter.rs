@@ -104,6 +104,9 @@ pub(crate) struct Text<'i> {
     meter: &'i Meter,
 }
 
+/// Steps that an allocation takes, for its time.
+pub(super) const ALLOCATION_STEPS: usize = 4;
+
 /// Bytes that a string takes besides its characters.
 const TEXT_BYTES: usize = 32;
 
@@ -115,6 +118,7 @@ impl<'i> Text<'i> {
     pub(crate) fn make(text: &str, meter: &'i Meter) -> Result<Item<'i>, Error> {
         // A byte of UTF-8 stands for at most one UTF-16 unit.
         let charge = TEXT_BYTES + 2 * utf16_length(text);
+        meter.step(ALLOCATION_STEPS + text.len() / 64)?;
         meter.take(charge)?;
         Ok(Item::Text(Rc::new(Text { text: text.into(), charge, meter })))
     }

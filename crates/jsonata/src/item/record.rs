@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::list::check_depth;
+use super::meter::ALLOCATION_STEPS;
 use super::{Item, Meter, Text};
 use crate::Error;
 
@@ -78,6 +79,7 @@ pub(crate) struct Record<'i> {
 impl<'i> Record<'i> {
     /// An object without members.
     pub(crate) fn new(meter: &'i Meter) -> Result<Record<'i>, Error> {
+        meter.step(ALLOCATION_STEPS)?;
         meter.take(RECORD_BYTES)?;
         Ok(Record { entries: Vec::new(), index: OnceCell::new(), depth: 1, meter })
     }
