@@ -61,11 +61,18 @@ fn parse(what: &str, argument: &str, text: &str) -> Result<Value, Failure> {
 }
 
 fn read(source: impl Read) -> std::io::Result<String> {
-    let mut text = String::new();
-    source.take(INPUT_SIZE_MAX_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > INPUT_SIZE_MAX_BYTES {
-        let message = format!("it is larger than {INPUT_SIZE_MAX_BYTES} bytes");
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
+    let unusable = |message: String| std::io::Error::new(std::io::ErrorKind::InvalidData, message);
+    let mut bytes = Vec::new();
+    source.take(INPUT_SIZE_MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > INPUT_SIZE_MAX_BYTES {
+        return Err(unusable(format!("it is larger than {INPUT_SIZE_MAX_BYTES} bytes")));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        unusable(format!("it is not UTF-8 text: byte {} can't be read", error.utf8_error().valid_up_to()))
+    })?;
+    // Editors on Windows write a byte order mark.
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
     }
     Ok(text)
 }

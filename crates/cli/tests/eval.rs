@@ -23,11 +23,13 @@ fn project() -> tempfile::TempDir {
             "wrong.jsonata",
             "(\n  $total := $sum(items.price);\n\t\"日本\" & $total.call(1) - $absolute(2)\n)\n",
         ),
+        ("marked.json", "\u{feff}[1]\r\n"),
         ("open.jsonata", "items[price > 5\n\n"),
         ("in-state.jsonata", "{% $states.input.customer.name %}\n"),
     ] {
         write(directory.path(), name, text);
     }
+    std::fs::write(directory.path().join("latin1.jsonata"), b"'\xe9'").expect("a file");
     directory
 }
 
@@ -71,6 +73,7 @@ fn results_are_json_on_one_line() {
         (&["$", "--input", "{\"b\":1, \"a\":[]}"], 0, "{\"b\":1,\"a\":[]}\n", ""),
         (&["$", "--input", "12345678901234567890123"], 0, "12345678901234567890123\n", ""),
         (&["@total.jsonata", "--input", "@order.json"], 0, "23\n", ""),
+        (&["$", "--input", "@marked.json"], 0, "[1]\n", ""),
         (
             &["customer", "--input", "@order.json", "--output", "json"],
             0,
@@ -421,6 +424,10 @@ fn wrong_arguments_are_explained() {
         ),
         (&["-", "--input", "-"], "error: only one argument can be read from standard input\n"),
         (&["@none.jsonata"], "error: can't read none.jsonata: no such file or directory\n"),
+        (
+            &["@latin1.jsonata"],
+            "error: can't read latin1.jsonata: it is not UTF-8 text: byte 1 can't be read\n",
+        ),
         (&["x", "--input", "@none.json"], "error: can't read none.json: no such file or directory\n"),
         (
             &["x", "--input", "order.json"],
