@@ -154,6 +154,7 @@ fn every_command_has_an_example_in_its_help() {
         "serve",
         "run",
         "validate",
+        "eval",
         "create",
         "update",
         "delete",
