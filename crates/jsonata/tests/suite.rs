@@ -5,9 +5,8 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use common::{FixedHost, with_large_stack};
+use common::{FixedHost, suite, with_large_stack};
 use stepwell_json::Value;
 use stepwell_jsonata::{Dialect, Evaluated, Expression, Limits};
 
@@ -17,20 +16,6 @@ const EXCEPTIONS: &str = include_str!("suite-exceptions.txt");
 fn exceptions() -> BTreeMap<&'static str, &'static str> {
     let lines = EXCEPTIONS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.filter_map(|line| line.split_once(' ')).collect()
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/jsonata")
-}
-
-/// The JSON values of a file: lone surrogates, which no Unicode text holds, are replaced.
-fn read(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).unwrap();
-    match stepwell_json::parse(&text) {
-        Ok(value) => value,
-        Err(_) => stepwell_json::parse(&text.replace("\\ud800", "\\ufffd").replace("\\uD800", "\\uFFFD"))
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
-    }
 }
 
 /// What a case gives, against what it should give; none when they agree.
@@ -89,39 +74,22 @@ fn agrees(expected: &Value, actual: &Value, unordered: bool) -> bool {
 
 #[test]
 fn every_case_of_the_suite_holds_but_the_listed_ones() {
-    if !folder().is_dir() {
-        println!("skipped: {} is not there", folder().display());
-        return;
-    }
-    let mut datasets = BTreeMap::new();
-    for entry in std::fs::read_dir(folder().join("datasets")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        datasets.insert(name, read(&path));
-    }
-    let mut groups: Vec<PathBuf> =
-        std::fs::read_dir(folder().join("groups")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    groups.sort();
+    let Some(folder) = suite::folder() else { return };
+    let datasets = suite::datasets(&folder);
     let exceptions = exceptions();
     let mut count = 0;
     let mut wrong = Vec::new();
     let mut unexpectedly_right = Vec::new();
     with_large_stack(|| {
-        for path in groups {
-            let group = path.file_stem().unwrap().to_string_lossy().into_owned();
-            let cases = read(&path);
-            for case in cases.as_array().unwrap() {
-                count += 1;
-                let name = format!("{group}/{}", case.get("id").and_then(Value::as_str).unwrap_or_default());
-                let difference = difference(case, &datasets);
-                match (difference, exceptions.get(&*name)) {
-                    (Some(difference), None) => {
-                        let text = case.get("expr").and_then(Value::as_str).unwrap_or_default();
-                        wrong.push(format!("{name}: {difference}\n    {}", text.trim()));
-                    }
-                    (None, Some(_)) => unexpectedly_right.push(name),
-                    _ => {}
+        for (name, case) in suite::cases(&folder) {
+            count += 1;
+            match (difference(&case, &datasets), exceptions.get(&*name)) {
+                (Some(difference), None) => {
+                    let text = case.get("expr").and_then(Value::as_str).unwrap_or_default();
+                    wrong.push(format!("{name}: {difference}\n    {}", text.trim()));
                 }
+                (None, Some(_)) => unexpectedly_right.push(name),
+                _ => {}
             }
         }
     });

@@ -112,7 +112,18 @@ impl<'i> Evaluator<'i> {
     fn object(&self, pairs: &'i [(Code, Code)], input: &Item<'i>, env: &Env<'i>) -> Result<Item<'i>, Error> {
         let mut keys: Vec<Option<Key<'i>>> = Vec::with_capacity(pairs.len());
         for (key, _) in pairs {
-            keys.push(self.key(key, input, env)?);
+            match self.key(key, input, env) {
+                Ok(key) => keys.push(key),
+                // A key that was there before comes first.
+                Err(error) => {
+                    let Some((pair, Some(key))) =
+                        repeated(&keys).map(|pair| (pair, keys.get(pair).cloned().flatten()))
+                    else {
+                        return Err(error);
+                    };
+                    return Err(self.same_key(&key, pairs, pair));
+                }
+            }
         }
         if let Some(pair) = repeated(&keys) {
             return Err(match keys.get(pair) {

@@ -216,7 +216,11 @@ impl<'i> Evaluator<'i> {
     /// What follows on a part: predicates, a grouping, and what becomes of a sequence.
     fn finish(&self, code: &'i Code, mut result: Item<'i>, env: &Env<'i>) -> Result<Item<'i>, Error> {
         if let Some(extras) = code.extras.as_deref() {
-            for predicate in &extras.predicates {
+            for (at, predicate) in extras.predicates.iter().enumerate() {
+                // Evaluated on what is undefined, too, but not where another predicate left nothing.
+                if at > 0 && result.is_undefined() {
+                    break;
+                }
                 result = self.filter(predicate, result, env)?;
             }
             // What a predicate leaves is a sequence, even of one value.
@@ -226,6 +230,14 @@ impl<'i> Evaluator<'i> {
             if let (Some(group), false) = (&extras.group, matches!(code.kind, CodeKind::Path(_))) {
                 result = self.group(group, &result, env)?;
             }
+        }
+        // So is what a path gives.
+        if code.keep_array
+            && matches!(code.kind, CodeKind::Path(_))
+            && code.group().is_none()
+            && !result.is_array()
+        {
+            result = self.keep_singleton(result)?;
         }
         if matches!(result, Item::List(_)) { self.collapse(result, code.keep_array) } else { Ok(result) }
     }

@@ -67,10 +67,11 @@ impl<'i> Evaluator<'i> {
     /// The number of a value, none for anything else.
     ///
     /// # Errors
-    /// D1001 for a number that is not finite: it can't be worked with any further.
+    /// D1001 for an infinite number: it can't be worked with any further. "Not a number" is none.
     pub(crate) fn numeric(&self, item: &Item<'i>) -> Result<Option<f64>, Error> {
         match item.as_number() {
             Some(number) if number.is_finite() => Ok(Some(number)),
+            Some(number) if number.is_nan() => Ok(None),
             // The text shows such a number as JSON does.
             Some(_) => Err(Error::new("D1001").value("null".to_owned())),
             None => Ok(None),

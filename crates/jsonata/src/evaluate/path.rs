@@ -56,8 +56,9 @@ impl<'i> Evaluator<'i> {
                 self.path_step(step, &current, iterates, env, at == last)?
             };
             if results.count() == 0 {
-                // Nothing is left; an empty array as the whole result is a value.
-                current = if at == last { results } else { Item::Undefined };
+                // Nothing is left; an empty array as the whole result is a value, and so is a constructed one.
+                let is_value = at == last || (at == 0 && step.constructs_array);
+                current = if is_value { results } else { Item::Undefined };
                 break;
             }
             iterates = results.is_array();
@@ -140,7 +141,16 @@ impl<'i> Evaluator<'i> {
     ) -> Result<Item<'i>, Error> {
         if let CodeKind::Sort(terms) = &step.kind {
             let mut result = self.sort(terms, current, env)?;
-            for stage in step.stages() {
+            // The values of a step are a sequence, also where they are those of one array.
+            if result.count() <= 1 && !result.is_sequence() && !is_constructed(&result) && result.is_array() {
+                let mut sequence = self.sequence()?;
+                sequence.extend(&result)?;
+                result = sequence.into_item();
+            }
+            for (at, stage) in step.stages().iter().enumerate() {
+                if at > 0 && result.is_undefined() {
+                    break;
+                }
                 if let Stage::Filter(predicate) = stage {
                     result = self.filter(predicate, result, env)?;
                 }
@@ -167,7 +177,11 @@ impl<'i> Evaluator<'i> {
                 }
                 _ => self.eval(step, &element, env)?,
             };
-            for stage in step.stages() {
+            for (at, stage) in step.stages().iter().enumerate() {
+                // A predicate is evaluated on what is undefined, too, but not where another one left nothing.
+                if at > 0 && value.is_undefined() {
+                    break;
+                }
                 if let Stage::Filter(predicate) = stage {
                     value = self.filter(predicate, value, env)?;
                 }
@@ -419,8 +433,9 @@ impl<'i> Evaluator<'i> {
         Ok(match (kept, only) {
             (Some(list), _) => list.into_item(),
             (None, None) => Item::Undefined,
-            // One array is one value: it must not be taken for a sequence.
-            (None, Some(item)) if item.is_array() => {
+            // One array is one value: it must not be taken for a sequence. And where the predicate holds for what is
+            // undefined, that is kept: the next step works on it.
+            (None, Some(item)) if item.is_array() || item.is_undefined() => {
                 let mut list = self.sequence()?;
                 list.push(item)?;
                 list.into_item()
@@ -506,6 +521,10 @@ pub(super) fn flatten_into<'i>(list: &mut List<'i>, value: Item<'i>) -> Result<(
         Item::List(_) | Item::InputArray(_) => list.extend(&value),
         _ => list.push(value),
     }
+}
+
+fn is_constructed(item: &Item<'_>) -> bool {
+    matches!(item, Item::List(list) if list.flags().constructed)
 }
 
 /// The place that a number means: from the end when negative.

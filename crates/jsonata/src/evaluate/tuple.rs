@@ -28,7 +28,14 @@ impl<'i> Evaluator<'i> {
         let mut tuples: Option<Tuples<'i>> = None;
         for (at, step) in path.steps.iter().enumerate() {
             if at == 0 && step.constructs_array {
-                current = self.eval(step, &current, env)?;
+                let constructed = self.eval(step, &current, env)?;
+                // As in 2.0.6, nothing is bound to the elements of a constructed array.
+                if step.extras.as_deref().is_none_or(|extras| extras.focus.is_none()) {
+                    current = constructed;
+                }
+                if step.tuple {
+                    continue;
+                }
             } else if step.tuple || tuples.is_some() {
                 tuples = Some(self.tuple_step(step, &current, tuples.take(), env)?);
                 continue;
@@ -36,6 +43,9 @@ impl<'i> Evaluator<'i> {
                 current = self.plain_step(step, &current, env)?;
             }
             if current.count() == 0 {
+                if at > 0 || !step.constructs_array {
+                    current = Item::Undefined;
+                }
                 break;
             }
         }

@@ -33,7 +33,11 @@ pub(super) fn abs<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<
 
 pub(super) fn round<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let precision = argument(arguments, 1).as_number().unwrap_or(0.0);
-    map_number(arguments, |number| text::number::round(number, precision as i32))
+    // With an exponent that is no whole number, there is no number for JavaScript to read.
+    let round = |number| {
+        if precision.fract() == 0.0 { text::number::round(number, precision as i32) } else { f64::NAN }
+    };
+    map_number(arguments, round)
 }
 
 pub(super) fn sqrt<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {

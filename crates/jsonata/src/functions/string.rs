@@ -231,7 +231,8 @@ pub(super) fn substring<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -
     let Some(text) = value.as_str() else { return Ok(Item::Undefined) };
     evaluator.step(text.len() / 16)?;
     let count = text.chars().count() as f64;
-    let mut start = argument(arguments, 1).as_number().unwrap_or(0.0);
+    let given = argument(arguments, 1).as_number();
+    let mut start = given.unwrap_or(0.0);
     if count + start < 0.0 {
         start = 0.0;
     }
@@ -242,7 +243,8 @@ pub(super) fn substring<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -
     };
     let first = place(start);
     let last = match argument(arguments, 2).as_number() {
-        Some(length) if length <= 0.0 => return evaluator.text(""),
+        // A length counts from the start, so without one nothing is left.
+        Some(length) if length <= 0.0 || given.is_none() => return evaluator.text(""),
         Some(length) => place(if start >= 0.0 { start + length } else { count + start + length }),
         None => count as usize,
     };

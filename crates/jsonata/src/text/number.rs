@@ -209,8 +209,8 @@ pub(crate) fn format_base(value: f64, radix: f64) -> Result<String, Error> {
 pub(crate) fn round(value: f64, precision: i32) -> f64 {
     let shifted = if precision == 0 { value } else { move_point(value, i64::from(precision)) };
     if !shifted.is_finite() {
-        // So many places are wanted that there's nothing to round
-        return value;
+        // So many places are wanted that JavaScript has no number for it
+        return if precision == 0 { value } else { f64::NAN };
     }
     let below = shifted.floor();
     let rounded = match shifted - below {

@@ -1,4 +1,11 @@
-//! A host for tests: variables from an object, a fixed time, reproducible random numbers
+//! What the tests of this crate share; first of all a host with variables from an object, a fixed time and
+//! reproducible random numbers
+
+#![allow(dead_code, clippy::disallowed_types)]
+
+pub(crate) mod generate;
+pub(crate) mod oracle;
+pub(crate) mod suite;
 
 use stepwell_json::Value;
 use stepwell_jsonata::Host;
@@ -11,7 +18,6 @@ pub(crate) struct FixedHost {
 
 impl FixedHost {
     /// With these variables (an object).
-    #[allow(dead_code)]
     pub(crate) fn new(variables: Value) -> FixedHost {
         FixedHost { variables, random: 1 }
     }
@@ -37,7 +43,6 @@ impl Host for FixedHost {
 }
 
 /// Runs on a thread with the stack that plain limits need.
-#[allow(dead_code)]
 pub(crate) fn with_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let handle = std::thread::Builder::new().stack_size(64 << 20).spawn_scoped(scope, run).unwrap();
