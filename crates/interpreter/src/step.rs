@@ -11,7 +11,7 @@ use crate::{
     entropy::Entropy,
     event::{ErrorOutput, Event, EventKind, FrameIndex, StateIndex},
     execution::{Entered, Execution, ForkIndex, Phase, Status},
-    limits::{HISTORY_EVENTS_MAX, STEP_BYTES_MAX, TRANSITIONS_PER_STEP_MAX},
+    limits::{CAUSE_CHARACTERS_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX, TRANSITIONS_PER_STEP_MAX},
     program::{Program, State, StateKind},
     states,
     text::Text,
@@ -75,6 +75,22 @@ pub(crate) enum Fault {
     Terminal(ErrorOutput),
     /// Goes through Retry and Catch.
     Catchable(ErrorOutput),
+    /// A JSONata expression failed: EvaluationFailed, then Retry and Catch.
+    Evaluation {
+        /// The error.
+        error: ErrorOutput,
+        /// Where in the state.
+        location: Option<Text>,
+    },
+}
+
+impl Fault {
+    /// The error, whoever may handle it.
+    fn into_error(self) -> ErrorOutput {
+        match self {
+            Self::Terminal(error) | Self::Catchable(error) | Self::Evaluation { error, .. } => error,
+        }
+    }
 }
 
 /// Why a step leaves what it is doing.
@@ -136,10 +152,10 @@ pub fn step(
             stepper.finish(EventKind::ExecutionFailed { error, previous });
             Ok(())
         }
-        Err(Refusal::Halt(Halt::Fault(Fault::Terminal(error) | Fault::Catchable(error)))) => {
+        Err(Refusal::Halt(Halt::Fault(fault))) => {
             // Faults are handled where the frame is known; one that gets here has no frame left.
             let previous = stepper.execution.history_length;
-            stepper.finish(EventKind::ExecutionFailed { error, previous });
+            stepper.finish(EventKind::ExecutionFailed { error: fault.into_error(), previous });
             Ok(())
         }
     }
@@ -359,7 +375,7 @@ impl<'a> Stepper<'a> {
             StateKind::Wait(wait) => states::wait::enter(self, frame, state, wait),
             StateKind::Succeed => states::succeed::enter(self, frame, state),
             StateKind::Fail(fail) => states::fail::enter(self, frame, fail),
-            StateKind::Parallel(parallel) => states::parallel::enter(self, frame, state, parallel),
+            StateKind::Parallel(_) => states::parallel::enter(self, frame, state),
             StateKind::Map(map) => states::map::enter(self, frame, state, map),
         }
     }
@@ -370,9 +386,14 @@ impl<'a> Stepper<'a> {
             Halt::HistoryFull => Err(Halt::HistoryFull),
             Halt::Fault(fault) => {
                 match crate::failure::handle(self, frame, fault) {
-                    // A catcher that fails itself (its ResultPath can't be applied) ends the execution.
-                    Err(Halt::Fault(Fault::Terminal(error) | Fault::Catchable(error))) => {
-                        self.fail_execution(frame, error);
+                    // An expression of a catcher failed: the new error leaves the state, for the states around it.
+                    Err(Halt::Fault(Fault::Evaluation { error, location })) => {
+                        crate::failure::evaluation_failed(self, frame, &error, location)?;
+                        crate::failure::propagate(self, frame, error)
+                    }
+                    // A catcher that fails otherwise (its ResultPath can't be applied) ends the execution.
+                    Err(Halt::Fault(fault)) => {
+                        self.fail_execution(frame, fault.into_error());
                         Ok(())
                     }
                     other => other,
@@ -491,7 +512,29 @@ impl<'a> Stepper<'a> {
     pub(crate) fn evaluation_fault(&self, frame: FrameIndex, error: &EvaluationError) -> Halt {
         let name = error.error_name();
         let output = ErrorOutput::new(name, self.cause(frame, error));
-        if name == "States.Runtime" { Fault::Terminal(output) } else { Fault::Catchable(output) }.into()
+        match error {
+            EvaluationError::Query { location, .. } => {
+                let error = ErrorOutput {
+                    cause: output.cause.map(|cause| cause.shortened(CAUSE_CHARACTERS_MAX)),
+                    ..output
+                };
+                Fault::Evaluation { error, location: location.as_deref().map(Text::from) }
+            }
+            _ if name == "States.Runtime" => Fault::Terminal(output),
+            _ => Fault::Catchable(output),
+        }
+        .into()
+    }
+
+    /// A JSONata state's value that does not fit its field, in words of its own.
+    pub(crate) fn query_fault(
+        &self,
+        frame: FrameIndex,
+        location: Option<&str>,
+        text: impl fmt::Display,
+    ) -> Halt {
+        let error = EvaluationError::Query { location: location.map(str::to_owned), cause: text.to_string() };
+        self.evaluation_fault(frame, &error)
     }
 }
 
