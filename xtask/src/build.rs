@@ -42,8 +42,15 @@ pub(crate) fn stepwell(binary: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
-/// Builds and runs the benchmark.
+/// Builds and runs the benchmark; that of JSONata where the first argument is `jsonata`.
 pub(crate) fn bench(arguments: &[OsString]) -> anyhow::Result<bool> {
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "jsonata"
+    {
+        let program = release(&["stepwell-jsonata-benchmark"])?.join("jsonata-bench");
+        let status = Command::new(program).args(rest).status().context("can't run the benchmark")?;
+        return Ok(status.success());
+    }
     let directory = release(&["stepwell", "stepwell-benchmarks"])?;
     let status =
         Command::new(directory.join("bench")).args(arguments).status().context("can't run the benchmark")?;

@@ -21,7 +21,7 @@ enum Task {
     /// Builds in release mode and prints the table of the benchmark
     #[command(disable_help_flag = true)]
     Bench {
-        /// Passed on to `bench`, `--help` too
+        /// Passed on to `bench`, `--help` too; `jsonata` in front measures JSONata alone
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
