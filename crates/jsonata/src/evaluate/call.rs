@@ -109,15 +109,18 @@ impl<'i> Evaluator<'i> {
         mut arguments: Arguments<'i>,
         context: &Item<'i>,
     ) -> Result<Tail<'i>, Error> {
-        let Some(function) = function.as_function() else { return Err(Error::new("T1006")) };
-        let value = match &**function {
-            Function::Builtin(builtin) => {
+        let function = match function {
+            Item::Builtin(builtin) => {
                 builtin.signature().apply(&mut arguments, context, self)?;
                 self.enter_builtin()?;
                 let result = (builtin.run)(self, &arguments);
                 self.leave_builtin();
-                result?
+                return result.map(Tail::Value);
             }
+            Item::Function(function) => function,
+            _ => return Err(Error::new("T1006")),
+        };
+        let value = match &**function {
             Function::Lambda(lambda) => return self.apply_lambda(lambda, arguments, context),
             Function::Partial(partial) => {
                 let (function, arguments) = partial.fill(arguments);
@@ -232,7 +235,7 @@ impl<'i> Evaluator<'i> {
             }
         }
         let function = self.procedure(call, code, input, env)?;
-        if function.as_function().is_none() {
+        if !function.is_function() {
             return Err(Error::new("T1008").token(&call.name).at(code.position));
         }
         let holder = self.holder(arguments.len())?;
@@ -258,10 +261,10 @@ impl<'i> Evaluator<'i> {
             return self.call(call, right, input, env, Some(value));
         }
         let function = self.eval(right, input, env)?;
-        if function.as_function().is_none() {
+        if !function.is_function() {
             return Err(Error::new("T2006").value(self.shown(&function)).at(code.position));
         }
-        if value.as_function().is_some() {
+        if value.is_function() {
             let holder = self.holder(2)?;
             let chain = Chain { first: value, second: function, holder };
             return Ok(Item::Function(Rc::new(Function::Chain(chain))));
@@ -271,8 +274,10 @@ impl<'i> Evaluator<'i> {
 
     /// How many arguments a function takes: those that call it with what it can use give it no more.
     pub(crate) fn arity(&self, function: &Item<'i>) -> usize {
+        if let Item::Builtin(builtin) = function {
+            return builtin.arity;
+        }
         match function.as_function().map(|function| &**function) {
-            Some(Function::Builtin(builtin)) => builtin.arity,
             Some(Function::Lambda(lambda)) => lambda.code.parameters.len(),
             Some(Function::Partial(partial)) => partial.placeholders.len(),
             Some(Function::Chain(_) | Function::Transform(_)) => 1,

@@ -100,7 +100,7 @@ impl<'i> Evaluator<'i> {
                 let is_match = place("start").is_some()
                     || place("end").is_some()
                     || member("groups").is_array()
-                    || member("next").as_function().is_some();
+                    || member("next").is_function();
                 if !is_match {
                     return Err(Error::new("T1010"));
                 }

@@ -16,6 +16,7 @@ mod tuple;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use smallvec::{SmallVec, smallvec};
 use stepwell_json::Value;
 
 use crate::expression::Evaluated;
@@ -28,16 +29,21 @@ pub(crate) use matching::Found;
 /// Bytes that an evaluation counts from the start, so that the bound lies where AWS has it: `[1..873782]` fits.
 const EVALUATION_BYTES: usize = 676;
 
-/// Works a program out.
+/// Works a program out, and adds the steps that it took to `steps_taken`.
 pub(crate) fn evaluate(
     program: &Program,
     dialect: Dialect,
     input: Option<&Value>,
     host: &mut dyn Host,
     limits: &Limits,
+    steps_taken: &mut u64,
 ) -> Result<Evaluated, Error> {
+    if let Some(result) = read(program, host) {
+        *steps_taken += 1;
+        return result;
+    }
     let meter = Meter::new(limits.memory_bytes, limits.steps);
-    let mut given: Vec<Option<Value>> = vec![None; program.names.len()];
+    let mut given: SmallVec<[Option<Value>; 4]> = smallvec![None; program.names.len()];
     for symbol in &program.asked {
         if let (Some(slot), Some(name)) =
             (given.get_mut(symbol.0 as usize), program.names.get(symbol.0 as usize))
@@ -48,44 +54,55 @@ pub(crate) fn evaluate(
     let now_millis = host.now_millis();
     let globals = given.iter().zip(&program.builtins).map(|(value, builtin)| match (value, builtin) {
         (Some(value), _) => Item::from(value),
-        (None, Some(builtin)) => Item::Function(Rc::new(Function::Builtin(builtin))),
+        (None, Some(builtin)) => Item::Builtin(builtin),
         (None, None) => Item::Undefined,
     });
-    let globals = globals.collect();
-    let mut evaluator = Evaluator {
+    let evaluator = Evaluator {
         program,
         meter: &meter,
         dropper: Rc::default(),
-        globals,
-        root: Item::Undefined,
+        globals: globals.collect(),
+        root: input.map_or(Item::Undefined, Item::from),
         dialect,
         depth: Cell::new(0),
         builtin_depth: Cell::new(0),
         depth_max: limits.depth,
-        found_at: (0..program.lookups).map(|_| Cell::new(0)).collect(),
+        found_at: smallvec![Cell::new(0); program.lookups as usize],
         closed_over: RefCell::default(),
         host: RefCell::new(host),
         now_millis,
     };
-    meter.take(EVALUATION_BYTES)?;
-    evaluator.root = match input {
-        None => Item::Undefined,
-        // An array as the whole input is one value, not a sequence.
-        Some(value @ Value::Array(_)) => {
-            let mut wrapper = List::sequence(&meter)?;
-            wrapper.flags_mut().outer_wrapper = true;
-            wrapper.push(Item::from(value))?;
-            wrapper.into_item()
-        }
-        Some(value) => Item::from(value),
-    };
-    let root = evaluator.root.clone();
-    // What is bound outside all blocks needs a frame too.
-    let env = if program.binds { evaluator.frame(None, Vec::new()) } else { Ok(None) };
-    let result = env.and_then(|env| evaluator.eval(&program.root, &root, &env));
-    let result = result.and_then(|item| crate::item::evaluated(&item));
+    let result = evaluator.run();
     evaluator.break_circles();
+    *steps_taken += limits.steps - meter.steps_left();
     result
+}
+
+/// The value of a program that only reads: a variable and names behind it. Most expressions of workflows are such, and
+/// need no evaluator as long as every name leads from an object to a member.
+fn read(program: &Program, host: &mut dyn Host) -> Option<Result<Evaluated, Error>> {
+    let code = &program.root;
+    let CodeKind::Path(path) = &code.kind else { return None };
+    if !code.is_bare() || path.keep_singleton || path.plain_names + 1 != path.steps.len() {
+        return None;
+    }
+    let Some(CodeKind::Variable(Variable::Global(symbol))) = path.steps.first().map(|step| &step.kind) else {
+        return None;
+    };
+    if program.builtins.get(symbol.0 as usize)?.is_some() {
+        return None;
+    }
+    let value = host.variable(program.names.get(symbol.0 as usize)?);
+    let mut current = value.as_ref();
+    for step in path.steps.iter().skip(1) {
+        let CodeKind::Name(name) = &step.kind else { return None };
+        match current {
+            Some(Value::Object(object)) => current = object.get(&name.text),
+            Some(Value::Array(_)) => return None,
+            _ => return Some(Ok(Evaluated::Nothing)),
+        }
+    }
+    Some(Ok(current.map_or(Evaluated::Nothing, |value| Evaluated::Value(value.clone()))))
 }
 
 /// An evaluation at work
@@ -94,7 +111,7 @@ pub(crate) struct Evaluator<'i> {
     pub(crate) meter: &'i Meter,
     dropper: Rc<Dropper<'i>>,
     /// What each symbol means where no frame binds it
-    globals: Vec<Item<'i>>,
+    globals: SmallVec<[Item<'i>; 4]>,
     root: Item<'i>,
     pub(crate) dialect: Dialect,
     depth: Cell<u32>,
@@ -103,7 +120,7 @@ pub(crate) struct Evaluator<'i> {
     builtin_depth: Cell<u32>,
     depth_max: u32,
     /// Where each member name was found last: objects of one array mostly have the same members
-    found_at: Vec<Cell<u32>>,
+    found_at: SmallVec<[Cell<u32>; 8]>,
     /// Frames that functions close over
     closed_over: RefCell<Vec<Weak<Frame<'i>>>>,
     host: RefCell<&'i mut dyn Host>,
@@ -111,6 +128,24 @@ pub(crate) struct Evaluator<'i> {
 }
 
 impl<'i> Evaluator<'i> {
+    fn run(&self) -> Result<Evaluated, Error> {
+        self.meter.take(EVALUATION_BYTES)?;
+        let input = match &self.root {
+            // An array as the whole input is one value, not a sequence.
+            Item::InputArray(_) => {
+                let mut wrapper = self.sequence()?;
+                wrapper.flags_mut().outer_wrapper = true;
+                wrapper.push(self.root.clone())?;
+                wrapper.into_item()
+            }
+            other => other.clone(),
+        };
+        // What is bound outside all blocks needs a frame too.
+        let env = self.block_env(self.program.binds, &None)?;
+        let result = self.eval(&self.program.root, &input, &env)?;
+        crate::item::evaluated(&result, &self.meter.anew())
+    }
+
     /// Counts steps.
     #[inline]
     pub(crate) fn step(&self, steps: usize) -> Result<(), Error> {
@@ -332,7 +367,6 @@ impl<'i> Evaluator<'i> {
 
     /// The frame for the expressions of a block.
     fn block_env(&self, binds: bool, env: &Env<'i>) -> Result<Env<'i>, Error> {
-        // At the top there is no frame yet, and a block that binds needs one of its own.
         Ok(if binds { self.frame(env.clone(), Vec::new())? } else { env.clone() })
     }
 
@@ -352,7 +386,7 @@ impl<'i> Evaluator<'i> {
     fn variable(&self, variable: Variable, input: &Item<'i>, env: &Env<'i>) -> Item<'i> {
         match variable {
             Variable::Context => unwrapped(input),
-            Variable::Root => unwrapped(&self.root),
+            Variable::Root => self.root.clone(),
             Variable::Global(symbol) => self.global(symbol),
             Variable::Local(symbol) => self.local(symbol, env).unwrap_or_else(|| self.global(symbol)),
         }

@@ -205,6 +205,7 @@ impl<'i> Evaluator<'i> {
             (Item::InputObject(one), Item::InputObject(other)) => one.ptr_eq(other),
             (Item::Record(one), Item::Record(other)) => Rc::ptr_eq(one, other),
             (Item::Function(one), Item::Function(other)) => Rc::ptr_eq(one, other),
+            (Item::Builtin(one), Item::Builtin(other)) => std::ptr::eq(*one, *other),
             _ => scalars_equal(&element, left).unwrap_or(false),
         }))
     }
@@ -258,7 +259,7 @@ impl<'i> Evaluator<'i> {
     /// Whether a value counts as true.
     pub(crate) fn truth(&self, item: &Item<'i>) -> Result<bool, Error> {
         Ok(match item {
-            Item::Undefined | Item::Null | Item::Function(_) => false,
+            Item::Undefined | Item::Null | Item::Builtin(_) | Item::Function(_) => false,
             Item::Bool(value) => *value,
             Item::Number(number) => *number != 0.0 && !number.is_nan(),
             Item::Exact(number) => number.as_f64() != 0.0,
@@ -310,6 +311,7 @@ impl<'i> Evaluator<'i> {
         }
         match (left, right) {
             (Item::Function(one), Item::Function(other)) => Ok(Rc::ptr_eq(one, other)),
+            (Item::Builtin(one), Item::Builtin(other)) => Ok(std::ptr::eq(*one, *other)),
             _ => Ok(false),
         }
     }
@@ -329,7 +331,7 @@ fn scalars_equal(left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
                 (Some(left), Some(right)) => left == right,
                 (None, None) => {
                     let has_parts =
-                        |item: &Item<'_>| item.is_array() || item.is_object() || item.as_function().is_some();
+                        |item: &Item<'_>| item.is_array() || item.is_object() || item.is_function();
                     return if has_parts(left) && has_parts(right) { None } else { Some(false) };
                 }
                 _ => false,

@@ -176,7 +176,7 @@ impl<'i> Evaluator<'i> {
         }
         Ok(match item {
             // A copy goes through JSON text, in which a function is an empty string.
-            Item::Function(_) => self.text("")?,
+            Item::Builtin(_) | Item::Function(_) => self.text("")?,
             other => other.clone(),
         })
     }

@@ -138,6 +138,7 @@ fn hash(evaluator: &Evaluator<'_>, item: &Item<'_>) -> Result<u64, Error> {
     } else {
         match item {
             Item::Bool(value) => (4_u8, value).hash(&mut hasher),
+            Item::Builtin(builtin) => (7_u8, builtin.name).hash(&mut hasher),
             Item::Function(function) => (5_u8, Rc::as_ptr(function).addr()).hash(&mut hasher),
             _ => 6_u8.hash(&mut hasher),
         }

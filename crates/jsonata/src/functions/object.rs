@@ -32,7 +32,7 @@ pub(super) fn type_name<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -
         Item::InputString(_) | Item::Text(_) => "string",
         Item::InputArray(_) | Item::List(_) | Item::Tuples(_) => "array",
         Item::InputObject(_) | Item::Record(_) => "object",
-        Item::Function(_) => "function",
+        Item::Builtin(_) | Item::Function(_) => "function",
     };
     evaluator.text(name)
 }

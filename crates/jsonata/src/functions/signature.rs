@@ -51,7 +51,7 @@ fn letter(item: &Item<'_>) -> u8 {
         Item::InputString(_) | Item::Text(_) => b's',
         Item::InputArray(_) | Item::List(_) | Item::Tuples(_) => b'a',
         Item::InputObject(_) | Item::Record(_) => b'o',
-        Item::Function(_) => b'f',
+        Item::Builtin(_) | Item::Function(_) => b'f',
     }
 }
 

@@ -25,7 +25,7 @@ impl<'i> Evaluator<'i> {
             return Ok(());
         }
         match item {
-            Item::Function(_) | Item::Undefined => Ok(()),
+            Item::Builtin(_) | Item::Function(_) | Item::Undefined => Ok(()),
             Item::Number(number) if !number.is_finite() => Err(Error::new("D3001")),
             // The whole input is one value, not an array around it.
             Item::List(list) if list.flags().outer_wrapper => {
@@ -88,7 +88,7 @@ impl<'i> Evaluator<'i> {
         }
         match item {
             Item::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Item::Function(_) => out.push_str("\"\""),
+            Item::Builtin(_) | Item::Function(_) => out.push_str("\"\""),
             Item::Exact(exact) if exact.is_integer() && self.dialect == Dialect::StepFunctions => {
                 out.push_str(&exact.to_string());
             }
@@ -107,7 +107,7 @@ impl<'i> Evaluator<'i> {
     /// The JSON text of a value for an error.
     pub(crate) fn shown(&self, item: &Item<'i>) -> String {
         match item {
-            Item::Undefined | Item::Function(_) => "undefined".to_owned(),
+            Item::Undefined | Item::Builtin(_) | Item::Function(_) => "undefined".to_owned(),
             Item::Number(value) if value.is_finite() => number::number_text(*value),
             Item::Number(_) => "null".to_owned(),
             _ => {

@@ -9,7 +9,6 @@ use smallvec::SmallVec;
 use super::meter::ALLOCATION_STEPS;
 use super::{Dropper, Item, Meter};
 use crate::Error;
-use crate::functions::Builtin;
 use crate::pattern::Pattern;
 use crate::program::{Code, LambdaCode, Symbol};
 
@@ -124,8 +123,6 @@ impl Drop for Frame<'_> {
 
 /// A function as a value
 pub(crate) enum Function<'i> {
-    /// A function of JSONata
-    Builtin(&'static Builtin),
     /// `function(…) { … }`
     Lambda(Lambda<'i>),
     /// A function with some arguments given

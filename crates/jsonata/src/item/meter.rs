@@ -43,6 +43,17 @@ impl Meter {
         }
     }
 
+    /// A meter for the same bytes, none of which are held, and the steps that are left: for the result, which is made of
+    /// what is held.
+    pub(crate) fn anew(&self) -> Meter {
+        Meter::new(self.most, self.steps_left())
+    }
+
+    /// How many steps may still be taken.
+    pub(crate) fn steps_left(&self) -> u64 {
+        self.steps_left.get()
+    }
+
     /// Takes bytes, which is a step too: whatever is made is counted in both ways.
     ///
     /// # Errors

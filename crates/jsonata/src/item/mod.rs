@@ -48,6 +48,9 @@ pub(crate) enum Item<'i> {
     InputObject(&'i Object),
     /// An object that was made
     Record(Rc<Record<'i>>),
+    /// A function of JSONata
+    Builtin(&'static crate::functions::Builtin),
+    /// A function that the expression made
     Function(Rc<Function<'i>>),
     /// What a path with bound variables or ancestors gives, on its way to the path around it
     Tuples(Rc<Tuples<'i>>),
@@ -104,6 +107,11 @@ impl<'i> Item<'i> {
         matches!(self, Item::InputObject(_) | Item::Record(_))
     }
 
+    pub(crate) fn is_function(&self) -> bool {
+        matches!(self, Item::Builtin(_) | Item::Function(_))
+    }
+
+    /// A function that the expression made.
     pub(crate) fn as_function(&self) -> Option<&Rc<Function<'i>>> {
         match self {
             Item::Function(function) => Some(function),
