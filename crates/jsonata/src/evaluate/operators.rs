@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::Error;
 use crate::ast::Operator;
-use crate::item::{Env, Item};
+use crate::item::{Env, Function, Item};
 use crate::program::{Code, CodeKind};
 
 use super::Evaluator;
@@ -259,7 +259,10 @@ impl<'i> Evaluator<'i> {
     /// Whether a value counts as true.
     pub(crate) fn truth(&self, item: &Item<'i>) -> Result<bool, Error> {
         Ok(match item {
-            Item::Undefined | Item::Null | Item::Builtin(_) | Item::Function(_) => false,
+            Item::Undefined | Item::Null => false,
+            // Functions count as true, unlike where they are given to `$boolean`; regular expressions do not.
+            Item::Builtin(_) => true,
+            Item::Function(function) => !matches!(**function, Function::Regex(_) | Function::NextMatch(_)),
             Item::Bool(value) => *value,
             Item::Number(number) => *number != 0.0 && !number.is_nan(),
             Item::Exact(number) => number.as_f64() != 0.0,

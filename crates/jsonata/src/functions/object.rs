@@ -10,12 +10,18 @@ use crate::item::{Item, List, Record};
 
 pub(super) fn boolean<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
-    Ok(if value.is_undefined() { value } else { Item::Bool(evaluator.truth(&value)?) })
+    if value.is_undefined() {
+        return Ok(value);
+    }
+    Ok(Item::Bool(!value.is_function() && evaluator.truth(&value)?))
 }
 
 pub(super) fn not<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
-    Ok(if value.is_undefined() { value } else { Item::Bool(!evaluator.truth(&value)?) })
+    if value.is_undefined() {
+        return Ok(value);
+    }
+    Ok(Item::Bool(value.is_function() || !evaluator.truth(&value)?))
 }
 
 pub(super) fn exists<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
