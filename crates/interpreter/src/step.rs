@@ -11,7 +11,10 @@ use crate::{
     entropy::Entropy,
     event::{ErrorOutput, Event, EventKind, FrameIndex, StateIndex},
     execution::{Entered, Execution, ForkIndex, Phase, Status},
-    limits::{CAUSE_CHARACTERS_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX, TRANSITIONS_PER_STEP_MAX},
+    limits::{
+        CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX,
+        TRANSITIONS_PER_STEP_MAX,
+    },
     program::{Program, State, StateKind},
     states,
     text::Text,
@@ -137,6 +140,7 @@ pub fn step(
         bytes_left: surroundings.budget.bytes,
         time: surroundings.now.max(execution.last_time),
         evaluations: Cell::new(0),
+        expression_steps: Cell::new(0),
         ended_task: None,
         execution,
     };
@@ -191,6 +195,8 @@ pub(crate) struct Stepper<'a> {
     bytes_left: usize,
     /// Fields evaluated since the last event.
     evaluations: Cell<u32>,
+    /// Steps of JSONata expressions so far
+    pub(crate) expression_steps: Cell<u64>,
     /// The task that this step has ended: its state is being left.
     pub(crate) ended_task: Option<TaskId>,
 }
@@ -466,7 +472,9 @@ impl<'a> Stepper<'a> {
     }
 
     pub(crate) fn is_spent(&self) -> bool {
-        self.transitions_left == 0 || self.bytes_left == 0
+        self.transitions_left == 0
+            || self.bytes_left == 0
+            || self.expression_steps.get() >= EXPRESSION_STEPS_PER_STEP_MAX
     }
 
     /// The state that the frame is in. Frames that a step works on exist.

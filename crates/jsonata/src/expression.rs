@@ -128,23 +128,8 @@ impl Expression {
         host: &mut dyn Host,
         limits: &Limits,
     ) -> Result<Evaluated, Error> {
-        self.evaluate_counting(input, host, limits, &mut 0)
-    }
-
-    /// As [`Expression::evaluate`]; adds the steps that it took to `steps_taken`, for those who share a bound among
-    /// several expressions.
-    ///
-    /// # Errors
-    /// As [`Expression::evaluate`].
-    pub fn evaluate_counting(
-        &self,
-        input: Option<&Value>,
-        host: &mut dyn Host,
-        limits: &Limits,
-        steps_taken: &mut u64,
-    ) -> Result<Evaluated, Error> {
         let Inner { program, dialect, .. } = &*self.0;
-        crate::evaluate::evaluate(program, *dialect, input, host, limits, steps_taken)
+        crate::evaluate::evaluate(program, *dialect, input, host, limits)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way of data through a JSONata state: expressions over `$states` and variables, Output and Assign.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use stepwell_asl::{EvaluationError, Field, JsonataExit, JsonataTemplate};
@@ -9,6 +10,7 @@ use stepwell_jsonata::Host;
 use crate::{
     context::{StateRoots, object},
     event::{FrameIndex, StateIndex},
+    limits::STATE_EXPRESSION_STEPS_MAX,
     payload::Stored,
     step::{Progress, Stepper},
     time::Timestamp,
@@ -25,6 +27,10 @@ pub(crate) struct JsonataRoots<'a> {
     /// `$states`, once an expression has asked for it.
     states: Option<Value>,
     time: Timestamp,
+    /// Steps that the expressions here have taken so far
+    steps: u64,
+    /// Steps that all expressions of the interpreter's step have taken so far
+    all_steps: &'a Cell<u64>,
 }
 
 impl<'a> JsonataRoots<'a> {
@@ -35,7 +41,8 @@ impl<'a> JsonataRoots<'a> {
     ) -> Self {
         let input = stepper.raw_input(frame).value().clone();
         let roots = StateRoots::new(stepper, frame, input);
-        Self { roots, extra, has_context: false, states: None, time: stepper.time }
+        let all_steps = &stepper.expression_steps;
+        Self { roots, extra, has_context: false, states: None, time: stepper.time, steps: 0, all_steps }
     }
 
     /// Works a field out.
@@ -94,6 +101,15 @@ impl Host for JsonataRoots<'_> {
 
     fn random_u64(&mut self) -> u64 {
         stepwell_asl::Roots::random_u64(&mut self.roots)
+    }
+
+    fn steps_left(&mut self) -> u64 {
+        STATE_EXPRESSION_STEPS_MAX.saturating_sub(self.steps)
+    }
+
+    fn took_steps(&mut self, steps: u64) {
+        self.steps += steps;
+        self.all_steps.set(self.all_steps.get() + steps);
     }
 }
 

@@ -29,20 +29,20 @@ pub(crate) use matching::Found;
 /// Bytes that an evaluation counts from the start, so that the bound lies where AWS has it: `[1..873782]` fits.
 const EVALUATION_BYTES: usize = 676;
 
-/// Works a program out, and adds the steps that it took to `steps_taken`.
+/// Works a program out.
 pub(crate) fn evaluate(
     program: &Program,
     dialect: Dialect,
     input: Option<&Value>,
     host: &mut dyn Host,
     limits: &Limits,
-    steps_taken: &mut u64,
 ) -> Result<Evaluated, Error> {
     if let Some(result) = read(program, host) {
-        *steps_taken += 1;
+        host.took_steps(1);
         return result;
     }
-    let meter = Meter::new(limits.memory_bytes, limits.steps);
+    let steps = limits.steps.min(host.steps_left());
+    let meter = Meter::new(limits.memory_bytes, steps);
     let mut given: SmallVec<[Option<Value>; 4]> = smallvec![None; program.names.len()];
     for symbol in &program.asked {
         if let (Some(slot), Some(name)) =
@@ -69,12 +69,13 @@ pub(crate) fn evaluate(
         depth_max: limits.depth,
         found_at: smallvec![Cell::new(0); program.lookups as usize],
         closed_over: RefCell::default(),
-        host: RefCell::new(host),
+        host: RefCell::new(&mut *host),
         now_millis,
     };
     let result = evaluator.run();
     evaluator.break_circles();
-    *steps_taken += limits.steps - meter.steps_left();
+    drop(evaluator);
+    host.took_steps(steps - meter.steps_left());
     result
 }
 
