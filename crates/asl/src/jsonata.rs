@@ -165,7 +165,12 @@ fn no_value(
     place: &Place<'_>,
     evaluated: Result<Evaluated, Error>,
 ) -> EvaluationError {
-    let problem = match evaluated {
+    place.fault(expression.text(), &no_value_text(&evaluated))
+}
+
+/// What AWS says of an expression that gives no value, behind its text and field.
+fn no_value_text(evaluated: &Result<Evaluated, Error>) -> String {
+    match evaluated {
         Ok(Evaluated::Function) => " returned an unsupported result type.".to_owned(),
         Ok(_) => " returned nothing (undefined).".to_owned(),
         // What stands before the text differs: a full stop with a code, a colon where a limit was exceeded.
@@ -173,8 +178,43 @@ fn no_value(
             Some(code) => format!(" threw an error during evaluation. {code}: {}", error.message()),
             None => format!(" threw an error during evaluation: {}", error.message()),
         },
+    }
+}
+
+/// The cause of `States.QueryEvaluationError` for an expression that gives no value, in the words of AWS.
+pub fn no_value_cause(expression: &str, location: &str, evaluated: &Result<Evaluated, Error>) -> String {
+    expression_cause(expression, location, &no_value_text(evaluated))
+}
+
+fn expression_cause(expression: &str, location: &str, problem: &str) -> String {
+    format!("The JSONata expression '{expression}' specified for the field '{location}'{problem}")
+}
+
+/// What AWS says of an expression that reads the root context, which states do not have. `name` is that of a
+/// [`Expression::root_references`].
+pub fn root_reference_message(name: &str) -> String {
+    let shown = match name {
+        "" => "$",
+        "$" => "$$",
+        name => name,
     };
-    place.fault(expression.text(), &problem)
+    format!("Reference to '{shown}' at the top level is not supported.")
+}
+
+/// What AWS says of a member that `$states` does not have in this field.
+pub fn missing_member_message(member: &str) -> String {
+    format!("Field '$states.{member}' does not exist.")
+}
+
+/// What stands between `{%` and `%}`, or what is wrong with these.
+///
+/// # Errors
+/// A text of ours: AWS's is not known.
+pub fn expression_inside(text: &str) -> Result<&str, &'static str> {
+    let Some(opened) = text.strip_prefix("{%") else {
+        return Err("A JSONata expression must start with '{%'");
+    };
+    opened.strip_suffix("%}").ok_or("A JSONata expression must end with '%}'")
 }
 
 /// The JSON text of a value, cut where it is longer than any cause.
@@ -223,8 +263,7 @@ impl<'a> Place<'a> {
     #[cold]
     fn fault(&self, expression: &str, problem: &str) -> EvaluationError {
         let location = self.text();
-        let cause =
-            format!("The JSONata expression '{expression}' specified for the field '{location}'{problem}");
+        let cause = expression_cause(expression, &location, problem);
         EvaluationError::Query { location: Some(location), cause }
     }
 }

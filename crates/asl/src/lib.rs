@@ -25,5 +25,7 @@ pub use definition::*;
 pub use diagnostic::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use error::EvaluationError;
 pub use expression::{Expression, FIELD_BYTES_MAX, Roots, evaluate_path};
-pub use jsonata::{Field, JsonataTemplate};
+pub use jsonata::{
+    Field, JsonataTemplate, expression_inside, missing_member_message, no_value_cause, root_reference_message,
+};
 pub use template::Template;

@@ -12,7 +12,9 @@ use super::raw_string::RawString;
 use super::{Place, Reader};
 use crate::definition::{JsonataExit, JsonataFlow};
 use crate::diagnostic::Code;
-use crate::jsonata::{JsonataTemplate, Node};
+use crate::jsonata::{
+    JsonataTemplate, Node, expression_inside, missing_member_message, root_reference_message,
+};
 
 /// What a field can read of `$states` besides `input` and `context`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +41,6 @@ impl Available {
 /// Whether a string is meant to be one expression. White space outside the braces makes it a literal (recorded).
 pub(super) fn is_expression(node: &Tree) -> bool {
     node.as_str().is_some_and(|text| text.starts_with("{%") || text.ends_with("%}"))
-}
-
-/// What stands between `{%` and `%}`, or what is wrong with these.
-fn inner(text: &str) -> Result<&str, &'static str> {
-    let Some(opened) = text.strip_prefix("{%") else {
-        return Err("A JSONata expression must start with '{%'");
-    };
-    opened.strip_suffix("%}").ok_or("A JSONata expression must end with '%}'")
 }
 
 impl<'a> Reader<'a> {
@@ -160,7 +154,7 @@ impl<'a> Reader<'a> {
         reads_context: &mut bool,
     ) -> Option<Expression> {
         let whole = tree.as_str()?;
-        let inner = match inner(whole) {
+        let inner = match expression_inside(whole) {
             Ok(inner) => inner,
             Err(problem) => {
                 self.error(Code::InvalidJsonataExpression, problem, Some(place), tree.span);
@@ -193,13 +187,11 @@ impl<'a> Reader<'a> {
             }
         };
         for reference in expression.root_references() {
-            let name = match &*reference.name {
-                "" => "$",
-                "$" => "$$",
-                name => name,
-            };
-            let message = format!("Reference to '{name}' at the top level is not supported.");
-            self.unsupported_jsonata(message, place, token_at(reference.position));
+            self.unsupported_jsonata(
+                root_reference_message(&reference.name),
+                place,
+                token_at(reference.position),
+            );
         }
         for reference in expression.states_references() {
             let Some(member) = reference.member.as_deref() else {
@@ -214,7 +206,7 @@ impl<'a> Reader<'a> {
                     Some(written) if written == field => span_of(reference.position..end),
                     _ => token_at(reference.position),
                 };
-                self.unsupported_jsonata(format!("Field '{field}' does not exist."), place, span);
+                self.unsupported_jsonata(missing_member_message(member), place, span);
             }
         }
         if let Some(position) = expression.states_bound() {
@@ -266,11 +258,11 @@ mod tests {
 
     #[test]
     fn frames_are_checked() {
-        assert_eq!(Ok("1"), inner("{%1%}"));
-        assert_eq!(Ok(""), inner("{%%}"));
-        assert!(inner("{% 1 %").is_err());
-        assert!(inner("1 %}").is_err());
-        assert!(inner("{%}").is_err());
+        assert_eq!(Ok("1"), expression_inside("{%1%}"));
+        assert_eq!(Ok(""), expression_inside("{%%}"));
+        assert!(expression_inside("{% 1 %").is_err());
+        assert!(expression_inside("1 %}").is_err());
+        assert!(expression_inside("{%}").is_err());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use stepwell_asl::{missing_member_message, no_value_cause, root_reference_message};
 use stepwell_json::{Object, Value};
-use stepwell_jsonata::{Dialect, Error, Evaluated, Expression, Limits};
+use stepwell_jsonata::{Dialect, Evaluated, Expression, Limits};
 
 use super::expression::{Part, Source, help_error, help_undefined};
 use super::surroundings::Surroundings;
@@ -44,25 +45,16 @@ pub(super) fn evaluate(source: &Source, given: &Given) -> Outcome {
     let mut host = Surroundings::new(variables(given, input, context));
     let result = expression.evaluate(None, &mut host, &Limits::STEP_FUNCTIONS);
     let dialect = Dialect::StepFunctions;
-    let (problem, place, help) = match result {
+    let (place, help) = match &result {
         Ok(Evaluated::Value(value)) if value.text_size() > PAYLOAD_BYTES_MAX => {
             return Outcome::Failed(too_large(&state_name, value.text_size()));
         }
-        Ok(Evaluated::Value(value)) => return Outcome::Value(value),
-        Ok(Evaluated::Nothing) => {
-            let help = help_undefined(&expression, given, dialect);
-            (" returned nothing (undefined).".to_owned(), None, help)
-        }
-        Ok(Evaluated::Function) => {
-            let help = "the result is a function, or holds one".to_owned();
-            (" returned an unsupported result type.".to_owned(), None, Some(help))
-        }
-        Err(error) => {
-            let help = help_error(&error, part, &expression, given, dialect);
-            (raised(&error), part.place(&error), help)
-        }
+        Ok(Evaluated::Value(value)) => return Outcome::Value(value.clone()),
+        Ok(Evaluated::Nothing) => (None, help_undefined(&expression, given, dialect)),
+        Ok(Evaluated::Function) => (None, Some("the result is a function, or holds one".to_owned())),
+        Err(error) => (part.place(error), help_error(error, part, &expression, given, dialect)),
     };
-    let cause = format!("The JSONata expression '{}' specified for the field 'Output'{problem}", part.text);
+    let cause = no_value_cause(part.text, "Output", &result);
     Outcome::Failed(Finding::error(Code::Before("States.QueryEvaluationError"), cause).at(place).help(help))
 }
 
@@ -95,15 +87,13 @@ fn inner(source: &Source) -> Result<Part<'_>, (&'static str, Range<usize>)> {
 fn refused(expression: &Expression, part: Part<'_>, given: &Given) -> Vec<Finding> {
     let mut findings = Vec::new();
     for reference in expression.root_references() {
-        let (name, instead) = match &*reference.name {
-            "" => ("$", "$states.input".to_owned()),
-            "$" => ("$$", "$states.input".to_owned()),
-            name @ ("*" | "**") => (name, format!("$states.input.{name}")),
-            name @ "%" => (name, "$states.input".to_owned()),
-            name => (name, format!("$states.input.{}", quoted_name(name))),
+        let instead = match &*reference.name {
+            "" | "$" | "%" => "$states.input".to_owned(),
+            name @ ("*" | "**") => format!("$states.input.{name}"),
+            name => format!("$states.input.{}", quoted_name(name)),
         };
         findings.push(
-            Finding::error(UNSUPPORTED, format!("Reference to '{name}' at the top level is not supported."))
+            Finding::error(UNSUPPORTED, root_reference_message(&reference.name))
                 .at(Some(part.token(reference.position)))
                 .suggest(Some(instead)),
         );
@@ -125,7 +115,7 @@ fn refused(expression: &Expression, part: Part<'_>, given: &Given) -> Vec<Findin
         };
         let meant = if help.is_none() { nearest(member, members.iter().copied()) } else { None };
         findings.push(
-            Finding::error(UNSUPPORTED, format!("Field '$states.{member}' does not exist."))
+            Finding::error(UNSUPPORTED, missing_member_message(member))
                 .at(Some(part.token(reference.position)))
                 .suggest(meant.map(|meant| format!("$states.{meant}")))
                 .help(help),
@@ -138,15 +128,6 @@ fn refused(expression: &Expression, part: Part<'_>, given: &Given) -> Vec<Findin
 fn quoted_name(name: &str) -> String {
     let is_plain = name.chars().all(|character| character == '_' || character.is_alphanumeric());
     if is_plain { name.to_owned() } else { format!("`{name}`") }
-}
-
-/// A full stop with a code, a colon where a limit was exceeded.
-fn raised(error: &Error) -> String {
-    let message = error.message();
-    match error.code() {
-        Some(code) => format!(" threw an error during evaluation. {code}: {message}"),
-        None => format!(" threw an error during evaluation: {message}"),
-    }
 }
 
 fn too_large(state_name: &str, bytes: usize) -> Finding {
