@@ -12,6 +12,7 @@ use stepwell_jsonpath::{Path, ReferencePath};
 
 use crate::choice::ChoiceRule;
 use crate::expression::Expression;
+use crate::jsonata::JsonataTemplate;
 pub use crate::resource::{InvocationPattern, Resource};
 use crate::template::Template;
 use crate::timestamp::Instant;
@@ -51,7 +52,7 @@ pub enum QueryLanguage {
     #[default]
     JsonPath,
     /// JSONata expressions.
-    JsonAta,
+    Jsonata,
 }
 
 /// One state, with the fields that most types share.
@@ -61,12 +62,8 @@ pub struct State {
     pub name: Arc<str>,
     /// `Comment`.
     pub comment: Option<String>,
-    /// `InputPath`; absent means `$`. Always absent on Fail.
-    pub input_path: Option<PathOrNull>,
-    /// `OutputPath`; absent means `$`. Always absent on Fail.
-    pub output_path: Option<PathOrNull>,
-    /// `Assign`: variable names at the top. On a Choice it counts only when `Default` is taken.
-    pub assign: Option<Template>,
+    /// What it does with its data.
+    pub flow: DataFlow,
     /// What is particular to the type.
     pub kind: StateKind,
     /// Bytes of the state's object in the definition text.
@@ -87,6 +84,51 @@ impl State {
             StateKind::Map(_) => "Map",
         }
     }
+}
+
+/// What a state does with its data, in its query language.
+#[derive(Debug, Clone)]
+pub enum DataFlow {
+    /// In a JSONPath state.
+    JsonPath(Box<JsonPathFlow>),
+    /// In a JSONata state.
+    Jsonata(Box<JsonataFlow>),
+}
+
+/// The way of data through a JSONPath state, in the order of the fields. A field that the state's type does not
+/// have is absent.
+#[derive(Debug, Clone, Default)]
+pub struct JsonPathFlow {
+    /// `InputPath`; absent means `$`.
+    pub input_path: Option<PathOrNull>,
+    /// `Parameters` over the effective input; absent means the effective input. (A Map's is its `item_selector`.)
+    pub parameters: Option<Template>,
+    /// `ResultSelector`, over the raw result.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `OutputPath`; absent means `$`.
+    pub output_path: Option<PathOrNull>,
+    /// `Assign`: variable names at the top. On a Choice it counts only when `Default` is taken.
+    pub assign: Option<Template>,
+}
+
+/// The way of data through a JSONata state. A field that the state's type does not have is absent.
+#[derive(Debug, Clone, Default)]
+pub struct JsonataFlow {
+    /// `Arguments`; absent means the input.
+    pub arguments: Option<JsonataTemplate>,
+    /// `Output` and `Assign` of the state itself. On a Choice they count only when `Default` is taken.
+    pub exit: JsonataExit,
+}
+
+/// What leaves a JSONata state, by the state itself, a Choice rule or a catcher.
+#[derive(Debug, Clone, Default)]
+pub struct JsonataExit {
+    /// `Output`; absent means the result, the error output or the input.
+    pub output: Option<JsonataTemplate>,
+    /// `Assign`: variable names at the top. It sees the same data as `Output`.
+    pub assign: Option<JsonataTemplate>,
 }
 
 /// The eight state types.
@@ -147,6 +189,8 @@ pub enum Count {
     Literal(u32),
     /// The `…Path` form: a reference path into the effective input or a variable.
     Path(Path),
+    /// A JSONata expression.
+    Expression(JsonataTemplate),
 }
 
 /// `Task`.
@@ -156,18 +200,12 @@ pub struct Task {
     pub resource: Resource,
     /// `Resource` as written, for history events.
     pub resource_text: Arc<str>,
-    /// `Parameters`; absent means the effective input.
-    pub parameters: Option<Template>,
-    /// `ResultSelector`, over the raw result.
-    pub result_selector: Option<Template>,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`; none when absent (99,999,999 seconds hold then).
     pub timeout: Option<Count>,
     /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
     pub heartbeat: Option<Count>,
     /// `Credentials`: an object with `RoleArn`.
-    pub credentials: Option<Template>,
+    pub credentials: Option<Credentials>,
     /// `Retry`.
     pub retry: Vec<Retrier>,
     /// `Catch`.
@@ -176,15 +214,20 @@ pub struct Task {
     pub transition: Transition,
 }
 
+/// `Credentials` of a Task.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// In a JSONPath state.
+    JsonPath(Template),
+    /// In a JSONata state.
+    Jsonata(JsonataTemplate),
+}
+
 /// `Pass`.
 #[derive(Debug, Clone)]
 pub struct Pass {
-    /// `Result`: a literal, never evaluated. It takes the place of the effective input.
+    /// `Result` of a JSONPath state: a literal, never evaluated. It takes the place of the effective input.
     pub result: Option<Value>,
-    /// `Parameters`.
-    pub parameters: Option<Template>,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
     /// Where to go when done.
     pub transition: Transition,
 }
@@ -192,13 +235,22 @@ pub struct Pass {
 /// `Choice`.
 #[derive(Debug, Clone)]
 pub struct Choice {
-    /// `Choices` in order. Never empty.
-    pub choices: Vec<ChoiceBranch>,
+    /// `Choices`.
+    pub choices: Choices,
     /// `Default`: the state to go to when no rule matches.
     pub default: Option<Arc<str>>,
 }
 
-/// One entry of `Choices`.
+/// `Choices` in order. Never empty.
+#[derive(Debug, Clone)]
+pub enum Choices {
+    /// In a JSONPath state.
+    JsonPath(Vec<ChoiceBranch>),
+    /// In a JSONata state.
+    Jsonata(Vec<JsonataBranch>),
+}
+
+/// One entry of `Choices` in a JSONPath state.
 #[derive(Debug, Clone)]
 pub struct ChoiceBranch {
     /// The test.
@@ -207,6 +259,19 @@ pub struct ChoiceBranch {
     pub next: Arc<str>,
     /// `Assign`, when the test holds.
     pub assign: Option<Template>,
+    /// `Comment`.
+    pub comment: Option<String>,
+}
+
+/// One entry of `Choices` in a JSONata state.
+#[derive(Debug, Clone)]
+pub struct JsonataBranch {
+    /// `Condition`: a boolean, or an expression that gives one.
+    pub condition: JsonataTemplate,
+    /// The state to go to when the condition holds.
+    pub next: Arc<str>,
+    /// `Output` and `Assign`, when the condition holds.
+    pub exit: JsonataExit,
     /// `Comment`.
     pub comment: Option<String>,
 }
@@ -220,7 +285,7 @@ pub struct Wait {
     pub transition: Transition,
 }
 
-/// The four ways to say how long to wait.
+/// The ways to say how long to wait.
 #[derive(Debug, Clone)]
 pub enum WaitUntil {
     /// `Seconds`, 0 to 99,999,999.
@@ -231,6 +296,10 @@ pub enum WaitUntil {
     Timestamp(Instant),
     /// `TimestampPath`.
     TimestampPath(Path),
+    /// `Seconds` as a JSONata expression.
+    SecondsExpression(JsonataTemplate),
+    /// `Timestamp` as a JSONata expression.
+    TimestampExpression(JsonataTemplate),
 }
 
 /// `Succeed`.
@@ -253,6 +322,8 @@ pub enum FailText {
     Literal(Arc<str>),
     /// `ErrorPath` or `CausePath`: a path or one of the string-giving intrinsic functions.
     Expression(Expression),
+    /// `Error` or `Cause` as a JSONata expression.
+    Jsonata(JsonataTemplate),
 }
 
 /// `Parallel`.
@@ -260,12 +331,6 @@ pub enum FailText {
 pub struct Parallel {
     /// `Branches` in order. Never empty.
     pub branches: Vec<SubMachine>,
-    /// `Parameters`.
-    pub parameters: Option<Template>,
-    /// `ResultSelector`, over the array of branch outputs.
-    pub result_selector: Option<Template>,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
     /// `Retry`.
     pub retry: Vec<Retrier>,
     /// `Catch`.
@@ -281,18 +346,14 @@ pub struct Map {
     pub processor: SubMachine,
     /// `ProcessorConfig` of the processor.
     pub processor_config: ProcessorConfig,
-    /// `ItemsPath` over the effective input; absent means `$`. May address the context or a variable.
-    pub items_path: Option<Path>,
+    /// Where the items are; absent means that the effective input is the array.
+    pub items: Option<Items>,
     /// `ItemSelector`, or its old name `Parameters`; absent means that the item is the input.
     pub item_selector: Option<ItemSelector>,
     /// `MaxConcurrency` or `MaxConcurrencyPath`; absent or 0 means no limit of its own.
     pub max_concurrency: Option<Count>,
     /// `Label`, for the names of child executions.
     pub label: Option<Arc<str>>,
-    /// `ResultSelector`, over the array of iteration outputs.
-    pub result_selector: Option<Template>,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
     /// `Retry`.
     pub retry: Vec<Retrier>,
     /// `Catch`.
@@ -301,13 +362,22 @@ pub struct Map {
     pub transition: Transition,
 }
 
-/// `ItemSelector` or `Parameters` of a Map state.
+/// Where the items of a Map state are.
 #[derive(Debug, Clone)]
-pub struct ItemSelector {
-    /// The template; `$` is the Map's effective input, the item is in `$$.Map.Item`.
-    pub template: Template,
-    /// The field's name as written, for error texts: `ItemSelector` or `Parameters`.
-    pub field: &'static str,
+pub enum Items {
+    /// `ItemsPath`: over the effective input, or into the context object or a variable.
+    Path(Path),
+    /// `Items`: an array with expressions inside, or an expression that gives an array.
+    Jsonata(JsonataTemplate),
+}
+
+/// `ItemSelector` of a Map state. The item is in the context object, as `Map.Item`.
+#[derive(Debug, Clone)]
+pub enum ItemSelector {
+    /// In a JSONPath state, also under the old name `Parameters`; `$` is the Map's effective input.
+    JsonPath(Template),
+    /// In a JSONata state.
+    Jsonata(JsonataTemplate),
 }
 
 /// `ProcessorConfig`.
@@ -373,10 +443,22 @@ pub struct Catcher {
     pub error_equals: Vec<Arc<str>>,
     /// The state to go to.
     pub next: Arc<str>,
-    /// `ResultPath` for the error output, into the raw input.
-    pub result_path: ResultPath,
-    /// `Assign`, over the error output.
-    pub assign: Option<Template>,
+    /// What becomes of the error output.
+    pub exit: CatcherExit,
+}
+
+/// What a catcher does with the error output.
+#[derive(Debug, Clone)]
+pub enum CatcherExit {
+    /// In a JSONPath state.
+    JsonPath {
+        /// `ResultPath`: where the error output goes in the raw input.
+        result_path: ResultPath,
+        /// `Assign`, over the error output.
+        assign: Option<Template>,
+    },
+    /// In a JSONata state.
+    Jsonata(JsonataExit),
 }
 
 impl Retrier {

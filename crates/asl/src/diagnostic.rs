@@ -39,6 +39,8 @@ pub enum Code {
     InvalidStateName,
     /// A JSONata expression can't be read.
     InvalidJsonataExpression,
+    /// A JSONata expression reads what is not there.
+    UnsupportedJsonataExpression,
     /// `Label` has characters that are not allowed, or is too long.
     InvalidLabelName,
     /// Two Map states have the same `Label`.
@@ -70,6 +72,7 @@ impl Code {
             Code::DuplicateStateName => "DUPLICATE_STATE_NAME",
             Code::InvalidStateName => "INVALID_STATE_NAME",
             Code::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
+            Code::UnsupportedJsonataExpression => "UNSUPPORTED_JSONATA_EXPRESSION",
             Code::InvalidLabelName => "INVALID_LABEL_NAME",
             Code::DuplicateLabelName => "DUPLICATE_LABEL_NAME",
             Code::TooDeeplyNested => "TOO_DEEPLY_NESTED",

@@ -47,6 +47,13 @@ pub enum EvaluationError {
         /// The state's effective input.
         input: Value,
     },
+    /// A JSONata expression gives no value, or one that does not fit its field.
+    Query {
+        /// Where in the state, for example `Output/a[0]`; none where no field is at fault.
+        location: Option<String>,
+        /// The text.
+        cause: String,
+    },
     /// The expressions of one field bring more data together than any payload can hold.
     TooLarge,
     /// Any other `States.Runtime`.
@@ -61,6 +68,7 @@ impl EvaluationError {
     pub fn error_name(&self) -> &'static str {
         match self {
             EvaluationError::Intrinsic { .. } => "States.IntrinsicFailure",
+            EvaluationError::Query { .. } => "States.QueryEvaluationError",
             EvaluationError::TooLarge => "States.DataLimitExceeded",
             _ => "States.Runtime",
         }
@@ -99,7 +107,7 @@ impl fmt::Display for EvaluationError {
             EvaluationError::TooLarge => formatter.write_str(
                 "The expressions of a field select data with a size exceeding the maximum number of bytes service limit.",
             ),
-            EvaluationError::Runtime { cause } => formatter.write_str(cause),
+            EvaluationError::Query { cause, .. } | EvaluationError::Runtime { cause } => formatter.write_str(cause),
         }
     }
 }

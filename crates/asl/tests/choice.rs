@@ -3,7 +3,7 @@
 mod common;
 
 use common::{cases, roots};
-use stepwell_asl::{Options, StateKind, analyse};
+use stepwell_asl::{Choices, Options, StateKind, analyse};
 
 #[test]
 fn rules_hold_for_the_inputs_of_the_table() {
@@ -17,11 +17,12 @@ fn rules_hold_for_the_inputs_of_the_table() {
         let analysis = analyse(&definition.to_string(), &Options::default());
         let Some(definition) = analysis.definition else { panic!("{rule}: {:?}", analysis.diagnostics) };
         let StateKind::Choice(choice) = &definition.states[0].kind else { panic!("no Choice") };
+        let Choices::JsonPath(branches) = &choice.choices else { panic!("no JSONPath rules") };
         for kind in ["true", "false", "errors"] {
             for input in case[kind].as_array().unwrap_or(&Vec::new()) {
                 let mut data = case.clone();
                 data["input"] = input.clone();
-                let outcome = choice.choices[0].rule.matches(&mut roots(&data));
+                let outcome = branches[0].rule.matches(&mut roots(&data));
                 match kind {
                     "errors" => {
                         let error = outcome.unwrap_err();

@@ -3,7 +3,9 @@
 mod common;
 
 use common::{assert_same, cases, parameters_of, pass_with, roots};
-use stepwell_asl::{EvaluationError, Options, PathOrNull, ResultPath, StateKind, analyse, evaluate_path};
+use stepwell_asl::{
+    DataFlow, EvaluationError, Options, PathOrNull, ResultPath, StateKind, analyse, evaluate_path,
+};
 use stepwell_json::Value;
 
 #[test]
@@ -77,19 +79,14 @@ fn absent_null_and_whole_paths_are_told_apart() {
     let kinds: Vec<&str> = definition
         .states
         .iter()
-        .map(|state| match (&state.input_path, &state.kind) {
-            (Some(PathOrNull::Null), StateKind::Pass(pass))
-                if matches!(pass.result_path, ResultPath::Discard) =>
-            {
-                "nothing"
+        .map(|state| {
+            let DataFlow::JsonPath(flow) = &state.flow else { return "else" };
+            match (&flow.input_path, &flow.result_path) {
+                (Some(PathOrNull::Null), ResultPath::Discard) => "nothing",
+                (Some(PathOrNull::Path(_)), ResultPath::Whole) => "whole",
+                (None, ResultPath::At(_)) => "at",
+                _ => "else",
             }
-            (Some(PathOrNull::Path(_)), StateKind::Pass(pass))
-                if matches!(pass.result_path, ResultPath::Whole) =>
-            {
-                "whole"
-            }
-            (None, StateKind::Pass(pass)) if matches!(pass.result_path, ResultPath::At(_)) => "at",
-            _ => "else",
         })
         .collect();
     assert_eq!(["nothing", "whole", "at"], kinds[..]);

@@ -2,8 +2,13 @@
 
 use std::io::Read;
 
+use stepwell_json::Value;
+use stepwell_json::spanned::LineIndex;
+
 use crate::definition::plain;
 use crate::failure::Failure;
+use crate::output::RED;
+use crate::report;
 
 /// More is not read: AWS takes 256 KiB, and the server refuses what is longer in its own words.
 const INPUT_SIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -27,27 +32,47 @@ pub(crate) fn text(argument: &str) -> Result<String, Failure> {
 /// As [`text`]; or the text is not JSON, with the place.
 pub(crate) fn json(argument: &str) -> Result<String, Failure> {
     let text = text(argument)?;
-    match stepwell_json::parse(&text) {
-        Ok(_) => Ok(text),
-        Err(error) => {
-            let place = format!("line {}, column {}", error.line, error.column);
-            let hint =
-                if argument.starts_with('@') || argument == "-" || argument.starts_with(['{', '[', '"']) {
-                    ""
-                } else {
-                    "; write @FILE to read a file, - to read standard input"
-                };
-            Err(Failure::usage(format_args!("the input is not JSON: {} ({place}){hint}", error.message)))
-        }
-    }
+    parse("the input", argument, &text)?;
+    Ok(text)
+}
+
+/// The value that an argument stands for. `what` names the argument in errors.
+///
+/// # Errors
+/// As [`json`].
+pub(crate) fn value(what: &str, argument: &str) -> Result<Value, Failure> {
+    parse(what, argument, &text(argument)?)
+}
+
+fn parse(what: &str, argument: &str, text: &str) -> Result<Value, Failure> {
+    stepwell_json::parse(text).map_err(|error| {
+        let place = format!("line {}, column {}", error.line, error.column);
+        let hint = if argument.starts_with('@') || argument == "-" || argument.starts_with(['{', '[', '"']) {
+            ""
+        } else {
+            "; write @FILE to read a file, - to read standard input"
+        };
+        // The offset is behind what was read when it went wrong.
+        let start = text[..error.offset].char_indices().next_back().map_or(0, |(at, _)| at);
+        let excerpt = report::excerpt(text, &LineIndex::new(text), &(start..error.offset), RED);
+        let excerpt = if excerpt.is_empty() { excerpt } else { format!("\n{}", excerpt.trim_end()) };
+        Failure::usage(format_args!("{what} is not JSON: {} ({place}){hint}{excerpt}", error.message))
+    })
 }
 
 fn read(source: impl Read) -> std::io::Result<String> {
-    let mut text = String::new();
-    source.take(INPUT_SIZE_MAX_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > INPUT_SIZE_MAX_BYTES {
-        let message = format!("it is larger than {INPUT_SIZE_MAX_BYTES} bytes");
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));
+    let unusable = |message: String| std::io::Error::new(std::io::ErrorKind::InvalidData, message);
+    let mut bytes = Vec::new();
+    source.take(INPUT_SIZE_MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > INPUT_SIZE_MAX_BYTES {
+        return Err(unusable(format!("it is larger than {INPUT_SIZE_MAX_BYTES} bytes")));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        unusable(format!("it is not UTF-8 text: byte {} can't be read", error.utf8_error().valid_up_to()))
+    })?;
+    // Editors on Windows write a byte order mark.
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
     }
     Ok(text)
 }

@@ -154,6 +154,12 @@ impl PathView {
                 return tell_container(what, is_map, details, place);
             }
         }
+        if kind == "EvaluationFailed" && details.text("state") != &*place.state {
+            // Its previous event is the one before the state was entered.
+            place.state = Rc::from(details.text("state"));
+            place.entered_seconds = seconds;
+            place.failures = 0;
+        }
         if let Some(what) = kind.strip_prefix("Execution") {
             return (self.start.clone(), Some(tell_execution(what, details)));
         }
@@ -469,6 +475,23 @@ mod tests {
             "    7.000  > Next Pass",
         ];
         assert_eq!(lines(WaitTimes::default(), &events), expected);
+    }
+
+    #[test]
+    fn a_failed_evaluation_belongs_to_its_state_although_it_points_past_it() {
+        let error = json!({"state": "B", "error": "States.QueryEvaluationError", "cause": "no", "location": "Output"});
+        let events = [
+            (1, 0, "ExecutionStarted", json!({})),
+            (2, 0, "PassStateEntered", json!({"name": "A"})),
+            (3, 2, "PassStateExited", json!({"name": "A"})),
+            (4, 3, "TaskStateEntered", json!({"name": "B"})),
+            (5, 3, "EvaluationFailed", error.clone()),
+            (6, 5, "EvaluationFailed", error),
+            (7, 6, "TaskStateExited", json!({"name": "B"})),
+        ];
+        let told = lines(WaitTimes::default(), &events);
+        assert_eq!(told[4], "    4.000  ! B failed: States.QueryEvaluationError: no");
+        assert_eq!(told[6], "    6.000  < B 2.000 s");
     }
 
     #[test]

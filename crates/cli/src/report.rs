@@ -1,4 +1,5 @@
-//! Findings of the validator for people and programs: file, line and column, the line itself, what was perhaps meant.
+//! Findings, the validator's and others, for people and programs: file, line and column, the line itself, what was
+//! perhaps meant.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -14,16 +15,58 @@ use crate::output::{self, BOLD, FAINT, RED, YELLOW, styled};
 /// Characters of a source line that are shown; a longer line is cut around the place.
 const LINE_WIDTH: usize = 100;
 
-/// One finding, with its place in the file as the user wrote it.
+/// One finding, with its place in the text as the user wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     severity: Severity,
-    code: &'static str,
+    code: Code,
     message: String,
     location: Option<String>,
-    /// Bytes of the file.
+    /// Bytes of the text.
     span: Option<Range<usize>>,
     suggestion: Option<String>,
+    help: Option<String>,
+}
+
+/// The code of a finding, and where people see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// `message`
+    None,
+    /// `T1006: message`
+    Before(&'static str),
+    /// `message [MISSING_END_STATE]`
+    Behind(&'static str),
+}
+
+impl Finding {
+    /// An error.
+    pub(crate) fn error(code: Code, message: impl Into<String>) -> Finding {
+        Finding {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            location: None,
+            span: None,
+            suggestion: None,
+            help: None,
+        }
+    }
+
+    /// Where it is, in bytes of the text.
+    pub(crate) fn at(self, span: Option<Range<usize>>) -> Finding {
+        Finding { span, ..self }
+    }
+
+    /// What was perhaps meant.
+    pub(crate) fn suggest(self, suggestion: Option<String>) -> Finding {
+        Finding { suggestion, ..self }
+    }
+
+    /// What can be done about it.
+    pub(crate) fn help(self, help: Option<String>) -> Finding {
+        Finding { help, ..self }
+    }
 }
 
 /// The findings of a definition.
@@ -33,11 +76,12 @@ pub(crate) fn findings(file: &DefinitionFile, analysis: &Analysis) -> Vec<Findin
         .iter()
         .map(|diagnostic| Finding {
             severity: diagnostic.severity,
-            code: diagnostic.code.as_str(),
+            code: Code::Behind(diagnostic.code.as_str()),
             message: diagnostic.message.clone(),
             location: diagnostic.location.clone(),
             span: diagnostic.span.clone().map(|span| file.span_in_source(span)),
             suggestion: diagnostic.suggestion.clone(),
+            help: None,
         })
         .collect()
 }
@@ -48,13 +92,11 @@ pub(crate) fn load_finding(error: LoadError) -> (Finding, String) {
         LoadError::Unreadable { message } => ("UNREADABLE_FILE", String::new(), message, None),
         LoadError::Yaml { source, error } => ("INVALID_YAML", source, error.message, Some(error.span)),
     };
-    let finding =
-        Finding { severity: Severity::Error, code, message, location: None, span, suggestion: None };
-    (finding, source)
+    (Finding::error(Code::Behind(code), message).at(span), source)
 }
 
-/// The findings as text, with colours.
-pub(crate) fn text(path: &Path, source: &str, findings: &[Finding]) -> String {
+/// The findings as text, with colours. A text that is in no file has no `path`.
+pub(crate) fn text(path: Option<&Path>, source: &str, findings: &[Finding]) -> String {
     let lines = LineIndex::new(source);
     let mut text = String::new();
     for finding in findings {
@@ -62,22 +104,22 @@ pub(crate) fn text(path: &Path, source: &str, findings: &[Finding]) -> String {
             Severity::Error => ("error", RED),
             Severity::Warning => ("warning", YELLOW),
         };
-        let place = match &finding.span {
-            None => path.display().to_string(),
-            Some(span) => {
+        if let Some(path) = path {
+            let mut place = path.display().to_string();
+            if let Some(span) = &finding.span {
                 let (line, column) = lines.line_and_column(span.start);
-                format!("{}:{line}:{column}", path.display())
+                // Writing to a string can't fail.
+                let _ = write!(place, ":{line}:{column}");
             }
+            let _ = write!(text, "{}: ", styled(BOLD, place));
+        }
+        let _ = write!(text, "{}: ", styled(style, word));
+        let message = plain(&finding.message);
+        let _ = match finding.code {
+            Code::None => write!(text, "{message}"),
+            Code::Before(code) => write!(text, "{code}: {message}"),
+            Code::Behind(code) => write!(text, "{message} [{code}]"),
         };
-        // Writing to a string can't fail.
-        let _ = write!(
-            text,
-            "{}: {}: {} [{}]",
-            styled(BOLD, place),
-            styled(style, word),
-            plain(&finding.message),
-            finding.code
-        );
         if let Some(location) = &finding.location {
             let _ = write!(text, " {}", styled(FAINT, format_args!("at {}", plain(location))));
         }
@@ -88,12 +130,20 @@ pub(crate) fn text(path: &Path, source: &str, findings: &[Finding]) -> String {
         if let Some(suggestion) = &finding.suggestion {
             let _ = writeln!(text, "{} did you mean {}?", styled(FAINT, "       ="), plain(suggestion));
         }
+        if let Some(help) = &finding.help {
+            let _ = writeln!(text, "{} {}", styled(FAINT, "       ="), plain(help));
+        }
     }
     text
 }
 
 /// The line of the place, with the number before it and a marker under it.
-fn excerpt(source: &str, lines: &LineIndex<'_>, span: &Range<usize>, style: anstyle::Style) -> String {
+pub(crate) fn excerpt(
+    source: &str,
+    lines: &LineIndex<'_>,
+    span: &Range<usize>,
+    style: anstyle::Style,
+) -> String {
     let start = floor_boundary(source, span.start);
     // Only a window is looked at: a definition can be one line of a million characters with a thousand findings.
     let is_end = |character: &char| matches!(character, '\n' | '\r');
@@ -110,7 +160,8 @@ fn excerpt(source: &str, lines: &LineIndex<'_>, span: &Range<usize>, style: anst
         .take_while(|character| !is_end(character))
         .take(LINE_WIDTH - before.len())
         .collect();
-    let marked = source[start..end].chars().take(after.len()).count().max(1);
+    let marked = source[start..end].chars().take(after.len());
+    let marked = marked.map(|character| columns(printable(character))).sum::<usize>().max(1);
     let shown: String = before.iter().chain(&after).copied().map(printable).collect();
     if shown.trim().is_empty() {
         return String::new();
@@ -120,7 +171,7 @@ fn excerpt(source: &str, lines: &LineIndex<'_>, span: &Range<usize>, style: anst
         "{} {shown}\n{} {}{}\n",
         styled(FAINT, format_args!("{line:>6} |")),
         styled(FAINT, "       |"),
-        " ".repeat(before.len()),
+        " ".repeat(before.iter().map(|character| columns(printable(*character))).sum()),
         styled(style, "^".repeat(marked))
     )
 }
@@ -137,9 +188,27 @@ fn floor_boundary(text: &str, offset: usize) -> usize {
 /// A terminal must not obey what stands in a file.
 fn printable(character: char) -> char {
     match character {
-        '\t' => ' ',
+        '\t' | '\n' | '\r' => ' ',
         character if character.is_control() => '\u{fffd}',
         character => character,
+    }
+}
+
+/// How many cells of a terminal a character takes, nearly: none for what combines with the character before it, two
+/// for East Asian characters and pictures.
+fn columns(character: char) -> usize {
+    match u32::from(character) {
+        0x300..=0x36f | 0x200b..=0x200d | 0xfe00..=0xfe0f => 0,
+        0x1100..=0x115f
+        | 0x2e80..=0xa4cf
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f
+        | 0xff01..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1faff
+        | 0x20000..=0x3fffd => 2,
+        _ => 1,
     }
 }
 
@@ -148,16 +217,16 @@ fn plain(text: &str) -> String {
 }
 
 /// The findings as JSON: the members of ValidateStateMachineDefinition, and the place in the file.
-pub(crate) fn json(path: &Path, source: &str, findings: &[Finding]) -> Value {
+pub(crate) fn json(path: Option<&Path>, source: &str, findings: &[Finding]) -> Value {
     let lines = LineIndex::new(source);
     let diagnostics: Vec<Value> = findings
         .iter()
         .map(|finding| {
-            let mut value = json!({
-                "severity": finding.severity.as_str(),
-                "code": finding.code,
-                "message": finding.message,
-            });
+            let mut value = json!({"severity": finding.severity.as_str()});
+            if let Code::Before(code) | Code::Behind(code) = finding.code {
+                value["code"] = code.into();
+            }
+            value["message"] = finding.message.as_str().into();
             if let Some(location) = &finding.location {
                 value["location"] = location.as_str().into();
             }
@@ -172,11 +241,19 @@ pub(crate) fn json(path: &Path, source: &str, findings: &[Finding]) -> Value {
             if let Some(suggestion) = &finding.suggestion {
                 value["suggestion"] = suggestion.as_str().into();
             }
+            if let Some(help) = &finding.help {
+                value["help"] = help.as_str().into();
+            }
             value
         })
         .collect();
     let result = if has_error(findings) { "FAIL" } else { "OK" };
-    json!({"file": path.display().to_string(), "result": result, "diagnostics": diagnostics})
+    match path {
+        Some(path) => {
+            json!({"file": path.display().to_string(), "result": result, "diagnostics": diagnostics})
+        }
+        None => json!({"result": result, "diagnostics": diagnostics}),
+    }
 }
 
 /// Whether any finding is an error.
@@ -202,7 +279,7 @@ pub(crate) fn summary(findings: &[Finding]) -> String {
 /// Prints findings to standard error, for the commands that need a definition which works.
 pub(crate) fn note(path: &Path, source: &str, findings: &[Finding]) {
     if !findings.is_empty() {
-        output::note(text(path, source, findings).trim_end());
+        output::note(text(Some(path), source, findings).trim_end());
     }
 }
 
@@ -211,21 +288,24 @@ mod tests {
     use super::*;
 
     fn shown(source: &str, span: Range<usize>) -> String {
-        let finding = Finding {
-            severity: Severity::Error,
-            code: "CODE",
-            message: "Something".into(),
-            location: Some("/A".into()),
-            span: Some(span),
-            suggestion: Some("\"B\"".into()),
-        };
-        anstream::adapter::strip_str(&text(Path::new("f.json"), source, &[finding])).to_string()
+        let mut finding = Finding::error(Code::Behind("CODE"), "Something")
+            .at(Some(span))
+            .suggest(Some("\"B\"".into()))
+            .help(Some("or not".into()));
+        finding.location = Some("/A".into());
+        anstream::adapter::strip_str(&text(Some(Path::new("f.json")), source, &[finding])).to_string()
     }
 
     #[test]
     fn a_finding_shows_its_line_with_a_marker() {
-        let expected = "f.json:2:7: error: Something [CODE] at /A\n     2 | {\"é\": \"x\"}\n       |       ^^^\n       = did you mean \"B\"?\n";
+        let expected = "f.json:2:7: error: Something [CODE] at /A\n     2 | {\"é\": \"x\"}\n       |       ^^^\n       = did you mean \"B\"?\n       = or not\n";
         assert_eq!(shown("[\n{\"é\": \"x\"}\n]", 9..12), expected);
+    }
+
+    #[test]
+    fn a_marker_stands_below_wide_characters() {
+        let text = shown("日本\t語e\u{301} = 1", 7..14);
+        assert!(text.contains("|      ^^^"), "{text}");
     }
 
     #[test]

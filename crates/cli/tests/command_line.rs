@@ -34,7 +34,27 @@ fn project() -> tempfile::TempDir {
         ),
         (
             "jsonata.asl.json",
-            r#"{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#,
+            r#"{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": "{% $states.input.a[1] + 1 %}", "End": true}}}"#,
+        ),
+        (
+            "phone.asl.json",
+            r#"{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": "{% phone & '' %}", "End": true}}}"#,
+        ),
+        (
+            "distributed.asl.json",
+            r#"{"StartAt": "A", "States": {"A": {"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}}, "End": true}}}"#,
+        ),
+        (
+            "evaluation.asl.json",
+            r#"{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": "{% 1 + 'x' %}", "End": true}}}"#,
+        ),
+        (
+            "slip.asl.json",
+            "{\"QueryLanguage\": \"JSONata\", \"StartAt\": \"A\", \"States\": {\"A\": {\"Type\": \"Pass\", \"End\": true,\n\"Output\": \"{% 1 + phone %}\"}}}",
+        ),
+        (
+            "slip.asl.yaml",
+            "QueryLanguage: JSONata\nStartAt: A\nStates:\n  A:\n    Type: Pass\n    End: true\n    Output: '{% 1 + phone %}'\n",
         ),
         (
             "callback.asl.json",
@@ -77,7 +97,21 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("validate .", 2, "it is a directory", ""),
         ("validate --type express callback.asl.json", 2, "invalid", ""),
         ("validate --type SOMETHING pass.asl.json", 2, "", "possible values: STANDARD, EXPRESS"),
-        ("validate jsonata.asl.json", 0, "NOT_YET_SUPPORTED", ""),
+        ("validate jsonata.asl.json", 0, "", ""),
+        ("validate phone.asl.json", 2, "Reference to 'phone' at the top level is not supported.", ""),
+        ("validate distributed.asl.json", 0, "NOT_YET_SUPPORTED", ""),
+        (
+            "validate slip.asl.json",
+            2,
+            "     2 | \"Output\": \"{% 1 + phone %}\"}}}\n       |                   ^^^^^\n",
+            "",
+        ),
+        (
+            "validate slip.asl.yaml",
+            2,
+            "     7 |     Output: '{% 1 + phone %}'\n       |                     ^^^^^\n",
+            "",
+        ),
         ("validate --output json typo.asl.json", 2, "\"result\": \"FAIL\"", ""),
         ("validate --output json pass.asl.json", 0, "\"result\": \"OK\"", ""),
         // run
@@ -88,7 +122,9 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("run pass.asl.json --name a:b", 3, "", "InvalidName"),
         ("run none.asl.json", 2, "", "can't read none.asl.json"),
         ("run typo.asl.json", 2, "", "did you mean Second?"),
-        ("run jsonata.asl.json", 2, "", "is not supported yet"),
+        ("run jsonata.asl.json --input @input.json", 0, "3.5\n", "> A Pass"),
+        ("run distributed.asl.json", 2, "", "is not supported yet"),
+        ("run evaluation.asl.json", 1, "", "! A failed: States.QueryEvaluationError"),
         ("run fail.asl.json", 1, "", "FAILED: Broken: it broke badly"),
         ("run fail.asl.json --output json", 1, "\"error\": \"Broken\"", "execution failed"),
         ("run wait.asl.json --skip-waits", 0, "{}\n", "> A Wait"),
@@ -154,6 +190,7 @@ fn every_command_has_an_example_in_its_help() {
         "serve",
         "run",
         "validate",
+        "eval",
         "create",
         "update",
         "delete",

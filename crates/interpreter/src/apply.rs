@@ -230,7 +230,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                 frame.phase = Phase::Entered;
             }
         }
-        EventKind::ForkFailed { frame, .. } => {
+        EventKind::ForkFailed { frame, .. } | EventKind::EvaluationFailed { frame, .. } => {
             if let Some(frame) = execution.frames.get_mut(*frame) {
                 frame.last_event = id;
             }

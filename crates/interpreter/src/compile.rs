@@ -7,8 +7,8 @@ use stepwell_asl::{self as asl, Definition, Transition};
 use crate::{
     event::StateIndex,
     program::{
-        CatchTarget, ChoiceBranch, ChoiceState, Completion, FailState, Handlers, MapState, ParallelState,
-        PassState, Program, State, StateKind, TaskState, WaitState,
+        CatchTarget, ChoiceBranch, ChoiceState, Choices, FailState, Handlers, JsonataBranch, MapState,
+        ParallelState, PassState, Program, State, StateKind, TaskState, WaitState,
     },
     text::Text,
 };
@@ -62,28 +62,19 @@ impl Compiler {
                 StateKind::Task(Box::new(TaskState {
                     resource: task.resource,
                     resource_text: task.resource_text,
-                    parameters: task.parameters,
                     timeout: task.timeout,
                     heartbeat: task.heartbeat,
                     credentials: task.credentials,
-                    completion: completion(task.result_selector, task.result_path, &task.transition, names)?,
+                    next: transition(&task.transition, names)?,
                     handlers: handlers(task.retry, task.catch, names)?,
                 }))
             }
             asl::StateKind::Pass(pass) => StateKind::Pass(Box::new(PassState {
                 result: pass.result,
-                parameters: pass.parameters,
-                completion: completion(None, pass.result_path, &pass.transition, names)?,
+                next: transition(&pass.transition, names)?,
             })),
             asl::StateKind::Choice(choice) => StateKind::Choice(ChoiceState {
-                choices: choice
-                    .choices
-                    .into_iter()
-                    .map(|branch| {
-                        let next = find(names, &branch.next)?;
-                        Ok(ChoiceBranch { rule: branch.rule, next, assign: branch.assign })
-                    })
-                    .collect::<Result<_, UnknownState>>()?,
+                choices: choices(choice.choices, names)?,
                 default: choice.default.map(|name| find(names, &name)).transpose()?,
             }),
             asl::StateKind::Wait(wait) => {
@@ -100,13 +91,7 @@ impl Compiler {
                     .collect::<Result<_, _>>()?;
                 StateKind::Parallel(Box::new(ParallelState {
                     branches,
-                    parameters: parallel.parameters,
-                    completion: completion(
-                        parallel.result_selector,
-                        parallel.result_path,
-                        &parallel.transition,
-                        names,
-                    )?,
+                    next: transition(&parallel.transition, names)?,
                     handlers: handlers(parallel.retry, parallel.catch, names)?,
                 }))
             }
@@ -115,21 +100,15 @@ impl Compiler {
                 let start = self.scope(&map.processor.start_at, map.processor.states)?;
                 StateKind::Map(Box::new(MapState {
                     start,
-                    items_path: map.items_path,
+                    items: map.items,
                     item_selector: map.item_selector,
                     max_concurrency: map.max_concurrency,
-                    completion: completion(map.result_selector, map.result_path, &map.transition, names)?,
+                    next: transition(&map.transition, names)?,
                     handlers: handlers(map.retry, map.catch, names)?,
                 }))
             }
         };
-        self.states[place] = Some(State {
-            name: Text(state.name),
-            input_path: state.input_path,
-            output_path: state.output_path,
-            assign: state.assign,
-            kind,
-        });
+        self.states[place] = Some(State { name: Text(state.name), flow: state.flow, kind });
         Ok(())
     }
 }
@@ -157,13 +136,27 @@ fn transition(transition: &Transition, names: &Names) -> Result<Option<StateInde
     }
 }
 
-fn completion(
-    result_selector: Option<asl::Template>,
-    result_path: asl::ResultPath,
-    way_on: &Transition,
-    names: &Names,
-) -> Result<Completion, UnknownState> {
-    Ok(Completion { result_selector, result_path, next: transition(way_on, names)? })
+fn choices(choices: asl::Choices, names: &Names) -> Result<Choices, UnknownState> {
+    Ok(match choices {
+        asl::Choices::JsonPath(branches) => Choices::JsonPath(
+            branches
+                .into_iter()
+                .map(|branch| {
+                    let next = find(names, &branch.next)?;
+                    Ok(ChoiceBranch { rule: branch.rule, next, assign: branch.assign })
+                })
+                .collect::<Result<_, UnknownState>>()?,
+        ),
+        asl::Choices::Jsonata(branches) => Choices::Jsonata(
+            branches
+                .into_iter()
+                .map(|branch| {
+                    let next = find(names, &branch.next)?;
+                    Ok(JsonataBranch { condition: branch.condition, next, exit: branch.exit })
+                })
+                .collect::<Result<_, UnknownState>>()?,
+        ),
+    })
 }
 
 fn handlers(
@@ -177,8 +170,7 @@ fn handlers(
             Ok(CatchTarget {
                 next: find(names, &catcher.next)?,
                 error_equals: catcher.error_equals,
-                result_path: catcher.result_path,
-                assign: catcher.assign,
+                exit: catcher.exit,
             })
         })
         .collect::<Result<_, UnknownState>>()?;

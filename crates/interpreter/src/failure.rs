@@ -1,14 +1,16 @@
 //! What an error leads to: Retry, then Catch, then the end of the fork or the execution.
 
-use stepwell_asl::{Jitter, error_matches, error_matches_heartbeat};
+use stepwell_asl::{CatcherExit, Field, Jitter, error_matches, error_matches_heartbeat};
 use stepwell_json::Value;
 
 use crate::{
     context::object,
     event::{ErrorOutput, EventKind, FrameIndex},
     execution::Phase,
+    payload::Stored,
     program::StateKind,
     step::{Fault, Progress, Stepper},
+    text::Text,
     time::Timestamp,
 };
 
@@ -30,7 +32,27 @@ pub(crate) fn handle(stepper: &mut Stepper<'_>, frame: FrameIndex, fault: Fault)
             }
             handle_catchable(stepper, frame, error)
         }
+        Fault::Evaluation { error, location } => {
+            evaluation_failed(stepper, frame, &error, location)?;
+            handle(stepper, frame, Fault::Catchable(error))
+        }
     }
+}
+
+/// Notes that a JSONata expression failed. AWS points past a state that did nothing else since it was entered, but not
+/// past a Wait state (recorded).
+pub(crate) fn evaluation_failed(
+    stepper: &mut Stepper<'_>,
+    frame: FrameIndex,
+    error: &ErrorOutput,
+    location: Option<Text>,
+) -> Progress {
+    let (entered, chain) = (stepper.entered(frame), stepper.chain(frame));
+    let is_wait = matches!(stepper.state_of(frame).kind, StateKind::Wait(_));
+    let previous = if chain == entered.id && !is_wait { entered.previous } else { chain };
+    let state = stepper.state_index_of(frame);
+    stepper.emit(EventKind::EvaluationFailed { frame, state, error: error.clone(), location, previous })?;
+    Ok(())
 }
 
 fn handle_catchable(stepper: &mut Stepper<'_>, frame: FrameIndex, error: ErrorOutput) -> Progress {
@@ -86,23 +108,34 @@ pub(crate) fn later(time: Timestamp, seconds: f64) -> Timestamp {
     if millis >= i64::MAX as f64 { Timestamp::NEVER } else { time + millis.max(0.0) as i64 }
 }
 
-/// The first catcher that names the error takes it: its output goes into the raw input, OutputPath is not applied.
+/// The first catcher that names the error takes it. In a JSONPath state its output goes into the raw input, and
+/// OutputPath is not applied; in a JSONata state its Output and Assign stand for those of the state.
 fn catch(stepper: &mut Stepper<'_>, frame: FrameIndex, error: &ErrorOutput) -> Progress<bool> {
     let Some(handlers) = stepper.state_of(frame).handlers() else { return Ok(false) };
-    let Some(catcher) = handlers.catch.iter().find(|catcher| matches(&catcher.error_equals, error)) else {
+    let Some(index) = handlers.catch.iter().position(|catcher| matches(&catcher.error_equals, error)) else {
         return Ok(false);
     };
-    let output = crate::payload::Stored::from_value(error_value(error));
-    let assigned = stepper.assign(frame, catcher.assign.as_ref(), output.value())?;
-    let output = stepper.merge_result(frame, &catcher.result_path, output)?;
-    stepper.check_size(frame, &output)?;
-    stepper.exit(frame, output, Some(catcher.next), assigned)?;
+    let catcher = &handlers.catch[index];
+    let output = Stored::from_value(error_value(error));
+    match &catcher.exit {
+        CatcherExit::JsonPath { result_path, assign } => {
+            let assigned = stepper.assign(frame, assign.as_ref(), output.value())?;
+            let output = stepper.merge_result(frame, result_path, output)?;
+            stepper.check_size(frame, &output)?;
+            stepper.exit(frame, output, Some(catcher.next), assigned)?;
+        }
+        CatcherExit::Jsonata(exit) => {
+            let extra = Some(("errorOutput", output.value().clone()));
+            let field = |name| Field::Catcher(index, name);
+            stepper.leave_by(frame, exit, field, extra, output, Some(catcher.next))?;
+        }
+    }
     Ok(true)
 }
 
 /// `{"Error": …, "Cause": …}`: null where SendTaskFailure gave nothing, an empty cause after a timeout (recorded).
 fn error_value(error: &ErrorOutput) -> Value {
-    let text = |text: &Option<crate::text::Text>| text.as_deref().map_or(Value::Null, Value::from);
+    let text = |text: &Option<Text>| text.as_deref().map_or(Value::Null, Value::from);
     let cause = if error.timeout { Value::from("") } else { text(&error.cause) };
     object(vec![("Error", text(&error.error)), ("Cause", cause)])
 }

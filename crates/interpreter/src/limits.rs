@@ -14,6 +14,11 @@ pub const ERROR_CHARACTERS_MAX: usize = 256;
 pub const CAUSE_CHARACTERS_MAX: usize = 32_768;
 /// State transitions that one step makes before it gives the shard back.
 pub const TRANSITIONS_PER_STEP_MAX: u32 = 1_000;
+/// Steps that the expressions of one JSONata state may take together for one purpose (its arguments, or what it leaves
+/// with): twice what one expression may take.
+pub const STATE_EXPRESSION_STEPS_MAX: u64 = 2 * stepwell_jsonata::Limits::STEP_FUNCTIONS.steps;
+/// Steps of JSONata expressions that one step makes before it gives the shard back: some tens of milliseconds.
+pub const EXPRESSION_STEPS_PER_STEP_MAX: u64 = 1_000_000;
 /// Bytes of new payload text that one step makes before it gives the shard back.
 pub const STEP_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds that an execution may run: one year.

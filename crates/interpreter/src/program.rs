@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use stepwell_asl::{
-    Count, FailText, InvocationPattern, ItemSelector, PathOrNull, Resource, ResultPath, Retrier, Template,
-    WaitUntil, choice::ChoiceRule,
+    CatcherExit, Count, Credentials, DataFlow, FailText, InvocationPattern, ItemSelector, Items, JsonataExit,
+    JsonataTemplate, Resource, Retrier, Template, WaitUntil, choice::ChoiceRule,
 };
 use stepwell_json::Value;
-use stepwell_jsonpath::Path;
 
 use crate::{event::StateIndex, text::Text};
 
@@ -45,12 +44,8 @@ impl Program {
 pub struct State {
     /// Its name.
     pub name: Text,
-    /// `InputPath`.
-    pub input_path: Option<PathOrNull>,
-    /// `OutputPath`.
-    pub output_path: Option<PathOrNull>,
-    /// `Assign`.
-    pub assign: Option<Template>,
+    /// What it does with its data.
+    pub flow: DataFlow,
     /// What is particular to the type.
     pub kind: StateKind,
 }
@@ -104,17 +99,6 @@ pub enum StateKind {
     Map(Box<MapState>),
 }
 
-/// What a state does with a result: `ResultSelector`, `ResultPath` and the way on.
-#[derive(Debug)]
-pub struct Completion {
-    /// `ResultSelector`.
-    pub result_selector: Option<Template>,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
-    /// `Next`; none for `End`.
-    pub next: Option<StateIndex>,
-}
-
 /// `Retry` and `Catch`.
 #[derive(Debug)]
 pub struct Handlers {
@@ -131,10 +115,8 @@ pub struct CatchTarget {
     pub error_equals: Vec<Arc<str>>,
     /// `Next`.
     pub next: StateIndex,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
-    /// `Assign`.
-    pub assign: Option<Template>,
+    /// What becomes of the error output.
+    pub exit: CatcherExit,
 }
 
 /// `Task`.
@@ -144,16 +126,14 @@ pub struct TaskState {
     pub resource: Resource,
     /// `Resource` as written.
     pub resource_text: Arc<str>,
-    /// `Parameters`.
-    pub parameters: Option<Template>,
     /// `TimeoutSeconds` or its path.
     pub timeout: Option<Count>,
     /// `HeartbeatSeconds` or its path.
     pub heartbeat: Option<Count>,
     /// `Credentials`.
-    pub credentials: Option<Template>,
-    /// The rest.
-    pub completion: Completion,
+    pub credentials: Option<Credentials>,
+    /// `Next`; none for `End`.
+    pub next: Option<StateIndex>,
     /// `Retry` and `Catch`.
     pub handlers: Handlers,
 }
@@ -213,22 +193,40 @@ impl TaskState {
 pub struct PassState {
     /// `Result`.
     pub result: Option<Value>,
-    /// `Parameters`.
-    pub parameters: Option<Template>,
-    /// The rest; no `ResultSelector`.
-    pub completion: Completion,
+    /// `Next`; none for `End`.
+    pub next: Option<StateIndex>,
 }
 
 /// `Choice`.
 #[derive(Debug)]
 pub struct ChoiceState {
     /// `Choices`.
-    pub choices: Vec<ChoiceBranch>,
+    pub choices: Choices,
     /// `Default`.
     pub default: Option<StateIndex>,
 }
 
-/// One entry of `Choices`.
+/// `Choices`.
+#[derive(Debug)]
+pub enum Choices {
+    /// In a JSONPath state.
+    JsonPath(Vec<ChoiceBranch>),
+    /// In a JSONata state.
+    Jsonata(Vec<JsonataBranch>),
+}
+
+/// One entry of `Choices` in a JSONata state.
+#[derive(Debug)]
+pub struct JsonataBranch {
+    /// `Condition`.
+    pub condition: JsonataTemplate,
+    /// `Next`.
+    pub next: StateIndex,
+    /// `Output` and `Assign`.
+    pub exit: JsonataExit,
+}
+
+/// One entry of `Choices` in a JSONPath state.
 #[derive(Debug)]
 pub struct ChoiceBranch {
     /// The test.
@@ -262,10 +260,8 @@ pub struct FailState {
 pub struct ParallelState {
     /// First state of each branch.
     pub branches: Vec<StateIndex>,
-    /// `Parameters`.
-    pub parameters: Option<Template>,
-    /// The rest.
-    pub completion: Completion,
+    /// `Next`; none for `End`.
+    pub next: Option<StateIndex>,
     /// `Retry` and `Catch`.
     pub handlers: Handlers,
 }
@@ -275,14 +271,14 @@ pub struct ParallelState {
 pub struct MapState {
     /// First state of the processor.
     pub start: StateIndex,
-    /// `ItemsPath`.
-    pub items_path: Option<Path>,
+    /// `ItemsPath` or `Items`.
+    pub items: Option<Items>,
     /// `ItemSelector`.
     pub item_selector: Option<ItemSelector>,
     /// `MaxConcurrency` or its path.
     pub max_concurrency: Option<Count>,
-    /// The rest.
-    pub completion: Completion,
+    /// `Next`; none for `End`.
+    pub next: Option<StateIndex>,
     /// `Retry` and `Catch`.
     pub handlers: Handlers,
 }

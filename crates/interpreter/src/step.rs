@@ -11,7 +11,10 @@ use crate::{
     entropy::Entropy,
     event::{ErrorOutput, Event, EventKind, FrameIndex, StateIndex},
     execution::{Entered, Execution, ForkIndex, Phase, Status},
-    limits::{HISTORY_EVENTS_MAX, STEP_BYTES_MAX, TRANSITIONS_PER_STEP_MAX},
+    limits::{
+        CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX,
+        TRANSITIONS_PER_STEP_MAX,
+    },
     program::{Program, State, StateKind},
     states,
     text::Text,
@@ -75,6 +78,22 @@ pub(crate) enum Fault {
     Terminal(ErrorOutput),
     /// Goes through Retry and Catch.
     Catchable(ErrorOutput),
+    /// A JSONata expression failed: EvaluationFailed, then Retry and Catch.
+    Evaluation {
+        /// The error.
+        error: ErrorOutput,
+        /// Where in the state.
+        location: Option<Text>,
+    },
+}
+
+impl Fault {
+    /// The error, whoever may handle it.
+    fn into_error(self) -> ErrorOutput {
+        match self {
+            Self::Terminal(error) | Self::Catchable(error) | Self::Evaluation { error, .. } => error,
+        }
+    }
 }
 
 /// Why a step leaves what it is doing.
@@ -121,6 +140,7 @@ pub fn step(
         bytes_left: surroundings.budget.bytes,
         time: surroundings.now.max(execution.last_time),
         evaluations: Cell::new(0),
+        expression_steps: Cell::new(0),
         ended_task: None,
         execution,
     };
@@ -136,10 +156,10 @@ pub fn step(
             stepper.finish(EventKind::ExecutionFailed { error, previous });
             Ok(())
         }
-        Err(Refusal::Halt(Halt::Fault(Fault::Terminal(error) | Fault::Catchable(error)))) => {
+        Err(Refusal::Halt(Halt::Fault(fault))) => {
             // Faults are handled where the frame is known; one that gets here has no frame left.
             let previous = stepper.execution.history_length;
-            stepper.finish(EventKind::ExecutionFailed { error, previous });
+            stepper.finish(EventKind::ExecutionFailed { error: fault.into_error(), previous });
             Ok(())
         }
     }
@@ -175,6 +195,8 @@ pub(crate) struct Stepper<'a> {
     bytes_left: usize,
     /// Fields evaluated since the last event.
     evaluations: Cell<u32>,
+    /// Steps of JSONata expressions so far
+    pub(crate) expression_steps: Cell<u64>,
     /// The task that this step has ended: its state is being left.
     pub(crate) ended_task: Option<TaskId>,
 }
@@ -359,7 +381,7 @@ impl<'a> Stepper<'a> {
             StateKind::Wait(wait) => states::wait::enter(self, frame, state, wait),
             StateKind::Succeed => states::succeed::enter(self, frame, state),
             StateKind::Fail(fail) => states::fail::enter(self, frame, fail),
-            StateKind::Parallel(parallel) => states::parallel::enter(self, frame, state, parallel),
+            StateKind::Parallel(_) => states::parallel::enter(self, frame, state),
             StateKind::Map(map) => states::map::enter(self, frame, state, map),
         }
     }
@@ -370,9 +392,14 @@ impl<'a> Stepper<'a> {
             Halt::HistoryFull => Err(Halt::HistoryFull),
             Halt::Fault(fault) => {
                 match crate::failure::handle(self, frame, fault) {
-                    // A catcher that fails itself (its ResultPath can't be applied) ends the execution.
-                    Err(Halt::Fault(Fault::Terminal(error) | Fault::Catchable(error))) => {
-                        self.fail_execution(frame, error);
+                    // An expression of a catcher failed: the new error leaves the state, for the states around it.
+                    Err(Halt::Fault(Fault::Evaluation { error, location })) => {
+                        crate::failure::evaluation_failed(self, frame, &error, location)?;
+                        crate::failure::propagate(self, frame, error)
+                    }
+                    // A catcher that fails otherwise (its ResultPath can't be applied) ends the execution.
+                    Err(Halt::Fault(fault)) => {
+                        self.fail_execution(frame, fault.into_error());
                         Ok(())
                     }
                     other => other,
@@ -445,7 +472,9 @@ impl<'a> Stepper<'a> {
     }
 
     pub(crate) fn is_spent(&self) -> bool {
-        self.transitions_left == 0 || self.bytes_left == 0
+        self.transitions_left == 0
+            || self.bytes_left == 0
+            || self.expression_steps.get() >= EXPRESSION_STEPS_PER_STEP_MAX
     }
 
     /// The state that the frame is in. Frames that a step works on exist.
@@ -491,7 +520,29 @@ impl<'a> Stepper<'a> {
     pub(crate) fn evaluation_fault(&self, frame: FrameIndex, error: &EvaluationError) -> Halt {
         let name = error.error_name();
         let output = ErrorOutput::new(name, self.cause(frame, error));
-        if name == "States.Runtime" { Fault::Terminal(output) } else { Fault::Catchable(output) }.into()
+        match error {
+            EvaluationError::Query { location, .. } => {
+                let error = ErrorOutput {
+                    cause: output.cause.map(|cause| cause.shortened(CAUSE_CHARACTERS_MAX)),
+                    ..output
+                };
+                Fault::Evaluation { error, location: location.as_deref().map(Text::from) }
+            }
+            _ if name == "States.Runtime" => Fault::Terminal(output),
+            _ => Fault::Catchable(output),
+        }
+        .into()
+    }
+
+    /// A JSONata state's value that does not fit its field, in words of its own.
+    pub(crate) fn query_fault(
+        &self,
+        frame: FrameIndex,
+        location: Option<&str>,
+        text: impl fmt::Display,
+    ) -> Halt {
+        let error = EvaluationError::Query { location: location.map(str::to_owned), cause: text.to_string() };
+        self.evaluation_fault(frame, &error)
     }
 }
 

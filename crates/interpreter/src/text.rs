@@ -8,6 +8,17 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text(pub Arc<str>);
 
+impl Text {
+    /// The text, cut to a limit.
+    #[must_use]
+    pub fn shortened(self, characters_max: usize) -> Self {
+        match self.char_indices().nth(characters_max) {
+            Some((end, _)) => self[..end].into(),
+            None => self,
+        }
+    }
+}
+
 impl Deref for Text {
     type Target = str;
 

@@ -108,8 +108,16 @@ fn kinds() -> Vec<EventKind> {
         EventKind::ExecutionSucceeded { output: whole(), previous: 21 },
         EventKind::ExecutionFailed { error: error.clone(), previous: 22 },
         EventKind::ExecutionAborted { error: error.clone() },
-        EventKind::ExecutionTimedOut { error },
+        EventKind::ExecutionTimedOut { error: error.clone() },
         EventKind::Settled { attempt: 5 },
+        EventKind::EvaluationFailed {
+            frame: 1,
+            state: 2,
+            error: error.clone(),
+            location: Some("Output/x".into()),
+            previous: 23,
+        },
+        EventKind::EvaluationFailed { frame: 1, state: 2, error, location: None, previous: 23 },
     ]
 }
 

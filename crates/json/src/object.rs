@@ -37,7 +37,8 @@ impl Object {
         let (mut depth, mut size) = (0, 1 + entries.len().max(1));
         for (key, value) in &entries {
             depth = depth.max(value.depth());
-            size += escaped_size(key) + 1 + value.text_size();
+            // Saturating, as for arrays.
+            size = value.text_size().saturating_add(escaped_size(key) + 1).saturating_add(size);
         }
         Object(Arc::new(Inner { entries, by_key, depth: depth.saturating_add(1), size }))
     }

@@ -129,6 +129,14 @@ impl Value {
         text
     }
 
+    /// The beginning of the compact JSON text, in at most this many bytes. Takes time in their number, although a value
+    /// that holds a part many times can have a text that no memory holds.
+    pub fn to_text_up_to(&self, bytes_max: usize) -> String {
+        let mut beginning = write::Beginning { text: String::new(), bytes_max };
+        write::write_text(self, &mut beginning);
+        beginning.text
+    }
+
     /// The JSON text over several lines, two spaces for each level.
     pub fn to_pretty_text(&self) -> String {
         let mut text = String::with_capacity(self.text_size() * 2);
@@ -180,7 +188,9 @@ impl Array {
     /// An array of these elements. Depth and size are added up here, once.
     pub fn new(items: Vec<Value>) -> Array {
         let depth = items.iter().map(Value::depth).max().unwrap_or(0).saturating_add(1);
-        let size = 1 + items.len().max(1) + items.iter().map(Value::text_size).sum::<usize>();
+        let brackets = 1 + items.len().max(1);
+        // Saturating: an array of itself, again and again, soon has a text longer than any number.
+        let size = items.iter().map(Value::text_size).fold(brackets, usize::saturating_add);
         Array::from_measured(items, depth, size)
     }
 

@@ -6,6 +6,10 @@ use crate::Value;
 pub trait Sink {
     /// Appends text.
     fn text(&mut self, text: &str);
+    /// Whether no more text is wanted.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 impl Sink for String {
@@ -20,12 +24,38 @@ impl Sink for Vec<u8> {
     }
 }
 
+/// The beginning of a text.
+pub(crate) struct Beginning {
+    pub(crate) text: String,
+    pub(crate) bytes_max: usize,
+}
+
+impl Sink for Beginning {
+    fn text(&mut self, text: &str) {
+        let mut end = text.len().min(self.bytes_max.saturating_sub(self.text.len()));
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.text.push_str(&text[..end]);
+        if end < text.len() {
+            self.bytes_max = self.text.len();
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.text.len() >= self.bytes_max
+    }
+}
+
 /// Writes the compact JSON text of a value.
 pub fn write_text<S: Sink>(value: &Value, sink: &mut S) {
     match value {
         Value::Array(array) => {
             sink.text("[");
             for (at, item) in array.iter().enumerate() {
+                if sink.is_full() {
+                    return;
+                }
                 if at > 0 {
                     sink.text(",");
                 }
@@ -36,6 +66,9 @@ pub fn write_text<S: Sink>(value: &Value, sink: &mut S) {
         Value::Object(object) => {
             sink.text("{");
             for (at, (key, member)) in object.iter().enumerate() {
+                if sink.is_full() {
+                    return;
+                }
                 if at > 0 {
                     sink.text(",");
                 }

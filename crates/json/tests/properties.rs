@@ -192,6 +192,22 @@ proptest! {
     }
 }
 
+/// A value that holds a part many times: its text would fill any memory, and no count of bytes holds its length.
+#[test]
+fn the_beginning_of_a_text_costs_no_more_than_it_shows() {
+    let mut value = Value::from("é");
+    for _ in 0..70 {
+        let pair = vec![("l".into(), value.clone()), ("r".into(), Value::from(vec![value.clone(), value]))];
+        value = Value::Object(Object::from_entries(pair));
+    }
+    assert_eq!(value.text_size(), usize::MAX);
+    assert_eq!(value.to_text_up_to(10), "{\"l\":{\"l\":");
+    assert!(value.to_text_up_to(2_000).len() <= 2_000);
+    let small = Value::from(vec![Value::from("éé"), Value::Null]);
+    assert_eq!(small.to_text_up_to(100), small.to_text());
+    assert_eq!(small.to_text_up_to(3), "[\"");
+}
+
 #[test]
 fn setting_follows_the_rules_of_result_path() {
     let steps = |path: &str| -> Vec<Step> {

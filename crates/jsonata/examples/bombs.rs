@@ -7,7 +7,7 @@
 mod bombs;
 
 use stepwell_json::Value;
-use stepwell_jsonata::{Dialect, Expression, Host, Limits};
+use stepwell_jsonata::{Dialect, Evaluated, Expression, Host, Limits};
 
 struct NoHost;
 
@@ -43,7 +43,13 @@ fn measure(input: &Value, only: &str) {
         let result = expression
             .and_then(|expression| expression.evaluate(Some(input), &mut NoHost, &Limits::STEP_FUNCTIONS));
         let (all, parsing) = (processor_time() - start, parsed - start);
-        let shown: String = format!("{result:?}").chars().take(60).collect();
+        // A result may share parts of the input so often that its text would fill all memory.
+        let shown = match result {
+            Ok(Evaluated::Value(value)) => value.to_text_up_to(60),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => error.to_string(),
+        };
+        let shown: String = shown.chars().take(60).collect();
         println!("| {all:>7.1} | {parsing:>16.1} | {:<44} | {shown}", bomb.name);
     }
 }

@@ -26,15 +26,17 @@ pub(crate) fn compile(node: &Node, dialect: Dialect, bound: &HashSet<Arc<str>>) 
         slots: Slots::default(),
         lookups: 0,
     };
-    let root = compiler.node(node)?;
+    let mut root = compiler.node(node)?;
     if !root.seeking().is_empty() || matches!(root.kind, CodeKind::Parent(_)) {
         return Err(Error::new("S0217").at(root.position));
     }
+    settle(&mut root);
     let labels = compiler.slots.labels().into_iter().map(|slot| compiler.label(slot)).collect();
     let builtins: Vec<_> = compiler.names.iter().map(|name| functions::find(name, dialect)).collect();
     let is_asked = |symbol: &Symbol| builtins.get(symbol.0 as usize).is_some_and(Option::is_none);
     let asked = compiler.read.into_iter().filter(is_asked).collect();
-    Ok(Program { root, labels, asked, names: compiler.names, builtins, lookups: compiler.lookups })
+    let binds = binds_here(node);
+    Ok(Program { root, binds, labels, asked, names: compiler.names, builtins, lookups: compiler.lookups })
 }
 
 struct Compiler<'n> {
@@ -127,7 +129,8 @@ impl Compiler<'_> {
                     self.slots.pass_on(key, &mut code);
                     self.slots.pass_on(value, &mut code);
                 }
-                code.kind = CodeKind::Object(pairs);
+                let names = distinct_names(&pairs);
+                code.kind = CodeKind::Object { pairs, names };
                 code
             }
             Kind::Block(items) => {
@@ -244,7 +247,7 @@ impl Compiler<'_> {
                 if let CodeKind::Parent(slot) = left.kind {
                     path.extras_mut().seeking.push(slot);
                 }
-                path.kind = CodeKind::Path(Path { steps: vec![left], keep_singleton: false });
+                path.kind = CodeKind::Path(Path { steps: vec![left], ..Path::default() });
                 path
             }
         };
@@ -388,9 +391,86 @@ impl Compiler<'_> {
     }
 }
 
+/// The keys of an object when they are strings that differ.
+fn distinct_names(pairs: &[(Code, Code)]) -> Option<Vec<Arc<str>>> {
+    let mut seen = HashSet::new();
+    let name = |key: &Code| match &key.kind {
+        CodeKind::String(text) if key.is_bare() => Some(text.clone()),
+        _ => None,
+    };
+    pairs.iter().map(|(key, _)| name(key).filter(|name| seen.insert(name.clone()))).collect()
+}
+
+/// Notes in paths what the evaluator would else have to find out each time. Steps are marked as long as the program is
+/// being put together, so this comes last.
+fn settle(code: &mut Code) {
+    if let Some(extras) = &mut code.extras {
+        extras.predicates.iter_mut().for_each(settle);
+        for stage in &mut extras.stages {
+            if let Stage::Filter(predicate) = stage {
+                settle(predicate);
+            }
+        }
+        for (key, value) in extras.group.iter_mut().flatten() {
+            settle(key);
+            settle(value);
+        }
+    }
+    match &mut code.kind {
+        CodeKind::Path(path) => {
+            path.steps.iter_mut().for_each(settle);
+            path.has_tuples = path.steps.iter().any(|step| step.tuple);
+            let is_variable = |step: &Code| matches!(step.kind, CodeKind::Variable(_)) && step.is_bare();
+            path.is_absolute = matches!(path.steps.first(), Some(Code { kind: CodeKind::Variable(_), .. }));
+            let is_name = |step: &&Code| matches!(step.kind, CodeKind::Name(_)) && step.is_bare();
+            let before = usize::from(path.steps.first().is_some_and(is_variable));
+            path.plain_names = path.steps.iter().skip(before).take_while(is_name).count();
+        }
+        CodeKind::Negate(inner) | CodeKind::Bind(_, inner) => settle(inner),
+        CodeKind::Lambda(lambda) => settle(&mut lambda.body),
+        CodeKind::Array(items) | CodeKind::Block { expressions: items, .. } => {
+            items.iter_mut().for_each(settle);
+        }
+        CodeKind::Object { pairs, .. } => pairs.iter_mut().for_each(|(key, value)| {
+            settle(key);
+            settle(value);
+        }),
+        CodeKind::Binary(_, left, right) | CodeKind::Apply(left, right) => {
+            settle(left);
+            settle(right);
+        }
+        CodeKind::Condition(condition, then, otherwise) => {
+            settle(condition);
+            settle(then);
+            otherwise.iter_mut().for_each(|code| settle(code));
+        }
+        CodeKind::Call(call) => {
+            settle(&mut call.procedure);
+            call.arguments.iter_mut().for_each(settle);
+        }
+        CodeKind::Transform { pattern, update, delete } => {
+            settle(pattern);
+            settle(update);
+            delete.iter_mut().for_each(|code| settle(code));
+        }
+        CodeKind::Sort(terms) => terms.iter_mut().for_each(|term| settle(&mut term.expression)),
+        CodeKind::Number(_)
+        | CodeKind::String(_)
+        | CodeKind::Bool(_)
+        | CodeKind::Null
+        | CodeKind::Regex(_)
+        | CodeKind::Name(_)
+        | CodeKind::Variable(_)
+        | CodeKind::Wildcard
+        | CodeKind::Descendants
+        | CodeKind::Parent(_)
+        | CodeKind::Placeholder => {}
+    }
+}
+
 fn path_of(step: Code) -> Code {
     let position = step.position;
-    Code::new(CodeKind::Path(Path { steps: vec![step], keep_singleton: false }), position)
+    Code::new(CodeKind::Path(Path { steps: vec![step], ..Path::default() }), position)
 }
 
 fn into_path(code: Code) -> Code {

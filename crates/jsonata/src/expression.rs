@@ -19,6 +19,13 @@ pub enum Dialect {
     StepFunctions,
 }
 
+impl Dialect {
+    /// The names of all functions, without `$`: what a misspelt name may have meant.
+    pub fn function_names(self) -> impl Iterator<Item = &'static str> {
+        crate::functions::all(self).map(|builtin| builtin.name)
+    }
+}
+
 /// Something that an expression mentions, with the byte offset in its text
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
@@ -121,7 +128,8 @@ impl Expression {
         host: &mut dyn Host,
         limits: &Limits,
     ) -> Result<Evaluated, Error> {
-        crate::evaluate::evaluate(&self.0.program, self.0.dialect, input, host, limits)
+        let Inner { program, dialect, .. } = &*self.0;
+        crate::evaluate::evaluate(program, *dialect, input, host, limits)
     }
 }
 

@@ -11,4 +11,13 @@ pub trait Host {
     fn now_millis(&mut self) -> i64;
     /// A random number, for `$random`, `$shuffle` and `$uuid`.
     fn random_u64(&mut self) -> u64;
+    /// How many steps the next evaluation may take, if fewer than its limits allow: for those who share a bound among
+    /// several expressions.
+    fn steps_left(&mut self) -> u64 {
+        u64::MAX
+    }
+    /// Told how many steps an evaluation took.
+    fn took_steps(&mut self, steps: u64) {
+        let _ = steps;
+    }
 }

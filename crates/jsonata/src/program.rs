@@ -20,6 +20,8 @@ pub(crate) struct Slot(pub(crate) u32);
 /// A compiled expression
 pub(crate) struct Program {
     pub(crate) root: Code,
+    /// Whether a variable is bound outside all blocks
+    pub(crate) binds: bool,
     /// The names of the symbols.
     pub(crate) names: Vec<Arc<str>>,
     /// What a symbol means where no frame binds it: a function of JSONata.
@@ -109,7 +111,11 @@ pub(crate) enum CodeKind {
     Path(Path),
     Negate(Box<Code>),
     Array(Vec<Code>),
-    Object(Vec<(Code, Code)>),
+    Object {
+        pairs: Vec<(Code, Code)>,
+        /// The keys, when all of them are written as strings and none comes twice
+        names: Option<Vec<Arc<str>>>,
+    },
     Block {
         expressions: Vec<Code>,
         /// Whether a variable is bound in it, so that it needs a frame of its own
@@ -130,10 +136,19 @@ pub(crate) enum CodeKind {
 }
 
 /// Steps one after another
+///
+/// What the last three say is worked out once the whole program is there.
+#[derive(Default)]
 pub(crate) struct Path {
     pub(crate) steps: Vec<Code>,
     /// Some step has `[]`
     pub(crate) keep_singleton: bool,
+    /// Some step binds something, so that values travel as tuples
+    pub(crate) has_tuples: bool,
+    /// It begins with a variable: the context is not iterated over
+    pub(crate) is_absolute: bool,
+    /// How many steps at its beginning (behind the variable, when it begins with one) are just names
+    pub(crate) plain_names: usize,
 }
 
 /// A call, or with placeholders a partial application
@@ -162,6 +177,11 @@ pub(crate) struct SortTerm {
 impl Code {
     pub(crate) fn new(kind: CodeKind, position: usize) -> Code {
         Code { kind, position, keep_array: false, tuple: false, constructs_array: false, extras: None }
+    }
+
+    /// Whether nothing follows on it: no predicate, binding, grouping or `[]`.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.extras.is_none() && !self.keep_array && !self.tuple
     }
 
     pub(crate) fn extras_mut(&mut self) -> &mut Extras {

@@ -295,6 +295,11 @@ impl Projection<'_> {
             EventKind::ExecutionFailed { error, .. } => Kind::ExecutionFailed(failure(error)),
             EventKind::ExecutionAborted { error } => Kind::ExecutionAborted(failure(error)),
             EventKind::ExecutionTimedOut { error } => Kind::ExecutionTimedOut(failure(error)),
+            EventKind::EvaluationFailed { state, error, location, .. } => Kind::EvaluationFailed {
+                failure: failure(error),
+                location: location.as_ref().map(|location| location.0.clone()),
+                state: self.state(*state)?.name.0.clone(),
+            },
             EventKind::WaitStarted { .. }
             | EventKind::RetryScheduled { .. }
             | EventKind::BranchSucceeded { .. }

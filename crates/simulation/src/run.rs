@@ -67,6 +67,8 @@ pub struct Counts {
     pub retries: u64,
     /// A job had to be stopped.
     pub stopped_jobs: u64,
+    /// A JSONata expression failed.
+    pub failed_evaluations: u64,
 }
 
 /// What a run led to.
@@ -275,6 +277,7 @@ impl Runner<'_> {
             EventKind::TaskTimedOut { .. } => self.counts.timeouts += 1,
             EventKind::RetryScheduled { .. } => self.counts.retries += 1,
             EventKind::Settled { .. } => self.counts.stopped_jobs += 1,
+            EventKind::EvaluationFailed { .. } => self.counts.failed_evaluations += 1,
             _ => {}
         }
     }

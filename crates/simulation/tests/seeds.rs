@@ -48,6 +48,7 @@ fn random_workflows_end_as_the_oracle_says_and_reloads_do_not_show() {
         counts.timeouts,
         counts.retries,
         counts.stopped_jobs,
+        counts.failed_evaluations,
     ];
     assert!(seeds < 100 || rare.iter().all(|count| *count > 0), "something never happened: {counts:?}");
 }
@@ -64,4 +65,5 @@ fn add(total: &mut stepwell_simulation::run::Counts, counts: &stepwell_simulatio
     total.timeouts += counts.timeouts;
     total.retries += counts.retries;
     total.stopped_jobs += counts.stopped_jobs;
+    total.failed_evaluations += counts.failed_evaluations;
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use stepwell_json::spanned::{Member, Node, NodeKind};
 
 use super::fields::Fields;
+use super::jsonata::{self, Available};
 use super::state::Context;
 use super::values::Start;
 use super::{Place, Reader};
 use crate::choice::{ChoiceRule, Operand, Pattern, Relation, Test, ValueType};
-use crate::definition::{Choice, ChoiceBranch, QueryLanguage};
+use crate::definition::{Choice, ChoiceBranch, Choices, JsonataBranch, QueryLanguage};
 use crate::diagnostic::Code;
+use crate::jsonata::JsonataTemplate;
 use crate::timestamp;
 
 /// What an operator compares.
@@ -77,20 +79,10 @@ enum Level {
 impl<'a> Reader<'a> {
     pub(super) fn choice(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Choice> {
         self.require(fields, &["Choices"]);
-        let mut choices = Vec::new();
-        if let Some((node, place)) = self.field(fields, "Choices") {
-            let items = self.items(node, place);
-            if items.is_empty() && node.items().is_some() {
-                self.invalid("Value cannot be empty", place, node.span);
-            }
-            for (position, item) in items.iter().enumerate() {
-                let at = self.index(place, position);
-                match self.object(item, at) {
-                    Some(rule) => choices.extend(self.choice_branch(&rule, context)),
-                    None => context.is_incomplete = true,
-                }
-            }
-        }
+        let choices = match context.language {
+            QueryLanguage::JsonPath => Choices::JsonPath(self.branches(fields, context, Self::choice_branch)),
+            QueryLanguage::Jsonata => Choices::Jsonata(self.branches(fields, context, Self::jsonata_branch)),
+        };
         let default = match fields.get("Default") {
             Some(node) => self.next(fields, "Default", node, context),
             None => None,
@@ -98,46 +90,73 @@ impl<'a> Reader<'a> {
         Some(Choice { choices, default })
     }
 
+    fn branches<T>(
+        &mut self,
+        fields: &Fields<'a>,
+        context: &mut Context<'a>,
+        read: fn(&mut Self, &Fields<'a>, &mut Context<'a>) -> Option<T>,
+    ) -> Vec<T> {
+        let mut branches = Vec::new();
+        let Some((node, place)) = self.field(fields, "Choices") else { return branches };
+        let items = self.items(node, place);
+        if items.is_empty() && node.items().is_some() {
+            self.invalid("Value cannot be empty", place, node.span);
+        }
+        for (position, item) in items.iter().enumerate() {
+            let at = self.index(place, position);
+            match self.object(item, at) {
+                Some(rule) => branches.extend(read(self, &rule, context)),
+                None => context.is_incomplete = true,
+            }
+        }
+        branches
+    }
+
     fn choice_branch(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<ChoiceBranch> {
         let comment = self.comment(fields);
-        let next = match fields.get("Next") {
-            Some(node) => self.next(fields, "Next", node, context),
-            None => {
-                self.require(fields, &["Next"]);
-                context.is_incomplete = true;
-                None
-            }
-        };
-        let assign = self.assign(fields, context.language);
-        if context.language == QueryLanguage::JsonAta {
-            self.jsonata_rule(fields);
-            return None;
-        }
+        let next = self.rule_next(fields, context);
+        let assign = self.assign(fields);
         let rule = self.rule(fields, Level::Top);
         Some(ChoiceBranch { rule: rule?, next: next?, assign, comment })
     }
 
-    fn jsonata_rule(&mut self, fields: &Fields<'a>) {
+    fn jsonata_branch(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<JsonataBranch> {
+        let comment = self.comment(fields);
+        let next = self.rule_next(fields, context);
+        let exit = self.jsonata_exit(fields, Available::InputAndContext);
         self.require(fields, &["Condition"]);
         for member in &fields.members {
-            let at = self.key(fields.place, &member.key);
             match &*member.key {
-                "Condition" | "Output" => self.check_jsonata(&member.value, at),
-                "Next" | "Assign" | "Comment" => {}
-                name if name == "Variable"
-                    || name == "And"
-                    || name == "Or"
-                    || name == "Not"
-                    || operator(name).is_some() =>
-                {
-                    let message = format!(
-                        "The QueryLanguage is set to 'JSONata', but field '{name}' is only supported for the 'JSONPath' QueryLanguage"
-                    );
-                    self.invalid(message, at, member.key_span);
+                "Condition" | "Output" | "Next" | "Assign" | "Comment" => {}
+                "Variable" | "And" | "Or" | "Not" => {
+                    self.wrong_language(fields.place, member, QueryLanguage::Jsonata);
+                }
+                name if operator(name).is_some() => {
+                    self.wrong_language(fields.place, member, QueryLanguage::Jsonata);
                 }
                 _ => self.unsupported_rule_field(fields.place, member),
             }
         }
+        let condition = self.condition(fields);
+        Some(JsonataBranch { condition: condition?, next: next?, exit, comment })
+    }
+
+    /// `Condition`: an expression, or a boolean (recorded).
+    fn condition(&mut self, fields: &Fields<'a>) -> Option<JsonataTemplate> {
+        let (node, place) = self.field(fields, "Condition")?;
+        if !jsonata::is_expression(node) {
+            self.boolean(node, place)?;
+        }
+        self.jsonata(node, place, Available::InputAndContext)
+    }
+
+    fn rule_next(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Arc<str>> {
+        let Some(node) = fields.get("Next") else {
+            self.require(fields, &["Next"]);
+            context.is_incomplete = true;
+            return None;
+        };
+        self.next(fields, "Next", node, context)
     }
 
     fn unsupported_rule_field(&mut self, place: Place, member: &'a Member) {
@@ -169,12 +188,7 @@ impl<'a> Reader<'a> {
                 ("And" | "Or" | "Not", _) => tests.push(member),
                 ("Condition" | "Output", _) => {
                     has_unknown = true;
-                    let at = self.key(fields.place, &member.key);
-                    let message = format!(
-                        "The QueryLanguage is set to 'JSONPath', but field '{}' is only supported for the 'JSONata' QueryLanguage",
-                        member.key
-                    );
-                    self.invalid(message, at, member.key_span);
+                    self.wrong_language(fields.place, member, QueryLanguage::JsonPath);
                 }
                 (name, _) if operator(name).is_some() => tests.push(member),
                 _ => {

@@ -1,11 +1,13 @@
-//! The fields of a Map that only distributed mode uses. They are checked as far as their shape goes, and are one
-//! finding until this version can run them.
+//! The fields of a Map that only distributed mode uses. They are checked as far as their shape goes. A reader, batcher
+//! or writer is a finding until this version can run it; a failure tolerance is taken in inline mode too (recorded),
+//! where it has no effect.
 
-use stepwell_json::spanned::{Node, NodeKind};
+use stepwell_json::spanned::NodeKind;
 
+use super::Reader;
 use super::fields::{Fields, Known, Table};
+use super::jsonata::Available;
 use super::values::Start;
-use super::{Place, Reader, jsonata};
 use crate::definition::QueryLanguage;
 
 use Known::{Ata, Both, Path};
@@ -44,11 +46,11 @@ impl<'a> Reader<'a> {
         for name in ["ItemReader", "ItemBatcher", "ResultWriter"] {
             if let Some((node, place)) = self.field(fields, name) {
                 self.not_yet_supported(&format!("The Map field {name}"), place, node.span);
-                if let Some(object) = self.object(node, place) {
+                if let Some(mut object) = self.object(node, place) {
                     match name {
-                        "ItemReader" => self.item_reader(&object, language),
-                        "ItemBatcher" => self.item_batcher(&object, language),
-                        _ => self.result_writer(&object, language),
+                        "ItemReader" => self.item_reader(&mut object, language),
+                        "ItemBatcher" => self.item_batcher(&mut object, language),
+                        _ => self.result_writer(&mut object, language),
                     }
                 }
             }
@@ -61,31 +63,13 @@ impl<'a> Reader<'a> {
             Start::NotContext,
         );
         self.tolerated_percentage(fields, language);
-        for name in [
-            "ToleratedFailureCount",
-            "ToleratedFailureCountPath",
-            "ToleratedFailurePercentage",
-            "ToleratedFailurePercentagePath",
-        ] {
-            if let Some((node, place)) = self.field(fields, name) {
-                self.tolerance(node, place);
-            }
-        }
-    }
-
-    fn tolerance(&mut self, node: &'a Node, place: Place) {
-        // No tolerance is the default, in both modes.
-        if !matches!(&node.kind, NodeKind::Number(number) if number.as_f64() == 0.0) {
-            self.not_yet_supported("A failure tolerance of a Map", place, node.span);
-        }
     }
 
     fn tolerated_percentage(&mut self, fields: &Fields<'a>, language: QueryLanguage) {
         self.at_most_one(fields, &["ToleratedFailurePercentage", "ToleratedFailurePercentagePath"]);
         self.reference_path_field(fields, "ToleratedFailurePercentagePath", Start::NotContext);
         let Some((node, place)) = self.field(fields, "ToleratedFailurePercentage") else { return };
-        if language == QueryLanguage::JsonAta && jsonata::is_expression(node) {
-            self.check_jsonata(node, place);
+        if self.scalar_expression(fields, "ToleratedFailurePercentage", language).is_some() {
             return;
         }
         match &node.kind {
@@ -100,14 +84,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn item_reader(&mut self, fields: &Fields<'a>, language: QueryLanguage) {
+    fn item_reader(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) {
         self.require(fields, &["Resource"]);
         self.check_fields(fields, ITEM_READER, language);
         self.text_field(fields, "Resource");
         self.payload(fields, language);
         let Some((node, place)) = self.field(fields, "ReaderConfig") else { return };
-        let Some(config) = self.object(node, place) else { return };
-        self.check_fields(&config, READER_CONFIG, language);
+        let Some(mut config) = self.object(node, place) else { return };
+        self.check_fields(&mut config, READER_CONFIG, language);
         self.word(&config, "InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"]);
         self.word(&config, "Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
         self.word(&config, "ManifestType", &["ATHENA_DATA", "S3_INVENTORY"]);
@@ -116,7 +100,7 @@ impl<'a> Reader<'a> {
         self.count(&config, ("MaxItems", "MaxItemsPath"), (0, ITEMS_MAX), language, Start::NotContext);
     }
 
-    fn item_batcher(&mut self, fields: &Fields<'a>, language: QueryLanguage) {
+    fn item_batcher(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) {
         self.check_fields(fields, ITEM_BATCHER, language);
         self.count(
             fields,
@@ -135,19 +119,19 @@ impl<'a> Reader<'a> {
         if let Some((node, place)) = self.field(fields, "BatchInput") {
             match language {
                 QueryLanguage::JsonPath => drop(self.template(node, place)),
-                QueryLanguage::JsonAta => self.check_jsonata(node, place),
+                QueryLanguage::Jsonata => drop(self.jsonata(node, place, Available::InputAndContext)),
             }
         }
     }
 
-    fn result_writer(&mut self, fields: &Fields<'a>, language: QueryLanguage) {
+    fn result_writer(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) {
         self.check_fields(fields, RESULT_WRITER, language);
         self.text_field(fields, "Resource");
         self.payload(fields, language);
         if let Some((node, place)) = self.field(fields, "WriterConfig")
-            && let Some(config) = self.object(node, place)
+            && let Some(mut config) = self.object(node, place)
         {
-            self.check_fields(&config, WRITER_CONFIG, language);
+            self.check_fields(&mut config, WRITER_CONFIG, language);
             self.word(&config, "Transformation", &["NONE", "COMPACT", "FLATTEN"]);
             self.word(&config, "OutputType", &["JSON", "JSONL"]);
         }
@@ -157,10 +141,8 @@ impl<'a> Reader<'a> {
     fn payload(&mut self, fields: &Fields<'a>, language: QueryLanguage) {
         match language {
             QueryLanguage::JsonPath => drop(self.template_field(fields, "Parameters")),
-            QueryLanguage::JsonAta => {
-                if let Some((node, place)) = self.field(fields, "Arguments") {
-                    self.check_jsonata(node, place);
-                }
+            QueryLanguage::Jsonata => {
+                drop(self.jsonata_field(fields, "Arguments", Available::InputAndContext));
             }
         }
     }

@@ -225,27 +225,30 @@ impl<'a> Reader<'a> {
         Some(Fields { place, span: node.span, members: kept })
     }
 
-    /// Refuses fields that do not belong to the object, or not in this query language.
-    pub(super) fn check_fields(&mut self, fields: &Fields<'a>, table: Table, language: QueryLanguage) {
-        for member in &fields.members {
+    /// Refuses fields that do not belong to the object, or not in this query language, and drops them: whoever reads
+    /// the object then sees only what it may have.
+    pub(super) fn check_fields(&mut self, fields: &mut Fields<'a>, table: Table, language: QueryLanguage) {
+        let place = fields.place;
+        fields.members.retain(|member| {
             let name = &*member.key;
             let known = table.iter().find(|(field, _)| *field == name).map(|(_, known)| *known);
             match (known, language) {
                 (Some(Both), _)
                 | (Some(Path), QueryLanguage::JsonPath)
-                | (Some(Ata), QueryLanguage::JsonAta) => {}
-                (Some(Path), QueryLanguage::JsonAta) => {
-                    self.wrong_language(fields.place, member, "JSONata", "JSONPath");
-                }
-                (Some(Ata), QueryLanguage::JsonPath) => {
-                    self.wrong_language(fields.place, member, "JSONPath", "JSONata");
-                }
-                (None, _) => self.unsupported_field(fields.place, member, table),
+                | (Some(Ata), QueryLanguage::Jsonata) => return true,
+                (Some(_), _) => self.wrong_language(place, member, language),
+                (None, _) => self.unsupported_field(place, member, table),
             }
-        }
+            false
+        });
     }
 
-    fn wrong_language(&mut self, place: Place, member: &'a Member, set: &str, needed: &str) {
+    /// A field that only the other query language has.
+    pub(super) fn wrong_language(&mut self, place: Place, member: &'a Member, language: QueryLanguage) {
+        let (set, needed) = match language {
+            QueryLanguage::JsonPath => ("JSONPath", "JSONata"),
+            QueryLanguage::Jsonata => ("JSONata", "JSONPath"),
+        };
         let at = self.key(place, &member.key);
         let message = format!(
             "The QueryLanguage is set to '{set}', but field '{}' is only supported for the '{needed}' QueryLanguage",

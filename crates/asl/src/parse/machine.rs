@@ -33,16 +33,16 @@ impl<'a> Reader<'a> {
             );
             return None;
         }
-        let fields = self.object(tree, ROOT)?;
+        let mut fields = self.object(tree, ROOT)?;
         self.require(&fields, &["States", "StartAt"]);
-        self.check_fields(&fields, MACHINE, QueryLanguage::JsonPath);
+        self.check_fields(&mut fields, MACHINE, QueryLanguage::JsonPath);
         let language = self.word(&fields, "QueryLanguage", &["JSONPath", "JSONata"]);
         if language == Some("JSONata") {
-            self.machine_language = QueryLanguage::JsonAta;
+            self.machine_language = QueryLanguage::Jsonata;
         }
         let comment = self.comment(&fields);
         let version = self.word(&fields, "Version", &["1.0"]).map(str::to_owned);
-        let timeout = self.integer(&fields, "TimeoutSeconds", (1, SECONDS_MAX), QueryLanguage::JsonPath);
+        let timeout = self.integer(&fields, "TimeoutSeconds", (1, SECONDS_MAX));
         self.variables.enter(false);
         let (start_at, states) = self.scope(&fields);
         self.variables.leave();
@@ -58,13 +58,13 @@ impl<'a> Reader<'a> {
 
     /// A branch or a processor.
     pub(super) fn sub_machine(&mut self, tree: &'a Node, place: Place, inner: Inner) -> Option<SubMachine> {
-        let fields = self.object(tree, place)?;
+        let mut fields = self.object(tree, place)?;
         self.require(&fields, &["States", "StartAt"]);
         let (table, is_isolated): (Table, bool) = match inner {
             Inner::Branch => (BRANCH, false),
             Inner::Processor { is_isolated } => (PROCESSOR, is_isolated),
         };
-        self.check_fields(&fields, table, QueryLanguage::JsonPath);
+        self.check_fields(&mut fields, table, QueryLanguage::JsonPath);
         let comment = self.comment(&fields);
         let outer_state = self.state_name;
         self.variables.enter(is_isolated);

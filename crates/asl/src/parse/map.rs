@@ -2,13 +2,15 @@
 
 use super::Reader;
 use super::fields::{Fields, PROCESSOR_CONFIG};
+use super::jsonata::{self, Available};
 use super::machine::Inner;
 use super::state::Context;
 use super::values::Start;
 use crate::definition::{
-    ItemSelector, MachineType, Map, ProcessorConfig, ProcessorMode, QueryLanguage, SubMachine,
+    ItemSelector, Items, MachineType, Map, ProcessorConfig, ProcessorMode, QueryLanguage, SubMachine,
 };
 use crate::diagnostic::Code;
+use crate::jsonata::JsonataTemplate;
 
 /// Characters of a `Label`.
 const LABEL_CHARACTERS_MAX: usize = 40;
@@ -23,9 +25,11 @@ impl<'a> Reader<'a> {
         self.at_most_one(fields, &["ItemProcessor", "Iterator"]);
         let transition = self.transition(fields, context);
         let language = context.language;
-        let items_path = match language {
-            QueryLanguage::JsonPath => self.reference_path_field(fields, "ItemsPath", Start::Anywhere),
-            QueryLanguage::JsonAta => None,
+        let items = match language {
+            QueryLanguage::JsonPath => {
+                self.reference_path_field(fields, "ItemsPath", Start::Anywhere).map(Items::Path)
+            }
+            QueryLanguage::Jsonata => self.items_field(fields).map(Items::Jsonata),
         };
         let item_selector = self.item_selector(fields, language);
         let max_concurrency = self.count(
@@ -36,40 +40,41 @@ impl<'a> Reader<'a> {
             Start::NotContext,
         );
         let label = self.label(fields);
-        let mut result_selector = None;
-        let mut result_path = Default::default();
-        if language == QueryLanguage::JsonPath {
-            result_selector = self.template_field(fields, "ResultSelector");
-            result_path = self.result_path(fields);
-        }
         let (retry, catch) = self.retry_and_catch(fields, context);
         let (processor, processor_config) = self.processor(fields);
         self.distributed_fields(fields, language);
         Some(Map {
             processor: processor?,
             processor_config,
-            items_path,
+            items,
             item_selector,
             max_concurrency,
             label,
-            result_selector,
-            result_path,
             retry,
             catch,
             transition: transition?,
         })
     }
 
-    fn item_selector(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<ItemSelector> {
-        if language == QueryLanguage::JsonAta {
-            if let Some((node, place)) = self.field(fields, "ItemSelector") {
-                self.check_jsonata(node, place);
-            }
+    /// `Items`: an array with expressions inside, or an expression.
+    fn items_field(&mut self, fields: &Fields<'a>) -> Option<JsonataTemplate> {
+        let (node, place) = self.field(fields, "Items")?;
+        if !jsonata::is_expression(node) && node.items().is_none() {
+            self.invalid("Expected value of type Array", place, node.span);
             return None;
+        }
+        self.jsonata(node, place, Available::InputAndContext)
+    }
+
+    fn item_selector(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<ItemSelector> {
+        if language == QueryLanguage::Jsonata {
+            return self
+                .jsonata_field(fields, "ItemSelector", Available::InputAndContext)
+                .map(ItemSelector::Jsonata);
         }
         self.at_most_one(fields, &["ItemSelector", "Parameters"]);
         let field = if fields.has("ItemSelector") { "ItemSelector" } else { "Parameters" };
-        self.template_field(fields, field).map(|template| ItemSelector { template, field })
+        self.template_field(fields, field).map(ItemSelector::JsonPath)
     }
 
     /// `ItemProcessor` or `Iterator`; with both, which is a finding, the first is read.
@@ -81,15 +86,15 @@ impl<'a> Reader<'a> {
         let mut config = ProcessorConfig::default();
         if let Some(config_node) = node.get("ProcessorConfig") {
             let at = self.key(place, "ProcessorConfig");
-            if let Some(config_fields) = self.object(config_node, at) {
-                config = self.processor_config(&config_fields);
+            if let Some(mut config_fields) = self.object(config_node, at) {
+                config = self.processor_config(&mut config_fields);
             }
         }
         let is_isolated = config.mode == ProcessorMode::Distributed;
         (self.sub_machine(node, place, Inner::Processor { is_isolated }), config)
     }
 
-    fn processor_config(&mut self, fields: &Fields<'a>) -> ProcessorConfig {
+    fn processor_config(&mut self, fields: &mut Fields<'a>) -> ProcessorConfig {
         self.check_fields(fields, PROCESSOR_CONFIG, QueryLanguage::JsonPath);
         let mode = match self.word(fields, "Mode", &["INLINE", "DISTRIBUTED"]) {
             Some("DISTRIBUTED") => ProcessorMode::Distributed,

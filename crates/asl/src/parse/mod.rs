@@ -12,6 +12,7 @@ mod jsonata;
 mod machine;
 mod map;
 mod parallel;
+mod raw_string;
 mod retry;
 mod simple;
 mod state;
@@ -56,6 +57,8 @@ enum Segment<'a> {
 
 /// What is known while reading, and what was found.
 struct Reader<'a> {
+    /// The definition.
+    text: &'a str,
     options: Options,
     /// `QueryLanguage` of the machine.
     machine_language: QueryLanguage,
@@ -101,6 +104,7 @@ pub(crate) fn analyse(text: &str, options: &Options) -> Analysis {
         );
     };
     let mut reader = Reader {
+        text,
         options: *options,
         machine_language: QueryLanguage::JsonPath,
         places: vec![(ROOT, Segment::Root)],

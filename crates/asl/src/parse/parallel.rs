@@ -4,20 +4,12 @@ use super::Reader;
 use super::fields::Fields;
 use super::machine::Inner;
 use super::state::Context;
-use crate::definition::{Parallel, QueryLanguage};
+use crate::definition::Parallel;
 
 impl<'a> Reader<'a> {
     pub(super) fn parallel(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Parallel> {
         self.require(fields, &["Branches"]);
         let transition = self.transition(fields, context);
-        let mut parameters = None;
-        let mut result_selector = None;
-        let mut result_path = Default::default();
-        if context.language == QueryLanguage::JsonPath {
-            parameters = self.template_field(fields, "Parameters");
-            result_selector = self.template_field(fields, "ResultSelector");
-            result_path = self.result_path(fields);
-        }
         let (retry, catch) = self.retry_and_catch(fields, context);
         let mut branches = Vec::new();
         if let Some((node, place)) = self.field(fields, "Branches") {
@@ -30,14 +22,6 @@ impl<'a> Reader<'a> {
                 branches.extend(self.sub_machine(item, at, Inner::Branch));
             }
         }
-        Some(Parallel {
-            branches,
-            parameters,
-            result_selector,
-            result_path,
-            retry,
-            catch,
-            transition: transition?,
-        })
+        Some(Parallel { branches, retry, catch, transition: transition? })
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use stepwell_json::spanned::{Node, NodeKind};
 
 use super::fields::{CATCHER, Fields, RETRIER};
+use super::jsonata::Available;
 use super::state::Context;
 use super::values::SECONDS_MAX;
 use super::{Place, Reader};
-use crate::definition::{Catcher, Jitter, QueryLanguage, ResultPath, Retrier};
+use crate::definition::{Catcher, CatcherExit, Jitter, QueryLanguage, Retrier};
 
 /// `MaxDelaySeconds` is below 31,622,401: a leap year.
 const DELAY_SECONDS_MAX: i64 = 31_622_400;
@@ -28,9 +29,9 @@ impl<'a> Reader<'a> {
             let items = self.items(node, place);
             for (position, item) in items.iter().enumerate() {
                 let at = self.index(place, position);
-                if let Some(entry) = self.object(item, at) {
+                if let Some(mut entry) = self.object(item, at) {
                     let is_last = position + 1 == items.len();
-                    retriers.extend(self.retrier(&entry, is_last, context.language));
+                    retriers.extend(self.retrier(&mut entry, is_last, context.language));
                 }
             }
         }
@@ -40,9 +41,9 @@ impl<'a> Reader<'a> {
             for (position, item) in items.iter().enumerate() {
                 let at = self.index(place, position);
                 match self.object(item, at) {
-                    Some(entry) => {
+                    Some(mut entry) => {
                         let is_last = position + 1 == items.len();
-                        catchers.extend(self.catcher(&entry, is_last, context));
+                        catchers.extend(self.catcher(&mut entry, is_last, context));
                     }
                     None => context.is_incomplete = true,
                 }
@@ -62,16 +63,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn retrier(&mut self, fields: &Fields<'a>, is_last: bool, language: QueryLanguage) -> Option<Retrier> {
+    fn retrier(
+        &mut self,
+        fields: &mut Fields<'a>,
+        is_last: bool,
+        language: QueryLanguage,
+    ) -> Option<Retrier> {
         self.require(fields, &["ErrorEquals"]);
         self.check_fields(fields, RETRIER, language);
         let error_equals = self.error_equals(fields, is_last);
         self.comment(fields);
         // These are constants in both query languages.
-        let constant = QueryLanguage::JsonPath;
-        let interval = self.integer(fields, "IntervalSeconds", (1, SECONDS_MAX), constant);
-        let attempts = self.integer(fields, "MaxAttempts", (0, SECONDS_MAX), constant);
-        let max_delay = self.integer(fields, "MaxDelaySeconds", (1, DELAY_SECONDS_MAX), constant);
+        let interval = self.integer(fields, "IntervalSeconds", (1, SECONDS_MAX));
+        let attempts = self.integer(fields, "MaxAttempts", (0, SECONDS_MAX));
+        let max_delay = self.integer(fields, "MaxDelaySeconds", (1, DELAY_SECONDS_MAX));
         let backoff_rate = self.backoff_rate(fields);
         let jitter = match self.word(fields, "JitterStrategy", &["FULL", "NONE"]) {
             Some("FULL") => Jitter::Full,
@@ -103,18 +108,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn catcher(&mut self, fields: &Fields<'a>, is_last: bool, context: &mut Context<'a>) -> Option<Catcher> {
+    fn catcher(
+        &mut self,
+        fields: &mut Fields<'a>,
+        is_last: bool,
+        context: &mut Context<'a>,
+    ) -> Option<Catcher> {
         self.require(fields, &["ErrorEquals", "Next"]);
         self.check_fields(fields, CATCHER, context.language);
         let error_equals = self.error_equals(fields, is_last);
         self.comment(fields);
-        let assign = self.assign(fields, context.language);
-        let mut result_path = ResultPath::Whole;
-        if context.language == QueryLanguage::JsonPath {
-            result_path = self.result_path(fields);
-        } else if let Some((node, place)) = self.field(fields, "Output") {
-            self.check_jsonata(node, place);
-        }
+        let exit = match context.language {
+            QueryLanguage::JsonPath => {
+                CatcherExit::JsonPath { assign: self.assign(fields), result_path: self.result_path(fields) }
+            }
+            QueryLanguage::Jsonata => CatcherExit::Jsonata(self.jsonata_exit(fields, Available::ErrorOutput)),
+        };
         let next = match fields.get("Next") {
             Some(node) => self.next(fields, "Next", node, context),
             None => {
@@ -122,7 +131,7 @@ impl<'a> Reader<'a> {
                 None
             }
         };
-        Some(Catcher { error_equals: error_equals?, next: next?, result_path, assign })
+        Some(Catcher { error_equals: error_equals?, next: next?, exit })
     }
 
     /// `ErrorEquals`: names; `States.ALL` alone, and in the last entry.

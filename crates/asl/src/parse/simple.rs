@@ -11,16 +11,11 @@ use crate::expression::Expression;
 impl<'a> Reader<'a> {
     pub(super) fn pass(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Pass> {
         let transition = self.transition(fields, context);
-        if context.language == QueryLanguage::JsonAta {
-            return None;
-        }
         let result = self.field(fields, "Result").map(|(node, place)| {
             self.warn_of_paths(node, place);
             node.to_value()
         });
-        let parameters = self.template_field(fields, "Parameters");
-        let result_path = self.result_path(fields);
-        Some(Pass { result, parameters, result_path, transition: transition? })
+        Some(Pass { result, transition: transition? })
     }
 
     pub(super) fn fail(&mut self, fields: &Fields<'a>, context: &Context<'a>) -> Fail {
@@ -39,18 +34,15 @@ impl<'a> Reader<'a> {
         path_name: &'static str,
         context: &Context<'a>,
     ) -> Option<FailText> {
+        if let Some(template) = self.scalar_expression(fields, name, context.language) {
+            return template.map(FailText::Jsonata);
+        }
         if let Some((node, place)) = self.field(fields, name) {
-            if context.language == QueryLanguage::JsonAta {
-                self.check_jsonata(node, place);
-            }
             let text = self.text(node, place)?;
             if context.language == QueryLanguage::JsonPath {
                 self.warn_of_missing_path(text, node, place);
             }
             return Some(FailText::Literal(text.clone()));
-        }
-        if context.language == QueryLanguage::JsonAta {
-            return None;
         }
         let (node, place) = self.field(fields, path_name)?;
         if !matches!(node.kind, NodeKind::String(_)) {

@@ -5,7 +5,7 @@ use stepwell_json::spanned::{Member, Node, NodeKind};
 use super::fields::{self, Fields, Table};
 use super::graph::{Scope, Target, Vertex};
 use super::{Place, Reader, range};
-use crate::definition::{QueryLanguage, State, StateKind, Transition};
+use crate::definition::{DataFlow, JsonPathFlow, QueryLanguage, State, StateKind, Transition};
 use crate::diagnostic::Code;
 
 /// The types in the order in which AWS lists them.
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
     }
 
     fn state_parts(&mut self, member: &'a Member, place: Place, context: &mut Context<'a>) -> Option<State> {
-        let Some(fields) = self.object(&member.value, place) else {
+        let Some(mut fields) = self.object(&member.value, place) else {
             context.is_incomplete = true;
             return None;
         };
@@ -68,25 +68,16 @@ impl<'a> Reader<'a> {
             context.is_incomplete = true;
             return None;
         };
-        self.check_fields(&fields, table(type_name), context.language);
+        self.check_fields(&mut fields, table(type_name), context.language);
         let comment = self.comment(&fields);
-        let mut input_path = None;
-        let mut output_path = None;
-        if context.language == QueryLanguage::JsonPath && type_name != "Fail" {
-            input_path = self.path_or_null(&fields, "InputPath");
-            output_path = self.path_or_null(&fields, "OutputPath");
-        }
-        if context.language == QueryLanguage::JsonAta {
-            self.not_yet_supported("The query language JSONata", place, member.key_span);
-            for name in ["Arguments", "Output", "Items"] {
-                if let Some((node, at)) = self.field(&fields, name) {
-                    self.check_jsonata(node, at);
-                }
+        let flow = match context.language {
+            QueryLanguage::JsonPath => {
+                DataFlow::JsonPath(Box::new(self.json_path_flow(&fields, type_name == "Map")))
             }
-        }
-        let assign = match type_name {
-            "Succeed" | "Fail" => None,
-            _ => self.assign(&fields, context.language),
+            QueryLanguage::Jsonata => {
+                let has_result = matches!(type_name, "Task" | "Parallel" | "Map");
+                DataFlow::Jsonata(Box::new(self.jsonata_flow(&fields, has_result)))
+            }
         };
         let kind = match type_name {
             "Task" => self.task(&fields, context).map(|task| StateKind::Task(Box::new(task))),
@@ -104,21 +95,25 @@ impl<'a> Reader<'a> {
             "Parallel" => self.parallel(&fields, context).map(|state| StateKind::Parallel(Box::new(state))),
             _ => self.map(&fields, context).map(|state| StateKind::Map(Box::new(state))),
         };
-        Some(State {
-            name: member.key.clone(),
-            comment,
-            input_path,
-            output_path,
-            assign,
-            kind: kind?,
-            span: range(&member.value),
-        })
+        Some(State { name: member.key.clone(), comment, flow, kind: kind?, span: range(&member.value) })
+    }
+
+    /// The data flow of a JSONPath state. `Parameters` of a Map is the old name of its ItemSelector.
+    fn json_path_flow(&mut self, fields: &Fields<'a>, is_map: bool) -> JsonPathFlow {
+        JsonPathFlow {
+            input_path: self.path_or_null(fields, "InputPath"),
+            output_path: self.path_or_null(fields, "OutputPath"),
+            assign: self.assign(fields),
+            parameters: if is_map { None } else { self.template_field(fields, "Parameters") },
+            result_selector: self.template_field(fields, "ResultSelector"),
+            result_path: self.result_path(fields),
+        }
     }
 
     fn state_language(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) {
         match self.word(fields, "QueryLanguage", &["JSONPath", "JSONata"]) {
-            Some("JSONata") => context.language = QueryLanguage::JsonAta,
-            Some(_) if self.machine_language == QueryLanguage::JsonAta => {
+            Some("JSONata") => context.language = QueryLanguage::Jsonata,
+            Some(_) if self.machine_language == QueryLanguage::Jsonata => {
                 // The finding is about the state, as AWS has it; its fields are read as JSONata's.
                 let message =
                     "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";

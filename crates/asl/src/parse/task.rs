@@ -5,12 +5,12 @@ use std::sync::Arc;
 use stepwell_json::spanned::{Node, NodeKind};
 
 use super::fields::Fields;
+use super::jsonata::Available;
 use super::state::Context;
 use super::values::{SECONDS_MAX, Start};
 use super::{Place, Reader};
-use crate::definition::{Count, MachineType, QueryLanguage, Resource, Task};
+use crate::definition::{Count, Credentials, MachineType, QueryLanguage, Resource, Task};
 use crate::resource::{self, Recognised};
-use crate::template::Template;
 
 impl<'a> Reader<'a> {
     pub(super) fn task(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Task> {
@@ -28,22 +28,11 @@ impl<'a> Reader<'a> {
         }
         let is_foreign = resource.as_ref().is_some_and(|(resource, _)| resource.is_foreign());
         let credentials = self.credentials(fields, language, is_foreign);
-        let mut parameters = None;
-        let mut result_selector = None;
-        let mut result_path = Default::default();
-        if language == QueryLanguage::JsonPath {
-            parameters = self.template_field(fields, "Parameters");
-            result_selector = self.template_field(fields, "ResultSelector");
-            result_path = self.result_path(fields);
-        }
         let (retry, catch) = self.retry_and_catch(fields, context);
         let (resource, resource_text) = resource?;
         Some(Task {
             resource,
             resource_text,
-            parameters,
-            result_selector,
-            result_path,
             timeout,
             heartbeat,
             credentials,
@@ -122,7 +111,7 @@ impl<'a> Reader<'a> {
         fields: &Fields<'a>,
         language: QueryLanguage,
         is_foreign: bool,
-    ) -> Option<Template> {
+    ) -> Option<Credentials> {
         let (node, place) = self.field(fields, "Credentials")?;
         let credentials = self.object(node, place)?;
         let is_there = credentials.has("RoleArn")
@@ -132,10 +121,9 @@ impl<'a> Reader<'a> {
             return None;
         }
         match language {
-            QueryLanguage::JsonPath => self.template(node, place),
-            QueryLanguage::JsonAta => {
-                self.check_jsonata(node, place);
-                None
+            QueryLanguage::JsonPath => self.template(node, place).map(Credentials::JsonPath),
+            QueryLanguage::Jsonata => {
+                self.jsonata(node, place, Available::InputAndContext).map(Credentials::Jsonata)
             }
         }
     }

@@ -9,7 +9,6 @@ use stepwell_jsonpath::Path;
 
 use super::fields::Fields;
 use super::{Place, Reader};
-use crate::definition::QueryLanguage;
 use crate::diagnostic::Code;
 use crate::expression::Expression;
 use crate::intrinsic;
@@ -131,20 +130,13 @@ impl<'a> Reader<'a> {
         parsed
     }
 
-    /// `Assign`: an object whose keys name variables.
-    pub(super) fn assign(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<Template> {
+    /// `Assign` in a JSONPath state: an object whose keys name variables.
+    pub(super) fn assign(&mut self, fields: &Fields<'a>) -> Option<Template> {
         let (tree, place) = self.field(fields, "Assign")?;
         let assigned = self.object(tree, place)?;
         for member in &assigned.members {
-            let name = match language {
-                QueryLanguage::JsonPath => member.key.strip_suffix(".$").unwrap_or(&member.key),
-                QueryLanguage::JsonAta => &member.key,
-            };
+            let name = member.key.strip_suffix(".$").unwrap_or(&member.key);
             self.assigns_variable(name, place, member.key_span);
-        }
-        if language == QueryLanguage::JsonAta {
-            self.check_jsonata(tree, place);
-            return None;
         }
         self.template(tree, place)
     }

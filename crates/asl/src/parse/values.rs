@@ -6,9 +6,11 @@ use stepwell_json::spanned::{Node, NodeKind, Span};
 use stepwell_jsonpath::{Path, ReferencePath, Root};
 
 use super::fields::Fields;
-use super::{Place, Reader, jsonata};
+use super::jsonata::{self, Available};
+use super::{Place, Reader};
 use crate::definition::{Count, PathOrNull, QueryLanguage, ResultPath};
 use crate::diagnostic::Code;
+use crate::jsonata::JsonataTemplate;
 
 /// Seconds in `TimeoutSeconds`, `HeartbeatSeconds`, `Seconds` and `IntervalSeconds`.
 pub(super) const SECONDS_MAX: i64 = 99_999_999;
@@ -68,19 +70,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A whole number between two limits. In a JSONata state it may be an expression, which gives none here.
+    /// A whole number between two limits.
     pub(super) fn integer(
         &mut self,
         fields: &Fields<'a>,
         name: &'static str,
         limits: (i64, i64),
-        language: QueryLanguage,
     ) -> Option<i64> {
         let (node, place) = self.field(fields, name)?;
-        if language == QueryLanguage::JsonAta && jsonata::is_expression(node) {
-            self.check_jsonata(node, place);
-            return None;
-        }
         if let Some(placeholder) = node.as_str().filter(|text| is_placeholder(text)) {
             let feature = format!("The placeholder {placeholder} in the place of a number");
             self.not_yet_supported(&feature, place, node.span);
@@ -109,7 +106,8 @@ impl<'a> Reader<'a> {
         Some(integer)
     }
 
-    /// A field with a literal number or, in a JSONPath state, a path under the name with `Path`.
+    /// A field with a literal number or, in a JSONPath state, a path under the name with `Path`, or, in a JSONata
+    /// state, an expression.
     pub(super) fn count(
         &mut self,
         fields: &Fields<'a>,
@@ -119,13 +117,32 @@ impl<'a> Reader<'a> {
         start: Start,
     ) -> Option<Count> {
         self.at_most_one(fields, &[name, path_name]);
-        let literal = self.integer(fields, name, limits, language);
+        if let Some(template) = self.scalar_expression(fields, name, language) {
+            return template.map(Count::Expression);
+        }
+        let literal = self.integer(fields, name, limits);
         let path = self.reference_path_field(fields, path_name, start);
         match (literal, path) {
             (Some(number), _) => Some(Count::Literal(u32::try_from(number).unwrap_or(u32::MAX))),
             (None, Some(path)) => Some(Count::Path(path)),
             (None, None) => None,
         }
+    }
+
+    /// The expression in a field of a JSONata state that takes a constant or an expression; an inner none when it can't
+    /// be compiled.
+    pub(super) fn scalar_expression(
+        &mut self,
+        fields: &Fields<'a>,
+        name: &'static str,
+        language: QueryLanguage,
+    ) -> Option<Option<JsonataTemplate>> {
+        let node = fields.get(name).filter(|node| jsonata::is_expression(node))?;
+        if language == QueryLanguage::JsonPath {
+            return None;
+        }
+        let place = self.key(fields.place, name);
+        Some(self.jsonata(node, place, Available::InputAndContext))
     }
 
     /// A path; a finding in the words for the field when it is none.

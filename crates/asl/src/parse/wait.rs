@@ -2,7 +2,6 @@
 
 use super::Reader;
 use super::fields::Fields;
-use super::jsonata;
 use super::state::Context;
 use super::values::{SECONDS_MAX, Start};
 use crate::definition::{QueryLanguage, Wait, WaitUntil};
@@ -20,25 +19,24 @@ impl<'a> Reader<'a> {
             QueryLanguage::JsonPath => {
                 self.exactly_one(fields, &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"]);
             }
-            QueryLanguage::JsonAta => self.exactly_one(fields, &["Seconds", "Timestamp"]),
+            QueryLanguage::Jsonata => self.exactly_one(fields, &["Seconds", "Timestamp"]),
         }
         if fields.has("Seconds") {
-            let seconds = self.integer(fields, "Seconds", (0, SECONDS_MAX), context.language)?;
+            if let Some(template) = self.scalar_expression(fields, "Seconds", context.language) {
+                return template.map(WaitUntil::SecondsExpression);
+            }
+            let seconds = self.integer(fields, "Seconds", (0, SECONDS_MAX))?;
             return u32::try_from(seconds).ok().map(WaitUntil::Seconds);
         }
         if let Some((node, place)) = self.field(fields, "Timestamp") {
-            if context.language == QueryLanguage::JsonAta && jsonata::is_expression(node) {
-                self.check_jsonata(node, place);
-                return None;
+            if let Some(template) = self.scalar_expression(fields, "Timestamp", context.language) {
+                return template.map(WaitUntil::TimestampExpression);
             }
             let instant = timestamp::parse(self.text(node, place)?);
             if instant.is_none() {
                 self.invalid("String does not match RFC3339 timestamp", place, node.span);
             }
             return instant.map(WaitUntil::Timestamp);
-        }
-        if context.language == QueryLanguage::JsonAta {
-            return None;
         }
         if fields.has("SecondsPath") {
             return self

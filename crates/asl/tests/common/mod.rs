@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use stepwell_asl::{Analysis, Definition, Options, Roots, StateKind, Template, analyse};
+use stepwell_asl::{Analysis, DataFlow, Definition, Options, Roots, Template, analyse};
 use stepwell_json::Value;
 
 /// Data of a state, as a test sets it up.
@@ -70,9 +70,9 @@ pub(crate) fn pass_with(parameters: &serde_json::Value) -> Analysis {
 
 /// The Parameters of the only state, a Pass.
 pub(crate) fn parameters_of(definition: &Definition) -> &Template {
-    match &definition.states[0].kind {
-        StateKind::Pass(pass) => pass.parameters.as_ref().unwrap(),
-        _ => panic!("the state is no Pass"),
+    match &definition.states[0].flow {
+        DataFlow::JsonPath(flow) => flow.parameters.as_ref().unwrap(),
+        DataFlow::Jsonata(_) => panic!("the state has no Parameters"),
     }
 }
 

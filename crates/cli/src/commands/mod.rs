@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod completions;
+pub(crate) mod eval;
 mod host;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -16,6 +17,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Run(arguments) => run::run(&arguments, format),
+        Command::Eval(arguments) => eval::run(&arguments, format),
         Command::Validate(arguments) => validate::run(&arguments, format),
         Command::Create(arguments) => client::create::run(&arguments, format),
         Command::Update(arguments) => client::update::run(&arguments, format),

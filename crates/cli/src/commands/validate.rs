@@ -66,10 +66,10 @@ pub(crate) fn run(arguments: &ValidateArguments, format: Format) -> Result<(), F
         let (findings, source) = check(path, arguments.machine_type);
         all_valid &= !report::has_error(&findings);
         match format {
-            Format::Json => answers.push(report::json(path, &source, &findings)),
+            Format::Json => answers.push(report::json(Some(path), &source, &findings)),
             Format::Text if findings.is_empty() => output::line(format_args!("{}: valid", path.display())),
             Format::Text => {
-                output::line(report::text(path, &source, &findings).trim_end());
+                output::line(report::text(Some(path), &source, &findings).trim_end());
                 output::line(format_args!("{}: {}", path.display(), report::summary(&findings)));
             }
         }

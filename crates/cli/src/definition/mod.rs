@@ -80,7 +80,7 @@ impl DefinitionFile {
     pub(crate) fn span_in_source(&self, span: Range<usize>) -> Range<usize> {
         match &self.places {
             None => span,
-            Some(places) => places.find(span.start),
+            Some(places) => places.find(span, &self.json, &self.source),
         }
     }
 
@@ -184,5 +184,10 @@ mod tests {
             DefinitionFile::from_source(Path::new("a.asl.yaml"), "A: 1\nB: [x, yy]\n".to_owned()).unwrap();
         let offset = file.json.find("\"yy\"").unwrap();
         assert_eq!(&file.source[file.span_in_source(offset..offset + 4)], "yy");
+        for text in ["A: '{% 1 + x %}'", "A: \"{% 1 + x %}\"", "A: \"é {% 1 + x %}\""] {
+            let file = DefinitionFile::from_source(Path::new("a.asl.yaml"), text.to_owned()).unwrap();
+            let offset = file.json.find("+ x").unwrap();
+            assert_eq!(&file.source[file.span_in_source(offset..offset + 3)], "+ x", "{text}");
+        }
     }
 }

@@ -32,11 +32,24 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// The bytes of the YAML that the byte of the JSON comes from.
-    pub(crate) fn find(&self, json_offset: usize) -> Range<usize> {
-        let behind = self.entries.partition_point(|(start, _)| *start <= json_offset);
+    /// The bytes of the YAML that bytes of the JSON come from: the whole value, or a part of a text where it is written
+    /// alike in both.
+    pub(crate) fn find(&self, span: Range<usize>, json: &str, source: &str) -> Range<usize> {
+        let behind = self.entries.partition_point(|(start, _)| *start <= span.start);
         let entry = behind.checked_sub(1).and_then(|position| self.entries.get(position));
-        entry.map_or(0..0, |(_, range)| range.clone())
+        let Some((start, whole)) = entry else { return 0..0 };
+        let before = json.get(start + 1..span.start);
+        let (Some(before), Some(part)) = (before, json.get(span)) else { return whole.clone() };
+        let written = source.get(whole.clone()).unwrap_or_default();
+        // Without a quote or with one.
+        for quote_length in [0, 1] {
+            let text = written.get(quote_length..).and_then(|text| text.strip_prefix(before));
+            if text.is_some_and(|text| text.starts_with(part)) {
+                let start = whole.start + quote_length + before.len();
+                return start..start + part.len();
+            }
+        }
+        whole.clone()
     }
 }
 
@@ -494,7 +507,7 @@ mod tests {
         fn any_text_is_read_or_refused(text in "[a-z&*!|>:?{}\\[\\],'\"#%@` \n\t~<é-]{0,60}") {
             if let Ok((json, places)) = to_json(&text) {
                 for offset in 0..json.len() {
-                    prop_assert!(text.get(places.find(offset)).is_some());
+                    prop_assert!(text.get(places.find(offset..offset + 1, &json, &text)).is_some());
                 }
             }
         }

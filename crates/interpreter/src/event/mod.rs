@@ -438,6 +438,21 @@ pub enum EventKind {
         #[n(0)]
         attempt: u32,
     },
+    /// A JSONata expression of the state failed; what becomes of the state is told by the events after it. Visible.
+    #[n(30)]
+    EvaluationFailed {
+        #[n(0)]
+        frame: FrameIndex,
+        #[n(1)]
+        state: StateIndex,
+        #[n(2)]
+        error: ErrorOutput,
+        /// Where in the state: `Output/result`.
+        #[n(3)]
+        location: Option<Text>,
+        #[n(4)]
+        previous: HistoryId,
+    },
 }
 
 impl EventKind {
@@ -509,7 +524,8 @@ impl EventKind {
             | Self::ExecutionFailed { .. }
             | Self::ExecutionAborted { .. }
             | Self::ExecutionTimedOut { .. }
-            | Self::Settled { .. } => {}
+            | Self::Settled { .. }
+            | Self::EvaluationFailed { .. } => {}
         }
     }
 
@@ -535,7 +551,8 @@ impl EventKind {
             | Self::IterationAborted { previous, .. }
             | Self::StateAborted { previous, .. }
             | Self::ExecutionSucceeded { previous, .. }
-            | Self::ExecutionFailed { previous, .. } => *previous,
+            | Self::ExecutionFailed { previous, .. }
+            | Self::EvaluationFailed { previous, .. } => *previous,
             _ => 0,
         }
     }

@@ -1,9 +1,13 @@
 //! Choice.
 
+use stepwell_asl::Field;
+use stepwell_json::Value;
+
 use crate::{
     context::StateRoots,
+    data_flow::JsonataRoots,
     event::FrameIndex,
-    program::{ChoiceState, State},
+    program::{ChoiceBranch, ChoiceState, Choices, JsonataBranch, State},
     step::{Progress, Stepper},
 };
 
@@ -16,27 +20,59 @@ pub(crate) fn enter(
     choice: &ChoiceState,
 ) -> Progress {
     let effective = stepper.effective_input(frame, state)?;
-    let mut taken = None;
-    {
-        let mut roots = StateRoots::new(stepper, frame, effective.value().clone());
-        for branch in &choice.choices {
-            let holds =
-                branch.rule.matches(&mut roots).map_err(|error| stepper.evaluation_fault(frame, &error))?;
-            if holds {
-                taken = Some((branch.next, branch.assign.as_ref()));
-                break;
+    match &choice.choices {
+        Choices::JsonPath(branches) => {
+            if let Some(branch) = first_match(stepper, frame, branches, effective.value())? {
+                let assigned = stepper.assign(frame, branch.assign.as_ref(), effective.value())?;
+                return stepper.leave(frame, state, effective, assigned, Some(branch.next));
+            }
+        }
+        Choices::Jsonata(branches) => {
+            if let Some((index, branch)) = first_true(stepper, frame, branches)? {
+                let field = |name| Field::Choice(index, name);
+                return stepper.leave_by(frame, &branch.exit, field, None, effective, Some(branch.next));
             }
         }
     }
-    let Some((next, assign)) = taken.or_else(|| choice.default.map(|next| (next, state.assign.as_ref())))
-    else {
+    let Some(next) = choice.default else {
         return Err(stepper.runtime_fault(
             frame,
             "Failed to transition out of the state. The state does not point to a next state.",
         ));
     };
-    let assigned = stepper.assign(frame, assign, effective.value())?;
-    let output = stepper.filter_output(frame, state, effective)?;
-    stepper.check_size(frame, &output)?;
-    stepper.exit(frame, output, Some(next), assigned)
+    stepper.complete(frame, state, effective, Some(next))
+}
+
+fn first_match<'a>(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    branches: &'a [ChoiceBranch],
+    effective: &Value,
+) -> Progress<Option<&'a ChoiceBranch>> {
+    let mut roots = StateRoots::new(stepper, frame, effective.clone());
+    for branch in branches {
+        if branch.rule.matches(&mut roots).map_err(|error| stepper.evaluation_fault(frame, &error))? {
+            return Ok(Some(branch));
+        }
+    }
+    Ok(None)
+}
+
+fn first_true<'a>(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    branches: &'a [JsonataBranch],
+) -> Progress<Option<(usize, &'a JsonataBranch)>> {
+    let mut roots = JsonataRoots::new(stepper, frame, None);
+    for (index, branch) in branches.iter().enumerate() {
+        let holds = roots
+            .evaluate_as(&branch.condition, Field::Choice(index, "Condition"), |value| {
+                value.as_bool().ok_or("boolean")
+            })
+            .map_err(|error| stepper.evaluation_fault(frame, &error))?;
+        if holds {
+            return Ok(Some((index, branch)));
+        }
+    }
+    Ok(None)
 }

@@ -108,8 +108,8 @@ fn join(stepper: &mut Stepper<'_>, fork_index: ForkIndex, owner: FrameIndex) -> 
     let result = Stored::from_value(result);
     let state = stepper.state_of(owner);
     match &state.kind {
-        StateKind::Parallel(parallel) => stepper.complete(owner, state, &parallel.completion, result),
-        StateKind::Map(map) => stepper.complete(owner, state, &map.completion, result),
+        StateKind::Parallel(parallel) => stepper.complete(owner, state, result, parallel.next),
+        StateKind::Map(map) => stepper.complete(owner, state, result, map.next),
         _ => Ok(()),
     }
 }

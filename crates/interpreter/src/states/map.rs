@@ -1,9 +1,11 @@
 //! Map in inline mode: entering it, and the input of an iteration. `fork.rs` has what follows.
 
+use stepwell_asl::{DataFlow, Field, ItemSelector, Items};
 use stepwell_json::Value;
 
 use crate::{
     context::StateRoots,
+    data_flow::JsonataRoots,
     event::{EventKind, FrameIndex},
     execution::Phase,
     limits::FORK_CONCURRENCY_MAX,
@@ -12,22 +14,14 @@ use crate::{
     step::{Progress, Stepper},
 };
 
-/// The items are what ItemsPath finds in the effective input; they must be an array.
+/// The items are what ItemsPath finds in the effective input or Items gives.
 pub(crate) fn enter(stepper: &mut Stepper<'_>, frame: FrameIndex, state: &State, map: &MapState) -> Progress {
     let effective = stepper.effective_input(frame, state)?;
-    let items = match &map.items_path {
-        None => effective.clone(),
-        Some(path) if path.text() == "$" => effective.clone(),
-        Some(path) => Stored::from_value(stepper.read_path(frame, path, effective.value())?),
-    };
-    let Value::Array(array) = items.value() else {
-        let path = map.items_path.as_ref().map_or("$", |path| path.text());
-        return Err(
-            stepper.runtime_fault(frame, format_args!("Reference path \"{path}\" must point to array."))
-        );
-    };
-    let length = array.len() as u32;
-    let limit = stepper.count(frame, map.max_concurrency.as_ref(), effective.value(), 0, |path, value| {
+    let items = items(stepper, frame, state, map, &effective)?;
+    let length = items.value().as_array().map_or(0, |array| array.len() as u32);
+    let concurrency = map.max_concurrency.as_ref();
+    let field = ("MaxConcurrency", 0);
+    let limit = stepper.count(frame, concurrency, field, effective.value(), |path, value| {
         let shown = value.as_str().map_or_else(|| value.to_text(), str::to_owned);
         format!(
             "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {path}"
@@ -53,6 +47,45 @@ pub(crate) fn enter(stepper: &mut Stepper<'_>, frame: FrameIndex, state: &State,
     Ok(())
 }
 
+/// What the Map iterates over: an array.
+fn items(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    state: &State,
+    map: &MapState,
+    effective: &Stored,
+) -> Progress<Stored> {
+    let (items, path) = match &map.items {
+        Some(Items::Jsonata(template)) => {
+            let array = stepper.evaluate_as(frame, template, Field::State("Items"), |value| match value {
+                Value::Array(_) => Ok(value.clone()),
+                _ => Err("array"),
+            })?;
+            let items = Stored::from_value(array);
+            stepper.check_size(frame, &items)?;
+            return Ok(items);
+        }
+        Some(Items::Path(path)) if path.text() != "$" => {
+            let items = stepper.read_path(frame, path, effective.value())?;
+            (Stored::from_value(items), path.text())
+        }
+        _ => (effective.clone(), "$"),
+    };
+    if matches!(items.value(), Value::Array(_)) {
+        return Ok(items);
+    }
+    Err(match &state.flow {
+        DataFlow::JsonPath(_) => {
+            stepper.runtime_fault(frame, format_args!("Reference path \"{path}\" must point to array."))
+        }
+        DataFlow::Jsonata(_) => stepper.query_fault(
+            frame,
+            None,
+            format_args!("Map state input must be an array but was: {}", items.value().to_text()),
+        ),
+    })
+}
+
 /// The input of iteration `index`: the item, or what ItemSelector makes of it.
 pub(crate) fn iteration_input(
     stepper: &Stepper<'_>,
@@ -64,13 +97,27 @@ pub(crate) fn iteration_input(
 ) -> Progress<Stored> {
     let item = items.element(index).unwrap_or_else(|| Stored::from_value(Value::Null));
     let Some(selector) = &map.item_selector else { return Ok(item) };
-    if let Some(literal) = selector.template.literal() {
+    let literal = match selector {
+        ItemSelector::JsonPath(template) => template.literal(),
+        ItemSelector::Jsonata(template) => template.literal(),
+    };
+    if let Some(literal) = literal {
         return Ok(Stored::from_value(literal.clone()));
     }
-    let mut roots = StateRoots::new(stepper, frame, input.value().clone());
-    roots.item = Some((index, item.value().clone()));
-    let value =
-        selector.template.evaluate(&mut roots).map_err(|error| stepper.evaluation_fault(frame, &error))?;
+    let item = Some((index, item.value().clone()));
+    let value = match selector {
+        ItemSelector::JsonPath(template) => {
+            let mut roots = StateRoots::new(stepper, frame, input.value().clone());
+            roots.item = item;
+            template.evaluate(&mut roots)
+        }
+        ItemSelector::Jsonata(template) => {
+            let mut roots = JsonataRoots::new(stepper, frame, None);
+            roots.roots.item = item;
+            roots.evaluate(template, Field::State("ItemSelector"))
+        }
+    };
+    let value = value.map_err(|error| stepper.evaluation_fault(frame, &error))?;
     let stored = Stored::from_value(stepper.check_depth(frame, value)?);
     stepper.check_size(frame, &stored)?;
     Ok(stored)

@@ -3,19 +3,14 @@
 use crate::{
     event::{EventKind, FrameIndex},
     execution::Phase,
-    program::{ParallelState, State},
+    program::State,
     step::{Progress, Stepper},
 };
 
-/// Every branch gets the effective input after Parameters; each is started at once.
-pub(crate) fn enter(
-    stepper: &mut Stepper<'_>,
-    frame: FrameIndex,
-    state: &State,
-    parallel: &ParallelState,
-) -> Progress {
+/// Every branch gets the effective input after Parameters or Arguments; each is started at once.
+pub(crate) fn enter(stepper: &mut Stepper<'_>, frame: FrameIndex, state: &State) -> Progress {
     let effective = stepper.effective_input(frame, state)?;
-    let input = stepper.parameters(frame, parallel.parameters.as_ref(), effective)?;
+    let input = stepper.arguments(frame, state, effective)?;
     stepper.check_size(frame, &input)?;
     let state = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);

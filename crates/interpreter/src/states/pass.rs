@@ -17,7 +17,7 @@ pub(crate) fn enter(
     let effective = stepper.effective_input(frame, state)?;
     let result = match &pass.result {
         Some(result) => Stored::from_value(result.clone()),
-        None => stepper.parameters(frame, pass.parameters.as_ref(), effective)?,
+        None => stepper.arguments(frame, state, effective)?,
     };
-    stepper.complete(frame, state, &pass.completion, result)
+    stepper.complete(frame, state, result, pass.next)
 }

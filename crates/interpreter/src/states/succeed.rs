@@ -6,10 +6,8 @@ use crate::{
     step::{Progress, Stepper},
 };
 
-/// Ends the chain well, with the input after InputPath and OutputPath.
+/// Ends the chain well. The output is the input, as InputPath and OutputPath or Output have it.
 pub(crate) fn enter(stepper: &mut Stepper<'_>, frame: FrameIndex, state: &State) -> Progress {
     let effective = stepper.effective_input(frame, state)?;
-    let output = stepper.filter_output(frame, state, effective)?;
-    stepper.check_size(frame, &output)?;
-    stepper.exit(frame, output, None, Vec::new())
+    stepper.complete(frame, state, effective, None)
 }

@@ -1,6 +1,6 @@
 //! Task: scheduling, and what completions and timeouts lead to.
 
-use stepwell_asl::Resource;
+use stepwell_asl::{Credentials, Field, Resource};
 use stepwell_json::{Payload, Value};
 
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
     limits::{CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, PAYLOAD_BYTES_MAX},
     payload::Stored,
     program::{State, StateKind, TaskState},
-    states::fail::shorten,
     step::{Fault, Progress, Stepper, TaskChange},
     text::Text,
 };
@@ -26,11 +25,10 @@ pub(crate) fn enter(
 ) -> Progress {
     stepper.ended_task = None;
     let effective = stepper.effective_input(frame, state)?;
-    let timeout_seconds = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSecondsPath", &effective)?;
-    let heartbeat_seconds =
-        seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSecondsPath", &effective)?;
+    let timeout_seconds = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSeconds", &effective)?;
+    let heartbeat_seconds = seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSeconds", &effective)?;
     let credentials_role = credentials_role(stepper, frame, task, &effective)?;
-    let parameters = stepper.parameters(frame, task.parameters.as_ref(), effective)?;
+    let parameters = stepper.arguments(frame, state, effective)?;
     if parameters.payload.size() > PAYLOAD_BYTES_MAX {
         return Err(Fault::Catchable(data_limit_exceeded(task.limit_name())).into());
     }
@@ -67,12 +65,12 @@ fn seconds(
     stepper: &Stepper<'_>,
     frame: FrameIndex,
     count: Option<&stepwell_asl::Count>,
-    field: &str,
+    field: &'static str,
     effective: &Stored,
 ) -> Progress<Option<u32>> {
-    stepper.count(frame, count, effective.value(), 1, |path, value| {
+    stepper.count(frame, count, (field, 1), effective.value(), |path, value| {
         format!(
-            "The {field} parameter does not reference a positive integer value: {path} == {}",
+            "The {field}Path parameter does not reference a positive integer value: {path} == {}",
             value.to_text()
         )
     })
@@ -84,18 +82,20 @@ fn credentials_role(
     task: &TaskState,
     effective: &Stored,
 ) -> Progress<Option<Text>> {
-    let Some(template) = &task.credentials else { return Ok(None) };
-    let value = stepper.fill(frame, template, effective.value())?;
-    match value.get("RoleArn") {
-        Some(Value::String(role)) => Ok(Some(Text(role.clone()))),
-        other => Err(stepper.runtime_fault(
-            frame,
-            format_args!(
-                "The field 'RoleArn' of Credentials must be a string, but is: {}",
-                other.map_or_else(|| "missing".to_owned(), Value::to_text)
-            ),
-        )),
+    let Some(credentials) = &task.credentials else { return Ok(None) };
+    let value = match credentials {
+        Credentials::JsonPath(template) => stepper.fill(frame, template, effective.value())?,
+        Credentials::Jsonata(template) => stepper.evaluate(frame, template, Field::State("Credentials"))?,
+    };
+    if let Some(Value::String(role)) = value.get("RoleArn") {
+        return Ok(Some(Text(role.clone())));
     }
+    let shown = value.get("RoleArn").map_or_else(|| "missing".to_owned(), Value::to_text);
+    let cause = format!("The field 'RoleArn' of Credentials must be a string, but is: {shown}");
+    Err(match credentials {
+        Credentials::JsonPath(_) => stepper.runtime_fault(frame, cause),
+        Credentials::Jsonata(_) => stepper.query_fault(frame, Some("Credentials/RoleArn"), cause),
+    })
 }
 
 fn started(stepper: &mut Stepper<'_>, frame: FrameIndex, worker: Option<Text>) -> Progress {
@@ -170,15 +170,15 @@ pub(crate) fn succeeded(stepper: &mut Stepper<'_>, task: TaskId, output: Payload
     let output = Stored::new(output);
     let ordinal =
         stepper.emit(EventKind::TaskSucceeded { frame, state: index, output: output.clone(), previous })?;
-    stepper.complete(frame, state, &kind.completion, output.written_at(ordinal, 0))
+    stepper.complete(frame, state, output.written_at(ordinal, 0), kind.next)
 }
 
 /// The task failed.
 pub(crate) fn failed(stepper: &mut Stepper<'_>, task: TaskId, error: ErrorOutput) -> Progress {
     stepper.ended_task = Some(task);
     let error = ErrorOutput {
-        error: error.error.map(|error| shorten(error, ERROR_CHARACTERS_MAX)),
-        cause: error.cause.map(|cause| shorten(cause, CAUSE_CHARACTERS_MAX)),
+        error: error.error.map(|error| error.shortened(ERROR_CHARACTERS_MAX)),
+        cause: error.cause.map(|cause| cause.shortened(CAUSE_CHARACTERS_MAX)),
         ..error
     };
     let frame = task.frame;

@@ -1,6 +1,6 @@
-//! Wait: its four forms.
+//! Wait: its forms.
 
-use stepwell_asl::{WaitUntil, timestamp::Instant};
+use stepwell_asl::{Field, WaitUntil, timestamp::Instant};
 use stepwell_json::Value;
 use stepwell_jsonpath::Path;
 
@@ -24,11 +24,7 @@ pub(crate) fn enter(
     let until = match &wait.until {
         WaitUntil::Seconds(seconds) => in_seconds(stepper, i64::from(*seconds)),
         WaitUntil::SecondsPath(path) => {
-            let seconds = seconds_at(stepper, frame, path, effective.value())?;
-            if seconds > WAIT_SECONDS_MAX {
-                return Err(stepper.runtime_fault(frame, "Wait state delay is too long."));
-            }
-            in_seconds(stepper, seconds)
+            in_checked_seconds(stepper, frame, seconds_at(stepper, frame, path, effective.value())?)?
         }
         WaitUntil::Timestamp(instant) => at_instant(stepper, frame, instant)?,
         WaitUntil::TimestampPath(path) => {
@@ -41,6 +37,25 @@ pub(crate) fn enter(
                          date-time format string: {} == {}",
                         path.text(),
                         shown(&value)
+                    ),
+                ));
+            };
+            at_instant(stepper, frame, &instant)?
+        }
+        WaitUntil::SecondsExpression(template) => in_checked_seconds(
+            stepper,
+            frame,
+            stepper.evaluate_integer(frame, template, Field::State("Seconds"), 0)?,
+        )?,
+        WaitUntil::TimestampExpression(template) => {
+            let text = stepper.evaluate_text(frame, template, Field::State("Timestamp"))?;
+            let Some(instant) = stepwell_asl::timestamp::parse(&text) else {
+                return Err(stepper.query_fault(
+                    frame,
+                    Some("Timestamp"),
+                    format_args!(
+                        "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format \
+                         string: {text}"
                     ),
                 ));
             };
@@ -61,14 +76,18 @@ pub(crate) fn ended(stepper: &mut Stepper<'_>, frame: FrameIndex) -> Progress {
     let state = stepper.state_of(frame);
     let StateKind::Wait(wait) = &state.kind else { return Ok(()) };
     let effective = stepper.effective_input(frame, state)?;
-    let assigned = stepper.assign(frame, state.assign.as_ref(), effective.value())?;
-    let output = stepper.filter_output(frame, state, effective)?;
-    stepper.check_size(frame, &output)?;
-    stepper.exit(frame, output, wait.next, assigned)
+    stepper.complete(frame, state, effective, wait.next)
 }
 
 fn in_seconds(stepper: &Stepper<'_>, seconds: i64) -> Timestamp {
     scaled(stepper, stepper.time.plus_seconds(seconds))
+}
+
+fn in_checked_seconds(stepper: &Stepper<'_>, frame: FrameIndex, seconds: i64) -> Progress<Timestamp> {
+    if seconds > WAIT_SECONDS_MAX {
+        return Err(stepper.runtime_fault(frame, "Wait state delay is too long."));
+    }
+    Ok(in_seconds(stepper, seconds))
 }
 
 /// AWS truncates timestamps to whole seconds, and refuses delays of more than 2^31 - 1 seconds.

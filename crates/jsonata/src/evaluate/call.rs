@@ -3,16 +3,26 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::smallvec;
+
 use crate::Error;
-use crate::item::{Chain, Env, Function, Item, Lambda, Partial};
+use crate::item::{Arguments, Chain, Env, Frame, Function, Item, Lambda, Partial};
 use crate::program::{Call, Code, CodeKind};
 
 use super::Evaluator;
 
-/// What the body of a function gives: its value, or a call that takes its place
+/// What applying a function gives: its value, or what is to be applied in its place
 enum Tail<'i> {
     Value(Item<'i>),
-    Call { function: Item<'i>, arguments: Vec<Item<'i>>, name: &'i Arc<str>, position: usize },
+    /// A function with its arguments
+    Apply(Item<'i>, Arguments<'i>),
+    /// A call at the end of a function's body, which is evaluated once the body has been left
+    Call {
+        call: &'i Call,
+        code: &'i Code,
+        input: Item<'i>,
+        env: Env<'i>,
+    },
 }
 
 impl<'i> Evaluator<'i> {
@@ -25,14 +35,27 @@ impl<'i> Evaluator<'i> {
         env: &Env<'i>,
         first: Option<Item<'i>>,
     ) -> Result<Item<'i>, Error> {
+        let (function, arguments) = self.called(call, code, input, env, first)?;
+        self.apply(function, arguments, input)
+            .map_err(|error| name_function(error, &call.name).at(code.position))
+    }
+
+    /// The function of a call and its arguments.
+    fn called(
+        &self,
+        call: &'i Call,
+        code: &'i Code,
+        input: &Item<'i>,
+        env: &Env<'i>,
+        first: Option<Item<'i>>,
+    ) -> Result<(Item<'i>, Arguments<'i>), Error> {
         let function = self.procedure(call, code, input, env)?;
-        let mut arguments = Vec::with_capacity(call.arguments.len() + usize::from(first.is_some()));
+        let mut arguments = Arguments::new();
         arguments.extend(first);
         for argument in &call.arguments {
             arguments.push(self.eval(argument, input, env)?);
         }
-        self.apply(function, arguments, input)
-            .map_err(|error| name_function(error, &call.name).at(code.position))
+        Ok((function, arguments))
     }
 
     /// What a call calls.
@@ -58,61 +81,57 @@ impl<'i> Evaluator<'i> {
     pub(crate) fn apply(
         &self,
         mut function: Item<'i>,
-        mut arguments: Vec<Item<'i>>,
+        mut arguments: Arguments<'i>,
         context: &Item<'i>,
     ) -> Result<Item<'i>, Error> {
-        let (mut name, mut position): (Option<&'i Arc<str>>, usize) = (None, 0);
-        // A call in tail position is made here, so that it takes no stack.
+        // The call at the end of a function takes the function's place, so that it takes no stack.
+        let mut site: Option<(&'i Call, usize)> = None;
+        let locate = |error: Error, site: Option<(&'i Call, usize)>| match site {
+            Some((call, position)) => name_function(error, &call.name).at(position),
+            None => error,
+        };
         loop {
-            let tail = self.apply_once(&function, arguments, context).map_err(|error| match name {
-                Some(name) => name_function(error, name).at(position),
-                None => error,
-            })?;
-            match tail {
+            match self.apply_once(&function, arguments, context).map_err(|error| locate(error, site))? {
                 Tail::Value(value) => return Ok(value),
-                Tail::Call { function: next, arguments: given, name: own, position: at } => {
-                    self.step(1)?;
-                    (function, arguments) = (next, given);
-                    (name, position) = (Some(own), at);
+                Tail::Apply(next, given) => (function, arguments) = (next, given),
+                Tail::Call { call, code, input, env } => {
+                    site = Some((call, code.position));
+                    (function, arguments) = self.called(call, code, &input, &env, None)?;
                 }
             }
+            self.step(1)?;
         }
     }
 
     fn apply_once(
         &self,
         function: &Item<'i>,
-        mut arguments: Vec<Item<'i>>,
+        mut arguments: Arguments<'i>,
         context: &Item<'i>,
     ) -> Result<Tail<'i>, Error> {
-        let Some(function) = function.as_function() else { return Err(Error::new("T1006")) };
-        let value = match &**function {
-            Function::Builtin(builtin) => {
-                self.step(builtin.signature().steps(&arguments))?;
-                builtin.signature().apply(&mut arguments, context, |item| self.wrapped(item))?;
-                self.step(1)?;
-                // A tail call of a function that calls functions leaves its own level, but not the stack.
+        let function = match function {
+            Item::Builtin(builtin) => {
+                builtin.signature().apply(&mut arguments, context, self)?;
                 self.enter_builtin()?;
                 let result = (builtin.run)(self, &arguments);
                 self.leave_builtin();
-                result?
+                return result.map(Tail::Value);
             }
+            Item::Function(function) => function,
+            _ => return Err(Error::new("T1006")),
+        };
+        let value = match &**function {
             Function::Lambda(lambda) => return self.apply_lambda(lambda, arguments, context),
             Function::Partial(partial) => {
                 let (function, arguments) = partial.fill(arguments);
-                return Ok(Tail::Call { function, arguments, name: self.no_name(), position: 0 });
+                return Ok(Tail::Apply(function, arguments));
             }
             Function::Chain(chain) => {
                 self.enter()?;
                 let first = arguments.into_iter().next().unwrap_or(Item::Undefined);
-                let between = self.apply(chain.first.clone(), vec![first], context);
+                let between = self.apply(chain.first.clone(), smallvec![first], context);
                 self.leave();
-                return Ok(Tail::Call {
-                    function: chain.second.clone(),
-                    arguments: vec![between?],
-                    name: self.no_name(),
-                    position: 0,
-                });
+                return Ok(Tail::Apply(chain.second.clone(), smallvec![between?]));
             }
             Function::Regex(pattern) => {
                 let text = arguments.first().and_then(Item::as_str).map(Arc::from);
@@ -132,53 +151,43 @@ impl<'i> Evaluator<'i> {
         Ok(Tail::Value(value))
     }
 
-    fn no_name(&self) -> &'i Arc<str> {
-        static NONE: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| "".into());
-        &NONE
-    }
-
     fn apply_lambda(
         &self,
         lambda: &Lambda<'i>,
-        mut arguments: Vec<Item<'i>>,
+        mut arguments: Arguments<'i>,
         context: &Item<'i>,
     ) -> Result<Tail<'i>, Error> {
         let code = lambda.code;
         if let Some(signature) = &code.signature {
-            self.step(signature.steps(&arguments))?;
-            signature.apply(&mut arguments, context, |item| self.wrapped(item))?;
+            signature.apply(&mut arguments, context, self)?;
         }
-        let mut given = arguments.into_iter();
-        let bindings = code
-            .parameters
-            .iter()
-            .map(|parameter| (*parameter, given.next().unwrap_or(Item::Undefined)))
-            .collect();
-        let env = self.frame(lambda.env.clone(), bindings)?;
+        let frame = Frame::of_call(lambda.env.clone(), &code.parameters, arguments, self.meter)?;
+        let env = Some(Rc::new(frame));
+        self.tail(&code.body, &lambda.input, &env)
+    }
+
+    /// The body of a function, up to a call at its end.
+    fn tail(&self, code: &'i Code, input: &Item<'i>, env: &Env<'i>) -> Result<Tail<'i>, Error> {
+        let has_tail = code.is_bare()
+            && match &code.kind {
+                CodeKind::Call(call) => !call.is_partial,
+                CodeKind::Condition(..) | CodeKind::Block { .. } => true,
+                _ => false,
+            };
+        if !has_tail {
+            return self.eval(code, input, env).map(Tail::Value);
+        }
         self.enter()?;
-        let result = self.tail(&code.body, &lambda.input, &env);
+        let result = self.tail_kind(code, input, env);
         self.leave();
         result
     }
 
-    /// The body of a function, up to a call in tail position.
-    fn tail(&self, code: &'i Code, input: &Item<'i>, env: &Env<'i>) -> Result<Tail<'i>, Error> {
-        if code.extras.is_some() {
-            return self.eval(code, input, env).map(Tail::Value);
-        }
+    fn tail_kind(&self, code: &'i Code, input: &Item<'i>, env: &Env<'i>) -> Result<Tail<'i>, Error> {
         match &code.kind {
-            CodeKind::Call(call) if !call.is_partial => {
-                self.step(1)?;
-                let function = self.procedure(call, code, input, env)?;
-                let mut arguments = Vec::with_capacity(call.arguments.len());
-                for argument in &call.arguments {
-                    arguments.push(self.eval(argument, input, env)?);
-                }
-                Ok(Tail::Call { function, arguments, name: &call.name, position: code.position })
-            }
-            CodeKind::Condition(condition, then, otherwise) if !code.keep_array => {
-                self.step(1)?;
-                if self.truth(&self.eval(condition, input, env)?) {
+            CodeKind::Call(call) => Ok(Tail::Call { call, code, input: input.clone(), env: env.clone() }),
+            CodeKind::Condition(condition, then, otherwise) => {
+                if self.truth(&self.eval(condition, input, env)?)? {
                     return self.tail(then, input, env);
                 }
                 match otherwise {
@@ -186,8 +195,7 @@ impl<'i> Evaluator<'i> {
                     None => Ok(Tail::Value(Item::Undefined)),
                 }
             }
-            CodeKind::Block { expressions, binds } if !code.keep_array => {
-                self.step(1)?;
+            CodeKind::Block { expressions, binds } => {
                 let Some((last, before)) = expressions.split_last() else {
                     return Ok(Tail::Value(Item::Undefined));
                 };
@@ -197,7 +205,7 @@ impl<'i> Evaluator<'i> {
                 }
                 self.tail(last, input, env)
             }
-            _ => self.eval(code, input, env).map(Tail::Value),
+            _ => self.eval_kind(code, input, env).map(Tail::Value),
         }
     }
 
@@ -227,7 +235,7 @@ impl<'i> Evaluator<'i> {
             }
         }
         let function = self.procedure(call, code, input, env)?;
-        if function.as_function().is_none() {
+        if !function.is_function() {
             return Err(Error::new("T1008").token(&call.name).at(code.position));
         }
         let holder = self.holder(arguments.len())?;
@@ -253,21 +261,23 @@ impl<'i> Evaluator<'i> {
             return self.call(call, right, input, env, Some(value));
         }
         let function = self.eval(right, input, env)?;
-        if function.as_function().is_none() {
+        if !function.is_function() {
             return Err(Error::new("T2006").value(self.shown(&function)).at(code.position));
         }
-        if value.as_function().is_some() {
+        if value.is_function() {
             let holder = self.holder(2)?;
             let chain = Chain { first: value, second: function, holder };
             return Ok(Item::Function(Rc::new(Function::Chain(chain))));
         }
-        self.apply(function, vec![value], &Item::Null).map_err(|error| error.at(code.position))
+        self.apply(function, smallvec![value], &Item::Null).map_err(|error| error.at(code.position))
     }
 
     /// How many arguments a function takes: those that call it with what it can use give it no more.
     pub(crate) fn arity(&self, function: &Item<'i>) -> usize {
+        if let Item::Builtin(builtin) = function {
+            return builtin.arity;
+        }
         match function.as_function().map(|function| &**function) {
-            Some(Function::Builtin(builtin)) => builtin.arity,
             Some(Function::Lambda(lambda)) => lambda.code.parameters.len(),
             Some(Function::Partial(partial)) => partial.placeholders.len(),
             Some(Function::Chain(_) | Function::Transform(_)) => 1,

@@ -1,6 +1,7 @@
 //! Object constructors: `{k: v}` by itself, and behind a path as a grouping
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::Error;
 use crate::item::{Env, Item, Key, List, Record, Tuple};
@@ -34,7 +35,7 @@ impl<'i> Evaluator<'i> {
             return self.object(pairs, input, env);
         }
         let mut groups: Vec<Group<'i>> = Vec::new();
-        let mut by_key: HashMap<std::sync::Arc<str>, usize> = HashMap::new();
+        let mut by_key: HashMap<Arc<str>, usize> = HashMap::new();
         // An empty sequence still makes an object, of what does not depend on it.
         let count = input.count().max(1);
         self.step(count)?;
@@ -82,6 +83,26 @@ impl<'i> Evaluator<'i> {
             };
             if !value.is_undefined() {
                 record.push(key, value)?;
+            }
+        }
+        Ok(record.into_item())
+    }
+
+    /// An object constructor by itself.
+    pub(super) fn object_or_group(
+        &self,
+        pairs: &'i [(Code, Code)],
+        names: Option<&'i [Arc<str>]>,
+        input: &Item<'i>,
+        env: &Env<'i>,
+    ) -> Result<Item<'i>, Error> {
+        let (Some(names), false) = (names, input.is_array()) else { return self.group(pairs, input, env) };
+        self.step(names.len())?;
+        let mut record = Record::with_capacity(names.len(), self.meter)?;
+        for (name, (_, value)) in names.iter().zip(pairs) {
+            let value = self.eval(value, input, env)?;
+            if !value.is_undefined() {
+                record.push(Key::Input(name), value)?;
             }
         }
         Ok(record.into_item())

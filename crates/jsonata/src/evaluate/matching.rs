@@ -8,15 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::Error;
-use crate::item::{Function, Item, Key, NextMatch, Record, utf16_length};
+use crate::item::{Arguments, Function, Item, Key, NextMatch, Record, utf16_length};
 use crate::pattern::Pattern;
 
 use super::Evaluator;
-
-/// How much work of a regular expression takes as long as a step.
-const MATCHER_WORK: u64 = 4;
-/// Steps that making the parts of a match takes.
-const MATCH_STEPS: usize = 10;
 
 /// One match
 pub(crate) struct Found {
@@ -53,7 +48,7 @@ pub(crate) enum Matcher<'i, 't> {
     /// By a regular expression
     Pattern { pattern: &'i Pattern, text: &'t str, from: usize, units: usize },
     /// By a function; holds what gives the next match
-    Function { next: Item<'i>, arguments: Vec<Item<'i>> },
+    Function { next: Item<'i>, arguments: Arguments<'i> },
 }
 
 impl<'i> Evaluator<'i> {
@@ -61,13 +56,13 @@ impl<'i> Evaluator<'i> {
     pub(crate) fn matcher<'t>(&self, matcher: &Item<'i>, text: &'t str, item: &Item<'i>) -> Matcher<'i, 't> {
         match matcher.as_function().map(|function| &**function) {
             Some(Function::Regex(pattern)) => Matcher::Pattern { pattern, text, from: 0, units: 0 },
-            _ => Matcher::Function { next: matcher.clone(), arguments: vec![item.clone()] },
+            _ => Matcher::Function { next: matcher.clone(), arguments: smallvec::smallvec![item.clone()] },
         }
     }
 
     /// The next match.
     pub(crate) fn next_match(&self, matcher: &mut Matcher<'i, '_>) -> Result<Option<Found>, Error> {
-        self.step(MATCH_STEPS)?;
+        self.step(1)?;
         match matcher {
             Matcher::Pattern { pattern, text, from, units } => {
                 if *from > text.len() {
@@ -105,7 +100,7 @@ impl<'i> Evaluator<'i> {
                 let is_match = place("start").is_some()
                     || place("end").is_some()
                     || member("groups").is_array()
-                    || member("next").as_function().is_some();
+                    || member("next").is_function();
                 if !is_match {
                     return Err(Error::new("T1010"));
                 }
@@ -131,7 +126,7 @@ impl<'i> Evaluator<'i> {
     ) -> Result<Option<crate::pattern::Found>, Error> {
         let mut work = 0;
         let found = pattern.find_counting(text, from, &mut work);
-        self.step((work / MATCHER_WORK) as usize)?;
+        self.step(usize::try_from(work).unwrap_or(usize::MAX))?;
         let Some(found) = found? else { return Ok(None) };
         if found.start == found.end {
             return Err(Error::new("D1004").string_value(pattern.source()));

@@ -16,6 +16,7 @@ mod tuple;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use smallvec::{SmallVec, smallvec};
 use stepwell_json::Value;
 
 use crate::expression::Evaluated;
@@ -24,10 +25,9 @@ use crate::program::{Code, CodeKind, Program, Symbol, Variable};
 use crate::{Dialect, Error, Host, Limits};
 
 pub(crate) use matching::Found;
-pub(crate) use operators::compare_texts;
 
 /// Bytes that an evaluation counts from the start, so that the bound lies where AWS has it: `[1..873782]` fits.
-const EVALUATION_BYTES: usize = 608;
+const EVALUATION_BYTES: usize = 676;
 
 /// Works a program out.
 pub(crate) fn evaluate(
@@ -37,8 +37,13 @@ pub(crate) fn evaluate(
     host: &mut dyn Host,
     limits: &Limits,
 ) -> Result<Evaluated, Error> {
-    let meter = Meter::new(limits.memory_bytes);
-    let mut given: Vec<Option<Value>> = vec![None; program.names.len()];
+    if let Some(result) = read(program, host) {
+        host.took_steps(1);
+        return result;
+    }
+    let steps = limits.steps.min(host.steps_left());
+    let meter = Meter::new(limits.memory_bytes, steps);
+    let mut given: SmallVec<[Option<Value>; 4]> = smallvec![None; program.names.len()];
     for symbol in &program.asked {
         if let (Some(slot), Some(name)) =
             (given.get_mut(symbol.0 as usize), program.names.get(symbol.0 as usize))
@@ -49,43 +54,56 @@ pub(crate) fn evaluate(
     let now_millis = host.now_millis();
     let globals = given.iter().zip(&program.builtins).map(|(value, builtin)| match (value, builtin) {
         (Some(value), _) => Item::from(value),
-        (None, Some(builtin)) => Item::Function(Rc::new(Function::Builtin(builtin))),
+        (None, Some(builtin)) => Item::Builtin(builtin),
         (None, None) => Item::Undefined,
     });
-    let globals = globals.collect();
-    let mut evaluator = Evaluator {
+    let evaluator = Evaluator {
         program,
         meter: &meter,
         dropper: Rc::default(),
-        globals,
-        root: Item::Undefined,
+        globals: globals.collect(),
+        root: input.map_or(Item::Undefined, Item::from),
         dialect,
         depth: Cell::new(0),
         builtin_depth: Cell::new(0),
         depth_max: limits.depth,
-        steps_left: Cell::new(limits.steps),
-        found_at: (0..program.lookups).map(|_| Cell::new(0)).collect(),
+        found_at: smallvec![Cell::new(0); program.lookups as usize],
         closed_over: RefCell::default(),
-        host: RefCell::new(host),
+        host: RefCell::new(&mut *host),
         now_millis,
     };
-    meter.take(EVALUATION_BYTES)?;
-    evaluator.root = match input {
-        None => Item::Undefined,
-        // An array as the whole input is one value, not a sequence.
-        Some(value @ Value::Array(_)) => {
-            let mut wrapper = List::sequence(&meter)?;
-            wrapper.flags_mut().outer_wrapper = true;
-            wrapper.push(Item::from(value))?;
-            wrapper.into_item()
-        }
-        Some(value) => Item::from(value),
-    };
-    let root = evaluator.root.clone();
-    let result = evaluator.eval(&program.root, &root, &None);
-    let result = result.and_then(|item| crate::item::evaluated(&item));
+    let result = evaluator.run();
     evaluator.break_circles();
+    drop(evaluator);
+    host.took_steps(steps - meter.steps_left());
     result
+}
+
+/// The value of a program that only reads: a variable and names behind it. Most expressions of workflows are such, and
+/// need no evaluator as long as every name leads from an object to a member.
+fn read(program: &Program, host: &mut dyn Host) -> Option<Result<Evaluated, Error>> {
+    let code = &program.root;
+    let CodeKind::Path(path) = &code.kind else { return None };
+    if !code.is_bare() || path.keep_singleton || path.plain_names + 1 != path.steps.len() {
+        return None;
+    }
+    let Some(CodeKind::Variable(Variable::Global(symbol))) = path.steps.first().map(|step| &step.kind) else {
+        return None;
+    };
+    if program.builtins.get(symbol.0 as usize)?.is_some() {
+        return None;
+    }
+    let value = host.variable(program.names.get(symbol.0 as usize)?);
+    let mut current = value.as_ref();
+    for step in path.steps.iter().skip(1) {
+        let CodeKind::Name(name) = &step.kind else { return None };
+        match current {
+            Some(Value::Object(object)) => current = object.get(&name.text),
+            Some(Value::Array(_)) => return None,
+            _ => return Some(Ok(Evaluated::Nothing)),
+        }
+    }
+    Some(Ok(current.map_or(Evaluated::Nothing, |value| Evaluated::Value(value.clone()))))
 }
 
 /// An evaluation at work
@@ -94,16 +112,16 @@ pub(crate) struct Evaluator<'i> {
     pub(crate) meter: &'i Meter,
     dropper: Rc<Dropper<'i>>,
     /// What each symbol means where no frame binds it
-    globals: Vec<Item<'i>>,
+    globals: SmallVec<[Item<'i>; 4]>,
     root: Item<'i>,
     pub(crate) dialect: Dialect,
     depth: Cell<u32>,
-    /// How many built-in functions are at work inside each other
+    /// How deep functions of JSONata call each other by way of the functions that they are given. These levels are
+    /// counted apart: AWS's bound on the depth is one on evaluations alone.
     builtin_depth: Cell<u32>,
     depth_max: u32,
-    steps_left: Cell<u64>,
     /// Where each member name was found last: objects of one array mostly have the same members
-    found_at: Vec<Cell<u32>>,
+    found_at: SmallVec<[Cell<u32>; 8]>,
     /// Frames that functions close over
     closed_over: RefCell<Vec<Weak<Frame<'i>>>>,
     host: RefCell<&'i mut dyn Host>,
@@ -111,31 +129,33 @@ pub(crate) struct Evaluator<'i> {
 }
 
 impl<'i> Evaluator<'i> {
-    /// Counts steps.
-    pub(crate) fn step(&self, steps: usize) -> Result<(), Error> {
-        match self.steps_left.get().checked_sub(steps as u64) {
-            Some(left) => {
-                self.steps_left.set(left);
-                Ok(())
+    fn run(&self) -> Result<Evaluated, Error> {
+        self.meter.take(EVALUATION_BYTES)?;
+        let input = match &self.root {
+            // An array as the whole input is one value, not a sequence.
+            Item::InputArray(_) => {
+                let mut wrapper = self.sequence()?;
+                wrapper.flags_mut().outer_wrapper = true;
+                wrapper.push(self.root.clone())?;
+                wrapper.into_item()
             }
-            None => Err(Error::limit("Expression evaluation timeout: Check for infinite loop")),
-        }
+            other => other.clone(),
+        };
+        // What is bound outside all blocks needs a frame too.
+        let env = self.block_env(self.program.binds, &None)?;
+        let result = self.eval(&self.program.root, &input, &env)?;
+        crate::item::evaluated(&result, &self.meter.anew())
     }
 
+    /// Counts steps.
+    #[inline]
+    pub(crate) fn step(&self, steps: usize) -> Result<(), Error> {
+        self.meter.step(steps)
+    }
+
+    #[inline]
     fn enter(&self) -> Result<(), Error> {
-        self.deepen(&self.depth)?;
-        self.step(1)
-    }
-
-    fn deepen(&self, level: &Cell<u32>) -> Result<(), Error> {
-        let depth = level.get() + 1;
-        if depth > self.depth_max {
-            return Err(Error::limit(
-                "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive",
-            ));
-        }
-        level.set(depth);
-        Ok(())
+        self.deepen(&self.depth)
     }
 
     fn enter_builtin(&self) -> Result<(), Error> {
@@ -146,6 +166,19 @@ impl<'i> Evaluator<'i> {
         self.builtin_depth.set(self.builtin_depth.get() - 1);
     }
 
+    #[inline]
+    fn deepen(&self, depth: &Cell<u32>) -> Result<(), Error> {
+        let deeper = depth.get() + 1;
+        if deeper > self.depth_max {
+            return Err(Error::limit(
+                "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive",
+            ));
+        }
+        depth.set(deeper);
+        self.step(1)
+    }
+
+    #[inline]
     fn leave(&self) {
         self.depth.set(self.depth.get() - 1);
     }
@@ -172,7 +205,6 @@ impl<'i> Evaluator<'i> {
 
     /// A new string.
     pub(crate) fn text(&self, text: &str) -> Result<Item<'i>, Error> {
-        self.step(text.len() / 32)?;
         Text::make(text, self.meter)
     }
 
@@ -183,10 +215,38 @@ impl<'i> Evaluator<'i> {
 
     /// The value of a part.
     pub(crate) fn eval(&self, code: &'i Code, input: &Item<'i>, env: &Env<'i>) -> Result<Item<'i>, Error> {
+        if code.is_bare() {
+            // The parts that programs are mostly made of need no more than this.
+            match &code.kind {
+                CodeKind::Number(number) => return self.leaf(Item::Number(*number)),
+                CodeKind::String(text) => return self.leaf(Item::InputString(text)),
+                CodeKind::Variable(variable) => {
+                    let value = self.leaf(self.variable(*variable, input, env))?;
+                    return if matches!(value, Item::List(_)) {
+                        self.collapse(value, false)
+                    } else {
+                        Ok(value)
+                    };
+                }
+                CodeKind::Path(path) if path.plain_names == path.steps.len() && !path.keep_singleton => {
+                    if let Some(value) = self.plain_path(path, input)? {
+                        return Ok(value);
+                    }
+                }
+                _ => {}
+            }
+        }
         self.enter()?;
         let result = self.eval_kind(code, input, env);
         self.leave();
         self.finish(code, result?, env)
+    }
+
+    /// A value that took one step, one level down.
+    fn leaf(&self, value: Item<'i>) -> Result<Item<'i>, Error> {
+        self.enter()?;
+        self.leave();
+        Ok(value)
     }
 
     /// What follows on a part: predicates, a grouping, and what becomes of a sequence.
@@ -255,7 +315,7 @@ impl<'i> Evaluator<'i> {
             CodeKind::Path(path) => self.path(path, code, input, env)?,
             CodeKind::Negate(inner) => self.negate(self.eval(inner, input, env)?, code)?,
             CodeKind::Array(items) => self.array(items, code, input, env)?,
-            CodeKind::Object(pairs) => self.group(pairs, input, env)?,
+            CodeKind::Object { pairs, names } => self.object_or_group(pairs, names.as_deref(), input, env)?,
             CodeKind::Block { expressions, binds } => {
                 let env = &self.block_env(*binds, env)?;
                 let mut result = Item::Undefined;
@@ -273,7 +333,7 @@ impl<'i> Evaluator<'i> {
                 value
             }
             CodeKind::Condition(condition, then, otherwise) => {
-                if self.truth(&self.eval(condition, input, env)?) {
+                if self.truth(&self.eval(condition, input, env)?)? {
                     self.eval(then, input, env)?
                 } else {
                     match otherwise {
@@ -308,13 +368,11 @@ impl<'i> Evaluator<'i> {
 
     /// The frame for the expressions of a block.
     fn block_env(&self, binds: bool, env: &Env<'i>) -> Result<Env<'i>, Error> {
-        // At the top there is no frame yet, and a block that binds needs one of its own.
         Ok(if binds { self.frame(env.clone(), Vec::new())? } else { env.clone() })
     }
 
     /// A frame inside another.
     pub(crate) fn frame(&self, parent: Env<'i>, bindings: Vec<(Symbol, Item<'i>)>) -> Result<Env<'i>, Error> {
-        self.step(1)?;
         Ok(Some(Rc::new(Frame::new(parent, bindings, self.meter)?)))
     }
 
@@ -329,7 +387,7 @@ impl<'i> Evaluator<'i> {
     fn variable(&self, variable: Variable, input: &Item<'i>, env: &Env<'i>) -> Item<'i> {
         match variable {
             Variable::Context => unwrapped(input),
-            Variable::Root => unwrapped(&self.root),
+            Variable::Root => self.root.clone(),
             Variable::Global(symbol) => self.global(symbol),
             Variable::Local(symbol) => self.local(symbol, env).unwrap_or_else(|| self.global(symbol)),
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::Error;
 use crate::ast::Operator;
-use crate::item::{Env, Item};
+use crate::item::{Env, Function, Item};
 use crate::program::{Code, CodeKind};
 
 use super::Evaluator;
@@ -23,14 +23,19 @@ impl<'i> Evaluator<'i> {
         input: &Item<'i>,
         env: &Env<'i>,
     ) -> Result<Item<'i>, Error> {
+        if operator == Operator::Concatenate {
+            let mut text = String::new();
+            self.write_concatenation(left, right, code, input, env, &mut text)?;
+            return self.text(&text);
+        }
         let left = self.eval(left, input, env)?;
         // Only these two may leave the right side out.
         match operator {
             Operator::And => {
-                return Ok(Item::Bool(self.truth(&left) && self.truth(&self.eval(right, input, env)?)));
+                return Ok(Item::Bool(self.truth(&left)? && self.truth(&self.eval(right, input, env)?)?));
             }
             Operator::Or => {
-                return Ok(Item::Bool(self.truth(&left) || self.truth(&self.eval(right, input, env)?)));
+                return Ok(Item::Bool(self.truth(&left)? || self.truth(&self.eval(right, input, env)?)?));
             }
             _ => {}
         }
@@ -52,10 +57,9 @@ impl<'i> Evaluator<'i> {
             Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
                 self.comparison(operator, &left, &right)
             }
-            Operator::Concatenate => self.concatenate(&left, &right),
             Operator::Range => self.range(&left, &right),
             Operator::In => self.includes(&left, &right).map(Item::Bool),
-            Operator::And | Operator::Or => Ok(Item::Undefined),
+            Operator::And | Operator::Or | Operator::Concatenate => Ok(Item::Undefined),
         };
         result.map_err(|error| error.token(operator.symbol()).at(code.position))
     }
@@ -139,14 +143,33 @@ impl<'i> Evaluator<'i> {
         }))
     }
 
-    fn concatenate(&self, left: &Item<'i>, right: &Item<'i>) -> Result<Item<'i>, Error> {
-        let mut text = String::new();
-        for side in [left, right] {
-            if !side.is_undefined() {
-                self.write_string(side, false, &mut text)?;
+    /// `x & y`: what stands left of it may be a concatenation too, and is written into the same text.
+    fn write_concatenation(
+        &self,
+        left: &'i Code,
+        right: &'i Code,
+        code: &'i Code,
+        input: &Item<'i>,
+        env: &Env<'i>,
+        out: &mut String,
+    ) -> Result<(), Error> {
+        let mut written = None;
+        match &left.kind {
+            CodeKind::Binary(Operator::Concatenate, inner, other) if left.is_bare() => {
+                self.enter()?;
+                let result = self.write_concatenation(inner, other, left, input, env, out);
+                self.leave();
+                result?;
             }
+            _ => written = Some(self.eval(left, input, env)?),
         }
-        self.text(&text)
+        // Both sides are evaluated before either is turned into text.
+        let right = self.eval(right, input, env)?;
+        for side in [written.as_ref(), Some(&right)].into_iter().flatten() {
+            self.write_string(side, false, out)
+                .map_err(|error| error.token(Operator::Concatenate.symbol()).at(code.position))?;
+        }
+        Ok(())
     }
 
     fn range(&self, left: &Item<'i>, right: &Item<'i>) -> Result<Item<'i>, Error> {
@@ -188,6 +211,7 @@ impl<'i> Evaluator<'i> {
             (Item::InputObject(one), Item::InputObject(other)) => one.ptr_eq(other),
             (Item::Record(one), Item::Record(other)) => Rc::ptr_eq(one, other),
             (Item::Function(one), Item::Function(other)) => Rc::ptr_eq(one, other),
+            (Item::Builtin(one), Item::Builtin(other)) => std::ptr::eq(*one, *other),
             _ => scalars_equal(&element, left).unwrap_or(false),
         }))
     }
@@ -239,9 +263,12 @@ impl<'i> Evaluator<'i> {
     }
 
     /// Whether a value counts as true.
-    pub(crate) fn truth(&self, item: &Item<'i>) -> bool {
-        match item {
-            Item::Undefined | Item::Null | Item::Function(_) => false,
+    pub(crate) fn truth(&self, item: &Item<'i>) -> Result<bool, Error> {
+        Ok(match item {
+            Item::Undefined | Item::Null => false,
+            // Functions count as true, unlike where they are given to `$boolean`; regular expressions do not.
+            Item::Builtin(_) => true,
+            Item::Function(function) => !matches!(**function, Function::Regex(_) | Function::NextMatch(_)),
             Item::Bool(value) => *value,
             Item::Number(number) => *number != 0.0 && !number.is_nan(),
             Item::Exact(number) => number.as_f64() != 0.0,
@@ -250,9 +277,15 @@ impl<'i> Evaluator<'i> {
             Item::InputObject(_) | Item::Record(_) => item.member_count() > 0,
             // An array is true when one of its elements is.
             Item::InputArray(_) | Item::List(_) | Item::Tuples(_) => {
-                item.elements().any(|element| self.truth(&element))
+                for element in item.elements() {
+                    self.step(1)?;
+                    if self.truth(&element)? {
+                        return Ok(true);
+                    }
+                }
+                false
             }
-        }
+        })
     }
 
     /// Whether two values are equal, in depth.
@@ -280,7 +313,7 @@ impl<'i> Evaluator<'i> {
                 return Ok(false);
             }
             // Each is looked for in the other.
-            self.step(left.member_count().saturating_mul(8))?;
+            self.step(left.member_count().saturating_mul(12))?;
             for (key, value) in left.members() {
                 match right.member(&key) {
                     Some(other) if self.equal(&value, &other)? => {}
@@ -291,6 +324,7 @@ impl<'i> Evaluator<'i> {
         }
         match (left, right) {
             (Item::Function(one), Item::Function(other)) => Ok(Rc::ptr_eq(one, other)),
+            (Item::Builtin(one), Item::Builtin(other)) => Ok(std::ptr::eq(*one, *other)),
             _ => Ok(false),
         }
     }
@@ -310,7 +344,7 @@ fn scalars_equal(left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
                 (Some(left), Some(right)) => left == right,
                 (None, None) => {
                     let has_parts =
-                        |item: &Item<'_>| item.is_array() || item.is_object() || item.as_function().is_some();
+                        |item: &Item<'_>| item.is_array() || item.is_object() || item.is_function();
                     return if has_parts(left) && has_parts(right) { None } else { Some(false) };
                 }
                 _ => false,
@@ -321,10 +355,13 @@ fn scalars_equal(left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
 }
 
 /// The order of texts: by UTF-16 units, as in JavaScript and Java.
-pub(crate) fn compare_texts(left: &str, right: &str) -> Ordering {
-    // The orders of UTF-8 and UTF-16 differ only where characters beyond U+FFFF meet such of U+E000 and above.
-    if left.bytes().chain(right.bytes()).all(|byte| byte < 0xEE) {
-        return left.cmp(right);
+pub(super) fn compare_texts(left: &str, right: &str) -> Ordering {
+    match left.bytes().zip(right.bytes()).find(|(one, other)| one != other) {
+        // The orders of UTF-8 and UTF-16 differ where a character beyond U+FFFF (a first byte of F0 or more) meets one
+        // from U+E000 to U+FFFF (EE or EF): surrogates come before those.
+        Some((0xF0.., 0xEE | 0xEF)) => Ordering::Less,
+        Some((0xEE | 0xEF, 0xF0..)) => Ordering::Greater,
+        Some((one, other)) => one.cmp(&other),
+        None => left.len().cmp(&right.len()),
     }
-    left.encode_utf16().cmp(right.encode_utf16())
 }

@@ -1,5 +1,7 @@
 //! Paths: steps, predicates, wildcards
 
+use stepwell_json::Value;
+
 use crate::Error;
 use crate::item::{Env, Item, List, Tuple, Tuples};
 use crate::program::{Code, CodeKind, MemberName, Path, Stage};
@@ -22,15 +24,32 @@ impl<'i> Evaluator<'i> {
         input: &Item<'i>,
         env: &Env<'i>,
     ) -> Result<Item<'i>, Error> {
-        if path.steps.iter().any(|step| step.tuple) {
+        if path.has_tuples {
             return self.tuple_path(path, code, input, env);
         }
-        // A path that begins with a variable is absolute: the context is not iterated over.
-        let is_absolute = matches!(path.steps.first(), Some(Code { kind: CodeKind::Variable(_), .. }));
         let mut current = input.clone();
-        let mut iterates = !is_absolute && current.is_array();
+        let mut iterates = !path.is_absolute && current.is_array();
         let last = path.steps.len() - 1;
-        for (at, step) in path.steps.iter().enumerate() {
+        let mut begun = 0;
+        // Names behind a variable lead from object to object, until an array is met.
+        if let (Some(Code { kind: CodeKind::Variable(variable), .. }), 1..) =
+            (path.steps.first(), path.plain_names)
+        {
+            let value = self.variable(*variable, input, env);
+            if let Item::InputObject(_) = value {
+                let (reached, steps) = self.follow(&path.steps[1..=path.plain_names], value)?;
+                begun = 1 + steps;
+                iterates = reached.is_array();
+                current = reached;
+                if begun > last || current.is_undefined() {
+                    begun = last + 1;
+                } else if current.count() == 0 {
+                    current = Item::Undefined;
+                    begun = last + 1;
+                }
+            }
+        }
+        for (at, step) in path.steps.iter().enumerate().skip(begun) {
             let results = if at == 0 && step.constructs_array {
                 self.eval(step, &current, env)?
             } else {
@@ -52,6 +71,42 @@ impl<'i> Evaluator<'i> {
             Some(group) => self.group(group, &current, env),
             None => Ok(current),
         }
+    }
+
+    /// A path of names alone over an object; none where it meets anything else, and has to be followed step by step.
+    pub(super) fn plain_path(&self, path: &'i Path, input: &Item<'i>) -> Result<Option<Item<'i>>, Error> {
+        if !matches!(input, Item::InputObject(_) | Item::Record(_)) {
+            return Ok(None);
+        }
+        let (value, followed) = self.follow(&path.steps, input.clone())?;
+        let is_whole = followed == path.steps.len() || value.is_undefined();
+        Ok((is_whole && !matches!(value, Item::List(_))).then_some(value))
+    }
+
+    /// Follows names from an object, until they lead to something else or there are no more. Gives what was reached and
+    /// how many were followed.
+    fn follow(&self, steps: &'i [Code], object: Item<'i>) -> Result<(Item<'i>, usize), Error> {
+        // The path and its steps are one level below the other.
+        self.enter()?;
+        let entered = self.enter();
+        self.leave();
+        entered?;
+        self.leave();
+        let mut current = object;
+        for (at, step) in steps.iter().enumerate() {
+            match (&step.kind, &current) {
+                (CodeKind::Name(name), Item::InputObject(_) | Item::Record(_)) => {
+                    current = self.member_of(&current, name);
+                    self.step(1)?;
+                }
+                // What a scalar leads to is nothing.
+                (_, Item::Undefined | Item::Null | Item::Bool(_) | Item::Number(_)) => {
+                    return Ok((Item::Undefined, steps.len()));
+                }
+                _ => return Ok((current, at)),
+            }
+        }
+        Ok((current, steps.len()))
     }
 
     /// Makes a result an array that stays one.
@@ -102,12 +157,19 @@ impl<'i> Evaluator<'i> {
             }
             return Ok(result);
         }
+        // The hot case: a member of the objects of an array of the input.
+        if let (CodeKind::Name(name), true, true) = (&step.kind, step.is_bare(), iterates) {
+            match current {
+                Item::InputArray(array) => return self.members_of_all(array, name, is_last),
+                Item::List(list) => return self.members_of_list(list, name, is_last),
+                _ => {}
+            }
+        }
         let mut results = Results::Nothing;
         let count = if iterates { current.count() } else { 1 };
         for at in 0..count {
             let element = if iterates { current.element(at) } else { current.clone() };
             let mut value = match &step.kind {
-                // The hot case: a member of an object.
                 CodeKind::Name(name) if element.is_object() && !step.keep_array => {
                     self.enter()?;
                     self.leave();
@@ -127,23 +189,78 @@ impl<'i> Evaluator<'i> {
             if value.is_undefined() {
                 continue;
             }
-            if value.is_array() {
-                self.step(value.count())?;
-            }
-            results = match results {
-                Results::Nothing => Results::One(value),
-                Results::One(first) => {
-                    let mut list = self.sequence()?;
-                    flatten_into(&mut list, first)?;
-                    flatten_into(&mut list, value)?;
-                    Results::Many(list)
-                }
-                Results::Many(mut list) => {
-                    flatten_into(&mut list, value)?;
-                    Results::Many(list)
-                }
-            };
+            self.add_result(&mut results, value)?;
         }
+        self.joined(results, is_last)
+    }
+
+    fn members_of_all(
+        &self,
+        array: &'i stepwell_json::Array,
+        name: &'i MemberName,
+        is_last: bool,
+    ) -> Result<Item<'i>, Error> {
+        self.enter()?;
+        self.leave();
+        self.step(array.len())?;
+        let mut results = Results::Nothing;
+        for element in array {
+            let value = match element {
+                Value::Object(object) => self.member_of(&Item::InputObject(object), name),
+                Value::Array(array) => self.collapse(self.member(&Item::InputArray(array), name)?, false)?,
+                _ => continue,
+            };
+            if !value.is_undefined() {
+                self.add_result(&mut results, value)?;
+            }
+        }
+        self.joined(results, is_last)
+    }
+
+    fn members_of_list(
+        &self,
+        list: &[Item<'i>],
+        name: &'i MemberName,
+        is_last: bool,
+    ) -> Result<Item<'i>, Error> {
+        self.enter()?;
+        self.leave();
+        self.step(list.len())?;
+        let mut results = Results::Nothing;
+        for element in list {
+            let value = match element {
+                Item::InputArray(_) | Item::List(_) => self.collapse(self.member(element, name)?, false)?,
+                _ => self.member_of(element, name),
+            };
+            if !value.is_undefined() {
+                self.add_result(&mut results, value)?;
+            }
+        }
+        self.joined(results, is_last)
+    }
+
+    /// Adds a value that a step gave.
+    #[inline]
+    fn add_result(&self, results: &mut Results<'i>, value: Item<'i>) -> Result<(), Error> {
+        match results {
+            Results::Many(list) => flatten_into(list, value),
+            Results::Nothing => {
+                *results = Results::One(value);
+                Ok(())
+            }
+            Results::One(first) => {
+                let first = std::mem::replace(first, Item::Undefined);
+                let mut list = self.sequence()?;
+                flatten_into(&mut list, first)?;
+                flatten_into(&mut list, value)?;
+                *results = Results::Many(list);
+                Ok(())
+            }
+        }
+    }
+
+    /// What a step gave, as one value or sequence.
+    fn joined(&self, results: Results<'i>, is_last: bool) -> Result<Item<'i>, Error> {
         Ok(match results {
             Results::Nothing => Item::Undefined,
             Results::Many(list) => list.into_item(),
@@ -349,7 +466,7 @@ impl<'i> Evaluator<'i> {
                 return Ok(hits);
             }
         }
-        Ok(usize::from(self.truth(verdict)))
+        Ok(usize::from(self.truth(verdict)?))
     }
 
     fn filter_tuples(

@@ -9,6 +9,9 @@ use crate::program::SortTerm;
 
 use super::Evaluator;
 
+/// Bytes that a key takes while rows are sorted.
+const KEY_BYTES: usize = 24;
+
 impl<'i> Evaluator<'i> {
     /// The elements of an array in the order of the terms.
     pub(super) fn sort(
@@ -20,15 +23,14 @@ impl<'i> Evaluator<'i> {
         if input.count() <= 1 {
             return Ok(input.clone());
         }
-        let mut rows = Vec::with_capacity(input.count());
+        let mut keys = Vec::with_capacity(input.count() * terms.len());
         for element in input.elements() {
-            let keys = self.sort_keys(terms, &element, env)?;
-            rows.push((keys, element));
+            self.sort_keys(terms, &element, env, &mut keys)?;
         }
-        let rows = self.sort_rows(terms, rows)?;
         let mut list = self.sequence()?;
-        for (_, element) in rows {
-            list.push(element)?;
+        list.reserve(input.count())?;
+        for at in self.sorted_places(terms, &keys, input.count())? {
+            list.push(input.element(at))?;
         }
         Ok(list.into_item())
     }
@@ -43,69 +45,92 @@ impl<'i> Evaluator<'i> {
         if tuples.len() <= 1 {
             return Ok(tuples);
         }
-        let mut rows = Vec::with_capacity(tuples.len());
+        let mut keys = Vec::with_capacity(tuples.len() * terms.len());
         for tuple in tuples.iter() {
             let frame = self.tuple_env(tuple, env)?;
-            rows.push((self.sort_keys(terms, &tuple.context, &frame)?, tuple.clone()));
+            self.sort_keys(terms, &tuple.context, &frame, &mut keys)?;
         }
-        drop(tuples);
         let mut sorted = Tuples::new(self.meter);
-        for (_, tuple) in self.sort_rows(terms, rows)? {
-            sorted.push(tuple)?;
+        for at in self.sorted_places(terms, &keys, tuples.len())? {
+            if let Some(tuple) = tuples.get(at) {
+                sorted.push(tuple.clone())?;
+            }
         }
         Ok(sorted)
     }
 
+    /// Adds the keys of a row, one for each term.
     fn sort_keys(
         &self,
         terms: &'i [SortTerm],
         item: &Item<'i>,
         env: &Env<'i>,
-    ) -> Result<Vec<Item<'i>>, Error> {
-        terms.iter().map(|term| self.eval(&term.expression, item, env)).collect()
+        keys: &mut Vec<Item<'i>>,
+    ) -> Result<(), Error> {
+        self.meter.check(keys.len() * KEY_BYTES)?;
+        for term in terms {
+            keys.push(self.eval(&term.expression, item, env)?);
+        }
+        Ok(())
     }
 
-    fn sort_rows<T>(
+    /// The places of `count` rows in the order of their keys.
+    fn sorted_places(
         &self,
         terms: &'i [SortTerm],
-        rows: Vec<(Vec<Item<'i>>, T)>,
-    ) -> Result<Vec<(Vec<Item<'i>>, T)>, Error> {
-        self.merge_sort(rows, |(left, _), (right, _)| {
-            for ((term, left), right) in terms.iter().zip(left).zip(right) {
-                let ordering =
-                    self.sort_order(left, right).map_err(|error| error.at(term.expression.position))?;
-                // What has no key comes last, whatever the direction.
-                let ordering = match (left.is_undefined(), right.is_undefined()) {
-                    (false, false) if term.descending => ordering.reverse(),
-                    _ => ordering,
+        keys: &[Item<'i>],
+        count: usize,
+    ) -> Result<Vec<usize>, Error> {
+        let row = |at: &usize| keys.get(at * terms.len()..(at + 1) * terms.len()).unwrap_or_default();
+        let mut places: Vec<usize> = (0..count).collect();
+        // With keys that can all be compared the order is total, and nothing can fail.
+        let is_total =
+            (0..terms.len()).all(|term| are_comparable(keys.iter().skip(term).step_by(terms.len())));
+        if is_total {
+            self.step(count * (count.ilog2() as usize + 1))?;
+            places.sort_by(|left, right| {
+                let pairs = terms.iter().zip(row(left).iter().zip(row(right)));
+                let mut orders = pairs.map(|(term, (left, right))| {
+                    directed(term, (left, right), compare_keys(left, right).unwrap_or(Ordering::Equal))
+                });
+                orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            });
+            return Ok(places);
+        }
+        self.merge_sort(places, |left, right| {
+            for (term, (left, right)) in terms.iter().zip(row(left).iter().zip(row(right))) {
+                let order = match compare_keys(left, right) {
+                    Some(order) => order,
+                    None => return Err(self.not_comparable(left, right).at(term.expression.position)),
                 };
-                if ordering.is_ne() {
-                    return Ok(ordering.is_gt());
+                let order = directed(term, (left, right), order);
+                if order.is_ne() {
+                    return Ok(order.is_gt());
                 }
             }
             Ok(false)
         })
     }
 
-    fn sort_order(&self, left: &Item<'i>, right: &Item<'i>) -> Result<Ordering, Error> {
-        match (left.is_undefined(), right.is_undefined()) {
-            (true, true) => return Ok(Ordering::Equal),
-            (true, false) => return Ok(Ordering::Greater),
-            (false, true) => return Ok(Ordering::Less),
-            (false, false) => {}
-        }
-        if let (Some(left), Some(right)) = (left.as_number(), right.as_number()) {
-            return Ok(left.partial_cmp(&right).unwrap_or(Ordering::Equal));
-        }
-        if let (Some(left), Some(right)) = (left.as_str(), right.as_str()) {
-            return Ok(compare_texts(left, right));
-        }
+    fn not_comparable(&self, left: &Item<'i>, right: &Item<'i>) -> Error {
         let sortable = |item: &Item<'i>| item.as_number().is_some() || item.as_str().is_some();
         if !sortable(left) || !sortable(right) {
             let culprit = if sortable(left) { right } else { left };
-            return Err(Error::new("T2008").value(self.shown(culprit)));
+            return Error::new("T2008").value(self.shown(culprit));
         }
-        Err(Error::new("T2007").value(self.shown(left)).value2(self.shown(right)))
+        Error::new("T2007").value(self.shown(left)).value2(self.shown(right))
+    }
+
+    /// Numbers or strings in ascending order.
+    pub(crate) fn sort_values(&self, mut values: Vec<Item<'i>>) -> Result<Vec<Item<'i>>, Error> {
+        let compare =
+            |left: &Item<'i>, right: &Item<'i>| compare_keys(left, right).unwrap_or(Ordering::Equal);
+        if are_comparable(values.iter()) {
+            self.step(values.len() * (values.len().max(1).ilog2() as usize + 1))?;
+            values.sort_by(compare);
+            return Ok(values);
+        }
+        self.merge_sort(values, |left, right| Ok(compare(left, right).is_gt()))
     }
 
     /// Sorts, leaving equal rows in their order. `is_after` tells whether its first argument belongs behind its
@@ -138,4 +163,43 @@ impl<'i> Evaluator<'i> {
         }
         Ok(rows)
     }
+}
+
+/// The order of two keys, none when they can't be compared. What has no key comes last.
+fn compare_keys(left: &Item<'_>, right: &Item<'_>) -> Option<Ordering> {
+    match (left, right) {
+        (Item::Number(left), Item::Number(right)) => {
+            return Some(left.partial_cmp(right).unwrap_or(Ordering::Equal));
+        }
+        (Item::Undefined, Item::Undefined) => return Some(Ordering::Equal),
+        (Item::Undefined, _) => return Some(Ordering::Greater),
+        (_, Item::Undefined) => return Some(Ordering::Less),
+        _ => {}
+    }
+    if let (Some(left), Some(right)) = (left.as_str(), right.as_str()) {
+        return Some(compare_texts(left, right));
+    }
+    let (left, right) = (left.as_number()?, right.as_number()?);
+    Some(left.partial_cmp(&right).unwrap_or(Ordering::Equal))
+}
+
+/// The order in the direction of a term, which does not concern rows without a key.
+fn directed(term: &SortTerm, (left, right): (&Item<'_>, &Item<'_>), order: Ordering) -> Ordering {
+    let reversed = term.descending && !left.is_undefined() && !right.is_undefined();
+    if reversed { order.reverse() } else { order }
+}
+
+/// Whether keys are all numbers or all strings; undefined ones may be among them.
+fn are_comparable<'i: 'k, 'k>(keys: impl Iterator<Item = &'k Item<'i>>) -> bool {
+    let (mut numbers, mut texts) = (false, false);
+    for key in keys {
+        match (key.as_number(), key.as_str()) {
+            (Some(number), _) if number.is_nan() => return false,
+            (Some(_), _) => numbers = true,
+            (_, Some(_)) => texts = true,
+            _ if key.is_undefined() => {}
+            _ => return false,
+        }
+    }
+    !(numbers && texts)
 }

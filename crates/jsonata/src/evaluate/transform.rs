@@ -73,7 +73,7 @@ impl<'i> Evaluator<'i> {
                     Some(at) => record.replace(at, value.clone()),
                     None => {
                         // The members are indexed anew when the next is looked for.
-                        self.step(record.entries().len().saturating_mul(2))?;
+                        self.step(record.entries().len().saturating_mul(3))?;
                         record.push(key.clone(), value.clone())
                     }
                 })?;
@@ -96,7 +96,7 @@ impl<'i> Evaluator<'i> {
             if let Some(name) = name.as_str() {
                 self.edit(copy, way, |record| {
                     // Those behind it move up, and are indexed anew.
-                    self.step(record.entries().len().saturating_mul(2))?;
+                    self.step(record.entries().len().saturating_mul(3))?;
                     record.remove(name);
                     Ok(())
                 })?;
@@ -182,7 +182,7 @@ impl<'i> Evaluator<'i> {
         }
         Ok(match item {
             // A copy goes through JSON text, in which a function is an empty string.
-            Item::Function(_) => self.text("")?,
+            Item::Builtin(_) | Item::Function(_) => self.text("")?,
             other => other.clone(),
         })
     }

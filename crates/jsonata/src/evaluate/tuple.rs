@@ -18,8 +18,7 @@ impl<'i> Evaluator<'i> {
         input: &Item<'i>,
         env: &Env<'i>,
     ) -> Result<Item<'i>, Error> {
-        let is_absolute = matches!(path.steps.first(), Some(Code { kind: CodeKind::Variable(_), .. }));
-        let mut current = if !is_absolute && input.is_array() {
+        let mut current = if !path.is_absolute && input.is_array() {
             input.clone()
         } else {
             let mut list = self.sequence()?;

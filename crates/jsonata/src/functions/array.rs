@@ -1,6 +1,6 @@
 //! Functions over arrays of anything
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
@@ -83,9 +83,20 @@ pub(super) fn distinct<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) ->
     }
     let mut list = evaluator.list()?;
     list.flags_mut().sequence = array.is_sequence();
+    evaluator.step(array.count())?;
+    let elements: Vec<Item<'i>> = array.elements().collect();
+    if elements.iter().all(|element| element.as_str().is_some()) {
+        let mut seen = HashSet::with_capacity(elements.len());
+        for element in &elements {
+            if element.as_str().is_some_and(|text| seen.insert(text)) {
+                list.push(element.clone())?;
+            }
+        }
+        return Ok(list.into_item());
+    }
     // Values are compared only with those of the same hash.
     let mut seen: HashMap<u64, Vec<Item<'i>>> = HashMap::new();
-    'elements: for element in array.elements() {
+    'elements: for element in elements {
         let same = seen.entry(hash(evaluator, &element)?).or_default();
         for other in same.iter() {
             evaluator.step(1)?;
@@ -127,6 +138,7 @@ fn hash(evaluator: &Evaluator<'_>, item: &Item<'_>) -> Result<u64, Error> {
     } else {
         match item {
             Item::Bool(value) => (4_u8, value).hash(&mut hasher),
+            Item::Builtin(builtin) => (7_u8, builtin.name).hash(&mut hasher),
             Item::Function(function) => (5_u8, Rc::as_ptr(function).addr()).hash(&mut hasher),
             _ => 6_u8.hash(&mut hasher),
         }

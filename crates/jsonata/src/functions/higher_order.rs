@@ -1,16 +1,18 @@
 //! Functions that call functions
 
+use smallvec::smallvec;
+
 use super::argument;
 use crate::Error;
 use crate::evaluate::Evaluator;
-use crate::item::{Item, Record};
+use crate::item::{Arguments, Item, Record};
 
 /// The arguments for a function that is called with a value, its place and the whole: as many as it takes.
-fn arguments_for<'i>(arity: usize, value: Item<'i>, place: Item<'i>, whole: &Item<'i>) -> Vec<Item<'i>> {
+fn arguments_for<'i>(arity: usize, value: Item<'i>, place: Item<'i>, whole: &Item<'i>) -> Arguments<'i> {
     match arity {
-        0 | 1 => vec![value],
-        2 => vec![value, place],
-        _ => vec![value, place, whole.clone()],
+        0 | 1 => smallvec![value],
+        2 => smallvec![value, place],
+        _ => smallvec![value, place, whole.clone()],
     }
 }
 
@@ -41,7 +43,7 @@ pub(super) fn filter<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
     for (at, element) in array.elements().enumerate() {
         let given = arguments_for(arity, element.clone(), Item::Number(at as f64), &array);
         let verdict = evaluator.apply(function.clone(), given, &Item::Null)?;
-        if evaluator.truth(&verdict) {
+        if evaluator.truth(&verdict)? {
             list.push(element)?;
         }
     }
@@ -61,7 +63,7 @@ pub(super) fn single<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
         } else {
             let given = arguments_for(arity, element.clone(), Item::Number(at as f64), &array);
             let verdict = evaluator.apply(function.clone(), given, &Item::Null)?;
-            evaluator.truth(&verdict)
+            evaluator.truth(&verdict)?
         };
         if is_match && found.replace(element).is_some() {
             return Err(Error::new("D3138"));
@@ -87,7 +89,7 @@ pub(super) fn reduce<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
         result = first;
     }
     for (at, element) in elements {
-        let mut given = vec![result, element];
+        let mut given: Arguments<'i> = smallvec![result, element];
         if arity >= 3 {
             given.push(Item::Number(at as f64));
         }
@@ -107,7 +109,7 @@ pub(super) fn sift<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Res
         evaluator.step(2)?;
         let given = arguments_for(arity, value.clone(), key.clone().into_item(), &object);
         let verdict = evaluator.apply(function.clone(), given, &Item::Null)?;
-        if evaluator.truth(&verdict) {
+        if evaluator.truth(&verdict)? {
             record.push(key, value)?;
         }
     }
@@ -141,16 +143,10 @@ pub(super) fn sort<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Res
         if !all_numbers && !rows.iter().all(|row| row.as_str().is_some()) {
             return Err(Error::new("D3070").index(1));
         }
-        evaluator.merge_sort(rows, |left, right| {
-            Ok(match (left.as_number(), right.as_number(), left.as_str(), right.as_str()) {
-                (Some(left), Some(right), _, _) => left > right,
-                (_, _, Some(left), Some(right)) => crate::evaluate::compare_texts(left, right).is_gt(),
-                _ => false,
-            })
-        })?
+        evaluator.sort_values(rows)?
     } else {
         evaluator.merge_sort(rows, |left, right| {
-            let given = vec![left.clone(), right.clone()];
+            let given = smallvec![left.clone(), right.clone()];
             let verdict = evaluator.apply(function.clone(), given, &Item::Null)?;
             Ok(is_truthy(&verdict))
         })?

@@ -187,7 +187,7 @@ fn call_replacement<'i>(
     record.push(evaluator.key_of("end")?, Item::Number(found.end as f64))?;
     record.push(evaluator.key_of("groups")?, groups.into_item())?;
     let record = record.into_item();
-    evaluator.apply(function.clone(), vec![record], &Item::Null)
+    evaluator.apply(function.clone(), smallvec::smallvec![record], &Item::Null)
 }
 
 /// Copies a replacement; `$0` stands for the match, `$1` for its first group, `$$` for a dollar sign.

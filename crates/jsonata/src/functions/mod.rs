@@ -46,11 +46,16 @@ impl Builtin {
 
 /// The function of a name (without `$`).
 pub(crate) fn find(name: &str, dialect: Dialect) -> Option<&'static Builtin> {
+    all(dialect).find(|builtin| builtin.name == name)
+}
+
+/// The functions of a dialect; where a name is there twice, the first one counts.
+pub(crate) fn all(dialect: Dialect) -> impl Iterator<Item = &'static Builtin> {
     let added: &'static [Builtin] = match dialect {
         Dialect::Plain => &[],
         Dialect::StepFunctions => &ADDED,
     };
-    added.iter().chain(&COMMON).find(|builtin| builtin.name == name)
+    added.iter().chain(&COMMON)
 }
 
 /// The functions that Step Functions adds, `$random` with a seed among them.

@@ -6,6 +6,14 @@ use crate::evaluate::Evaluator;
 use crate::item::Item;
 use crate::{picture, text};
 
+impl Evaluator<'_> {
+    /// Counts the work with a picture, or a text that is read by one: it grows with the square of its length.
+    pub(crate) fn step_over_picture(&self, picture: &str) -> Result<(), Error> {
+        let length = picture.len();
+        self.step(8 + length.saturating_add(length.saturating_mul(length) / 4))
+    }
+}
+
 /// A number made of the first argument; undefined for undefined.
 fn map_number<'i>(arguments: &[Item<'i>], make: impl FnOnce(f64) -> f64) -> Result<Item<'i>, Error> {
     Ok(argument(arguments, 0).as_number().map_or(Item::Undefined, |number| Item::Number(make(number))))
@@ -85,7 +93,7 @@ pub(super) fn format_number<'i>(
         .filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_owned())))
         .collect();
     let shape = shape.as_str().unwrap_or_default();
-    evaluator.step(shape.len())?;
+    evaluator.step_over_picture(shape)?;
     evaluator.text(&picture::number::format_number(number, shape, &options)?)
 }
 
@@ -102,7 +110,7 @@ pub(super) fn format_integer<'i>(
     let Some(number) = argument(arguments, 0).as_number() else { return Ok(Item::Undefined) };
     let shape = argument(arguments, 1);
     let shape = shape.as_str().unwrap_or_default();
-    evaluator.step(shape.len())?;
+    evaluator.step_over_picture(shape)?;
     evaluator.text(&picture::integer::format_integer(number, shape)?)
 }
 
@@ -113,6 +121,7 @@ pub(super) fn parse_integer<'i>(
     let (value, shape) = (argument(arguments, 0), argument(arguments, 1));
     let Some(value) = value.as_str() else { return Ok(Item::Undefined) };
     let shape = shape.as_str().unwrap_or_default();
-    evaluator.step(value.len() + shape.len())?;
+    evaluator.step_over_picture(shape)?;
+    evaluator.step_over_picture(value)?;
     Ok(Item::Number(picture::integer::parse_integer(value, shape)?))
 }

@@ -9,16 +9,22 @@ use crate::evaluate::Evaluator;
 use crate::item::{Item, List, Record};
 
 /// Steps that finding a place for a key takes.
-const HASH_STEPS: usize = 4;
+const HASH_STEPS: usize = 3;
 
 pub(super) fn boolean<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
-    Ok(if value.is_undefined() { value } else { Item::Bool(evaluator.truth(&value)) })
+    if value.is_undefined() {
+        return Ok(value);
+    }
+    Ok(Item::Bool(!value.is_function() && evaluator.truth(&value)?))
 }
 
 pub(super) fn not<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let value = argument(arguments, 0);
-    Ok(if value.is_undefined() { value } else { Item::Bool(!evaluator.truth(&value)) })
+    if value.is_undefined() {
+        return Ok(value);
+    }
+    Ok(Item::Bool(value.is_function() || !evaluator.truth(&value)?))
 }
 
 pub(super) fn exists<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
@@ -35,7 +41,7 @@ pub(super) fn type_name<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -
         Item::InputString(_) | Item::Text(_) => "string",
         Item::InputArray(_) | Item::List(_) | Item::Tuples(_) => "array",
         Item::InputObject(_) | Item::Record(_) => "object",
-        Item::Function(_) => "function",
+        Item::Builtin(_) | Item::Function(_) => "function",
     };
     evaluator.text(name)
 }
@@ -126,15 +132,23 @@ pub(super) fn merge<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Re
     if array.is_undefined() {
         return Ok(Item::Undefined);
     }
-    let mut record = Record::new(evaluator.meter)?;
-    let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+    let count: usize = array.elements().map(|object| object.member_count()).sum();
+    evaluator.step(array.count() + count.saturating_mul(HASH_STEPS))?;
+    let mut record = Record::with_capacity(count.min(64), evaluator.meter)?;
+    // A few members are found fastest by looking at them all.
+    let mut places: Option<HashMap<Arc<str>, usize>> = (count > 16).then(HashMap::new);
     for object in array.elements() {
-        evaluator.step(object.member_count().saturating_mul(HASH_STEPS))?;
         for (key, value) in object.members() {
-            match places.get(&*key) {
-                Some(at) => record.replace(*at, value)?,
+            let place = match &places {
+                Some(places) => places.get(&*key).copied(),
+                None => record.position(&key),
+            };
+            match place {
+                Some(at) => record.replace(at, value)?,
                 None => {
-                    places.insert(key.shared(), record.entries().len());
+                    if let Some(places) = &mut places {
+                        places.insert(key.shared(), record.entries().len());
+                    }
                     record.push(key, value)?;
                 }
             }
@@ -155,7 +169,7 @@ pub(super) fn error<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Ite
 
 pub(super) fn assert<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let (condition, message) = (argument(arguments, 0), argument(arguments, 1));
-    if evaluator.truth(&condition) {
+    if evaluator.truth(&condition)? {
         return Ok(Item::Undefined);
     }
     let text = message.as_str().filter(|text| !text.is_empty()).unwrap_or("$assert() statement failed");

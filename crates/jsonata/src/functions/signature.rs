@@ -4,7 +4,8 @@
 //! are matched against parameters as a regular expression over one letter for each argument would be.
 
 use crate::Error;
-use crate::item::Item;
+use crate::evaluate::Evaluator;
+use crate::item::{Arguments, Item};
 
 /// Most parameters of a signature, and most arguments that are matched against one.
 const PARAMETERS_MAX: usize = 32;
@@ -50,7 +51,7 @@ fn letter(item: &Item<'_>) -> u8 {
         Item::InputString(_) | Item::Text(_) => b's',
         Item::InputArray(_) | Item::List(_) | Item::Tuples(_) => b'a',
         Item::InputObject(_) | Item::Record(_) => b'o',
-        Item::Function(_) => b'f',
+        Item::Builtin(_) | Item::Function(_) => b'f',
     }
 }
 
@@ -144,22 +145,15 @@ impl Signature {
         Ok(Signature { parameters })
     }
 
-    /// Steps that checking these arguments takes: each element of an array is looked at where its type is told.
-    pub(crate) fn steps(&self, arguments: &[Item<'_>]) -> usize {
-        let looks_inside = self.parameters.iter().any(|parameter| parameter.element.is_some());
-        let elements = if looks_inside { arguments.iter().map(Item::count).sum() } else { 0_usize };
-        elements / 8 + self.parameters.len() / 8
-    }
-
     /// Checks arguments, and makes of them what the function gets.
     ///
     /// # Errors
     /// T0410, T0411 and T0412, without the function's name.
     pub(crate) fn apply<'i>(
         &self,
-        arguments: &mut Vec<Item<'i>>,
+        arguments: &mut Arguments<'i>,
         context: &Item<'i>,
-        wrap: impl Fn(Item<'i>) -> Result<Item<'i>, Error>,
+        evaluator: &Evaluator<'i>,
     ) -> Result<(), Error> {
         // Mostly every parameter has its argument and takes it as it is.
         if self.parameters.len() == arguments.len()
@@ -198,6 +192,7 @@ impl Signature {
                 }
                 let is_array = letter(&argument) == b'a';
                 if let Some(element) = &parameter.element {
+                    evaluator.step(argument.count() / 2)?;
                     let fits = match is_array {
                         true => fits_elements(&argument, element),
                         false => count == 1 && element.as_bytes() == [letter(&argument)],
@@ -210,7 +205,7 @@ impl Signature {
                         return Err(error);
                     }
                 }
-                arguments.push(if is_array { argument } else { wrap(argument)? });
+                arguments.push(if is_array { argument } else { evaluator.wrapped(argument)? });
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ pub(super) fn string<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
         return Ok(value);
     }
     let mut text = String::new();
-    evaluator.write_string(&value, evaluator.truth(&argument(arguments, 1)), &mut text)?;
+    evaluator.write_string(&value, evaluator.truth(&argument(arguments, 1))?, &mut text)?;
     evaluator.text(&text)
 }
 
@@ -25,7 +25,7 @@ impl<'i> Evaluator<'i> {
             return Ok(());
         }
         match item {
-            Item::Function(_) | Item::Undefined => Ok(()),
+            Item::Builtin(_) | Item::Function(_) | Item::Undefined => Ok(()),
             Item::Number(number) if !number.is_finite() => Err(Error::new("D3001")),
             // The whole input is one value, not an array around it.
             Item::List(list) if list.flags().outer_wrapper => {
@@ -88,7 +88,7 @@ impl<'i> Evaluator<'i> {
         }
         match item {
             Item::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Item::Function(_) => out.push_str("\"\""),
+            Item::Builtin(_) | Item::Function(_) => out.push_str("\"\""),
             Item::Exact(exact) if exact.is_integer() && self.dialect == Dialect::StepFunctions => {
                 out.push_str(&exact.to_string());
             }
@@ -107,7 +107,7 @@ impl<'i> Evaluator<'i> {
     /// The JSON text of a value for an error.
     pub(crate) fn shown(&self, item: &Item<'i>) -> String {
         match item {
-            Item::Undefined | Item::Function(_) => "undefined".to_owned(),
+            Item::Undefined | Item::Builtin(_) | Item::Function(_) => "undefined".to_owned(),
             Item::Number(value) if value.is_finite() => number::number_text(*value),
             Item::Number(_) => "null".to_owned(),
             _ => {
@@ -306,15 +306,17 @@ pub(super) fn join<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Res
     if array.is_undefined() {
         return Ok(Item::Undefined);
     }
-    evaluator.step(array.count())?;
     let separator = separator.as_str().unwrap_or_default();
-    let mut text = String::new();
+    let length = |element: Item<'i>| element.as_str().map_or(0, str::len) + separator.len();
+    let bytes: usize = array.elements().map(length).sum();
+    evaluator.step(array.count() + bytes / 64)?;
+    evaluator.meter.check(bytes)?;
+    let mut text = String::with_capacity(bytes);
     for (at, element) in array.elements().enumerate() {
         if at > 0 {
             text.push_str(separator);
         }
         text.push_str(element.as_str().unwrap_or_default());
-        evaluator.meter.check(text.len())?;
     }
     evaluator.text(&text)
 }

@@ -19,14 +19,15 @@ pub(super) fn millis<'i>(evaluator: &Evaluator<'i>, _: &[Item<'i>]) -> Result<It
 pub(super) fn from_millis<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let Some(millis) = argument(arguments, 0).as_number() else { return Ok(Item::Undefined) };
     let (picture, timezone) = (argument(arguments, 1), argument(arguments, 2));
-    evaluator.step(picture.as_str().map_or(0, str::len))?;
+    evaluator.step_over_picture(picture.as_str().unwrap_or_default())?;
     evaluator.text(&datetime::from_millis(millis, picture.as_str(), timezone.as_str())?)
 }
 
 pub(super) fn to_millis<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
     let (text, picture) = (argument(arguments, 0), argument(arguments, 1));
     let Some(text) = text.as_str() else { return Ok(Item::Undefined) };
-    evaluator.step(text.len() + picture.as_str().map_or(0, str::len))?;
+    evaluator.step_over_picture(picture.as_str().unwrap_or_default())?;
+    evaluator.step_over_picture(text)?;
     let millis = datetime::to_millis(text, picture.as_str(), evaluator.now_millis)?;
     Ok(millis.map_or(Item::Undefined, Item::Number))
 }

@@ -4,9 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
+use super::meter::ALLOCATION_STEPS;
 use super::{Dropper, Item, Meter};
 use crate::Error;
-use crate::functions::Builtin;
 use crate::pattern::Pattern;
 use crate::program::{Code, LambdaCode, Symbol};
 
@@ -18,9 +20,15 @@ const FRAME_BYTES: usize = 64;
 const BINDING_BYTES: usize = 32;
 const FUNCTION_BYTES: usize = 96;
 
+/// Arguments of a call
+pub(crate) type Arguments<'i> = SmallVec<[Item<'i>; 3]>;
+
 /// Variables of a block, a call or a tuple
 pub(crate) struct Frame<'i> {
     pub(crate) parent: Env<'i>,
+    /// The parameters of a call; their values are the arguments
+    parameters: &'i [Symbol],
+    arguments: RefCell<Arguments<'i>>,
     /// A function closes over it
     pub(crate) is_closed_over: Cell<bool>,
     bindings: RefCell<Vec<(Symbol, Item<'i>)>>,
@@ -34,18 +42,55 @@ impl<'i> Frame<'i> {
         bindings: Vec<(Symbol, Item<'i>)>,
         meter: &'i Meter,
     ) -> Result<Frame<'i>, Error> {
+        meter.step(ALLOCATION_STEPS)?;
         meter.take(FRAME_BYTES + bindings.len() * BINDING_BYTES)?;
-        Ok(Frame { parent, is_closed_over: Cell::new(false), bindings: RefCell::new(bindings), meter })
+        Ok(Frame {
+            parent,
+            parameters: &[],
+            arguments: RefCell::default(),
+            is_closed_over: Cell::new(false),
+            bindings: RefCell::new(bindings),
+            meter,
+        })
+    }
+
+    /// A frame for a call. Parameters without an argument are undefined.
+    pub(crate) fn of_call(
+        parent: Env<'i>,
+        parameters: &'i [Symbol],
+        mut arguments: Arguments<'i>,
+        meter: &'i Meter,
+    ) -> Result<Frame<'i>, Error> {
+        meter.step(ALLOCATION_STEPS)?;
+        meter.take(FRAME_BYTES + parameters.len() * BINDING_BYTES)?;
+        arguments.resize(parameters.len(), Item::Undefined);
+        Ok(Frame {
+            parent,
+            parameters,
+            arguments: RefCell::new(arguments),
+            is_closed_over: Cell::new(false),
+            bindings: RefCell::default(),
+            meter,
+        })
     }
 
     /// The value of a variable bound in this very frame; bound to nothing, it is undefined.
     pub(crate) fn own(&self, symbol: Symbol) -> Option<Item<'i>> {
+        // Of two parameters of the same name the last counts.
+        if let Some(at) = self.parameters.iter().rposition(|own| *own == symbol) {
+            return self.arguments.borrow().get(at).cloned();
+        }
         let bindings = self.bindings.borrow();
         bindings.iter().find(|(own, _)| *own == symbol).map(|(_, value)| value.clone())
     }
 
     /// Binds a variable in this frame.
     pub(crate) fn bind(&self, symbol: Symbol, value: Item<'i>) -> Result<(), Error> {
+        if let Some(at) = self.parameters.iter().rposition(|own| *own == symbol) {
+            let old = self.arguments.borrow_mut().get_mut(at).map(|slot| std::mem::replace(slot, value));
+            drop(old);
+            return Ok(());
+        }
         let mut bindings = self.bindings.borrow_mut();
         // What was bound before may be dropped only once the bindings are free again.
         let old = match bindings.iter_mut().find(|(own, _)| *own == symbol) {
@@ -63,6 +108,7 @@ impl<'i> Frame<'i> {
 
     /// Forgets all variables: breaks the circle of a function that is bound in the frame which it closes over.
     pub(crate) fn clear(&self) {
+        drop(self.arguments.take());
         let bindings = self.bindings.take();
         self.meter.release(bindings.len() * BINDING_BYTES);
     }
@@ -70,14 +116,13 @@ impl<'i> Frame<'i> {
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
-        self.meter.release(FRAME_BYTES + self.bindings.get_mut().len() * BINDING_BYTES);
+        let variables = self.parameters.len() + self.bindings.get_mut().len();
+        self.meter.release(FRAME_BYTES + variables * BINDING_BYTES);
     }
 }
 
 /// A function as a value
 pub(crate) enum Function<'i> {
-    /// A function of JSONata
-    Builtin(&'static Builtin),
     /// `function(…) { … }`
     Lambda(Lambda<'i>),
     /// A function with some arguments given
@@ -107,6 +152,7 @@ impl<'i> Holder<'i> {
         dropper: &Rc<Dropper<'i>>,
     ) -> Result<Holder<'i>, Error> {
         let bytes = FUNCTION_BYTES + values * BINDING_BYTES;
+        meter.step(ALLOCATION_STEPS)?;
         meter.take(bytes)?;
         Ok(Holder { bytes, meter, dropper: dropper.clone() })
     }
@@ -144,8 +190,8 @@ pub(crate) struct Partial<'i> {
 
 impl<'i> Partial<'i> {
     /// The function and the arguments, with these in the places of the placeholders.
-    pub(crate) fn fill(&self, given: Vec<Item<'i>>) -> (Item<'i>, Vec<Item<'i>>) {
-        let mut items = self.items.clone();
+    pub(crate) fn fill(&self, given: Arguments<'i>) -> (Item<'i>, Arguments<'i>) {
+        let mut items: Arguments<'i> = self.items.iter().cloned().collect();
         for (place, value) in self.placeholders.iter().zip(given) {
             if let Some(slot) = items.get_mut(place + 1) {
                 *slot = value;

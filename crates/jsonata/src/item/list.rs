@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
+use super::meter::ALLOCATION_STEPS;
 use super::{Item, Meter};
 use crate::Error;
 
@@ -37,6 +38,7 @@ pub(crate) struct Flags {
 impl<'i> List<'i> {
     /// An array without elements.
     pub(crate) fn new(meter: &'i Meter) -> Result<List<'i>, Error> {
+        meter.step(ALLOCATION_STEPS)?;
         meter.take(LIST_BYTES)?;
         Ok(List { items: Vec::new(), flags: Flags::default(), depth: 1, meter })
     }
@@ -100,6 +102,7 @@ impl<'i> List<'i> {
     /// A copy that shares the elements.
     pub(crate) fn copy(&self) -> Result<List<'i>, Error> {
         let mut list = List::new(self.meter)?;
+        self.meter.step(self.items.len() / 8)?;
         self.meter.take(self.items.len() * ELEMENT_BYTES)?;
         list.items = self.items.clone();
         list.flags = self.flags;

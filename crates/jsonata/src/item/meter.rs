@@ -1,4 +1,4 @@
-//! What the values of an evaluation hold
+//! What an evaluation takes
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -9,26 +9,58 @@ use std::sync::Arc;
 use super::{Env, Item};
 use crate::Error;
 
-/// Counts the bytes that values hold at one time
+/// Counts what an evaluation takes: steps, and the bytes that its values hold at one time
 ///
 /// The units follow what was measured on AWS: an element of an array costs 24, a character of a string two. What the
 /// values really take is less.
 pub(crate) struct Meter {
     held: Cell<usize>,
     most: usize,
+    steps_left: Cell<u64>,
 }
 
 impl Meter {
-    /// A meter that refuses more than `most` bytes.
-    pub(crate) fn new(most: usize) -> Meter {
-        Meter { held: Cell::new(0), most }
+    /// A meter that refuses more than `most` bytes at one time, and more than `steps` steps in all.
+    pub(crate) fn new(most: usize, steps: u64) -> Meter {
+        Meter { held: Cell::new(0), most, steps_left: Cell::new(steps) }
     }
 
-    /// Takes bytes.
+    /// Counts steps.
     ///
     /// # Errors
-    /// When the bound is exceeded; then nothing was taken.
+    /// When there were too many: so an evaluation ends in bounded time without looking at a clock.
+    #[inline]
+    pub(crate) fn step(&self, steps: usize) -> Result<(), Error> {
+        match self.steps_left.get().checked_sub(steps as u64) {
+            Some(left) => {
+                self.steps_left.set(left);
+                Ok(())
+            }
+            None => {
+                self.steps_left.set(0);
+                Err(Error::limit("Expression evaluation timeout: Check for infinite loop"))
+            }
+        }
+    }
+
+    /// A meter for the same bytes, none of which are held, and the steps that are left: for the result, which is made of
+    /// what is held.
+    pub(crate) fn anew(&self) -> Meter {
+        Meter::new(self.most, self.steps_left())
+    }
+
+    /// How many steps may still be taken.
+    pub(crate) fn steps_left(&self) -> u64 {
+        self.steps_left.get()
+    }
+
+    /// Takes bytes, which is a step too: whatever is made is counted in both ways.
+    ///
+    /// # Errors
+    /// When a bound is exceeded; then nothing was taken.
+    #[inline]
     pub(crate) fn take(&self, bytes: usize) -> Result<(), Error> {
+        self.step(1)?;
         let held = self.held.get().saturating_add(bytes);
         if held > self.most {
             return Err(Error::limit(
@@ -83,6 +115,9 @@ pub(crate) struct Text<'i> {
     meter: &'i Meter,
 }
 
+/// Steps that an allocation takes, for its time.
+pub(super) const ALLOCATION_STEPS: usize = 4;
+
 /// Bytes that a string takes besides its characters.
 const TEXT_BYTES: usize = 32;
 
@@ -94,6 +129,7 @@ impl<'i> Text<'i> {
     pub(crate) fn make(text: &str, meter: &'i Meter) -> Result<Item<'i>, Error> {
         // A byte of UTF-8 stands for at most one UTF-16 unit.
         let charge = TEXT_BYTES + 2 * utf16_length(text);
+        meter.step(ALLOCATION_STEPS + text.len() / 32)?;
         meter.take(charge)?;
         Ok(Item::Text(Rc::new(Text { text: text.into(), charge, meter })))
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::list::check_depth;
+use super::meter::ALLOCATION_STEPS;
 use super::{Item, Meter, Text};
 use crate::Error;
 
@@ -78,8 +79,16 @@ pub(crate) struct Record<'i> {
 impl<'i> Record<'i> {
     /// An object without members.
     pub(crate) fn new(meter: &'i Meter) -> Result<Record<'i>, Error> {
+        meter.step(ALLOCATION_STEPS)?;
         meter.take(RECORD_BYTES)?;
         Ok(Record { entries: Vec::new(), index: OnceCell::new(), depth: 1, meter })
+    }
+
+    /// An object that is to have about this many members.
+    pub(crate) fn with_capacity(count: usize, meter: &'i Meter) -> Result<Record<'i>, Error> {
+        let mut record = Record::new(meter)?;
+        record.entries.reserve_exact(count);
+        Ok(record)
     }
 
     /// Adds a member that is known not to be there.
@@ -89,7 +98,9 @@ impl<'i> Record<'i> {
     pub(crate) fn push(&mut self, key: Key<'i>, value: Item<'i>) -> Result<(), Error> {
         self.meter.take(MEMBER_BYTES)?;
         self.see(&value)?;
-        self.index = OnceCell::new();
+        if self.index.get().is_some() {
+            self.index = OnceCell::new();
+        }
         self.entries.push((key, value));
         Ok(())
     }

@@ -40,6 +40,11 @@ pub(crate) struct Matcher<'a> {
 }
 
 impl<'a> Matcher<'a> {
+    /// How many steps may still be made.
+    pub(super) fn fuel_left(&self) -> u64 {
+        self.fuel
+    }
+
     /// A search that makes at most `fuel` steps.
     pub(crate) fn new(
         program: &'a Program,
@@ -65,11 +70,6 @@ impl<'a> Matcher<'a> {
         let start = self.slots.get(number * 2).copied().filter(|slot| *slot != UNSET)?;
         let end = self.slots.get(number * 2 + 1).copied().filter(|slot| *slot != UNSET)?;
         Some((start, end))
-    }
-
-    /// How many steps may still be made.
-    pub(crate) fn fuel(&self) -> u64 {
-        self.fuel
     }
 
     fn spend(&mut self, work: u64) -> Result<(), Exceeded> {

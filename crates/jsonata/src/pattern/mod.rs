@@ -110,7 +110,7 @@ impl Pattern {
         self.find_counting(text, start_byte, &mut 0)
     }
 
-    /// As [`Pattern::find_at`]; what it takes is added to `work`, also when it fails.
+    /// As [`Pattern::find_at`]; adds the steps that it took to `work`. A step takes some nanoseconds.
     pub(crate) fn find_counting(
         &self,
         text: &str,
@@ -125,6 +125,7 @@ impl Pattern {
         let inner = &*self.0;
         let fuel = if inner.is_regular { STEPS_BEFORE_LINEAR + 20 * text.len() as u64 } else { MOST_STEPS };
         let mut matcher = Matcher::new(&inner.program, inner.groups, text, inner.ignore_case, fuel);
+        let mut found = Ok(None);
         let offsets = rest.char_indices().map(|(offset, character)| (offset, Some(character)));
         for (offset, character) in offsets.chain([(rest.len(), None)]) {
             if inner
@@ -137,9 +138,9 @@ impl Pattern {
             match matcher.match_at(start + offset) {
                 Ok(None) => {}
                 Ok(Some(end)) => {
-                    *work += fuel - matcher.fuel();
                     let groups = (1..=inner.groups).map(|number| matcher.group(number)).collect();
-                    return Ok(Some(Found { start: start + offset, end, groups }));
+                    found = Ok(Some(Found { start: start + offset, end, groups }));
+                    break;
                 }
                 Err(Exceeded) => {
                     *work += fuel;
@@ -147,19 +148,23 @@ impl Pattern {
                 }
             }
         }
-        *work += fuel - matcher.fuel() + rest.len() as u64 / 8;
-        Ok(None)
+        let passed = match &found {
+            Ok(Some(found)) => found.end - start,
+            _ => rest.len(),
+        };
+        *work += fuel - matcher.fuel_left() + passed as u64 / 8;
+        found
     }
 
     /// As [`Pattern::find_at`], with the linear engine.
-    fn find_linear(&self, text: &str, start: usize, spent: &mut u64) -> Result<Option<Found>, Error> {
+    fn find_linear(&self, text: &str, start: usize, total: &mut u64) -> Result<Option<Found>, Error> {
         let too_long = || Error::limit(TOO_LONG);
         let linear = self.0.linear.get_or_init(|| Linear::new(&self.0.node)).as_ref().ok_or_else(too_long)?;
         let work = linear.size.saturating_mul((text.len() - start) as u64);
-        *spent += work;
         if work > MOST_LINEAR_WORK || (linear.has_boundaries && !text.is_ascii()) {
             return Err(too_long());
         }
+        *total += work / 8;
         let Some(captures) = linear.regex.captures_from_pos(text, start).map_err(|_| too_long())? else {
             return Ok(None);
         };

@@ -384,9 +384,9 @@ mod tests {
         check_round(12350.0, -2, 12400.0);
         check_round(6.022e-23, 24, 6e-23);
         check_round(1e-100, 3, 0.0);
-        check_round(1.25, i32::MAX, 1.25);
+        assert!(round(1.25, i32::MAX).is_nan());
         check_round(1.25, i32::MIN, 0.0);
-        check_round(1e300, 20, 1e300);
+        assert!(round(1e300, 20).is_nan());
         assert!(round(f64::NAN, 0).is_nan());
     }
 }

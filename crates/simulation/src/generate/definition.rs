@@ -19,6 +19,9 @@ pub struct Shape {
     pub jitter_percent: u64,
     /// How often, in a hundred, the machine has a TimeoutSeconds.
     pub machine_timeout_percent: u64,
+    /// How often, in a hundred, a state is a JSONata state. A machine of JSONata states alone is made as often as a
+    /// state of ten.
+    pub jsonata_percent: u64,
     /// Whether tasks may be activities, callbacks and jobs: Standard machines only.
     pub standard: bool,
 }
@@ -31,6 +34,7 @@ impl Default for Shape {
             missing_percent: 2,
             jitter_percent: 10,
             machine_timeout_percent: 5,
+            jsonata_percent: 40,
             standard: true,
         }
     }
@@ -38,9 +42,11 @@ impl Default for Shape {
 
 /// A random definition.
 pub fn definition(random: &mut Random, shape: &Shape) -> Value {
+    let machine_is_jsonata = random.percent(shape.jsonata_percent / 10);
     let mut generator = Generator {
         random,
         shape,
+        machine_is_jsonata,
         states_left: shape.states_max,
         names: 0,
         variable_names: 0,
@@ -49,6 +55,9 @@ pub fn definition(random: &mut Random, shape: &Shape) -> Value {
         pending_variables: Vec::new(),
     };
     let mut machine = generator.scope(0);
+    if machine_is_jsonata {
+        machine.insert("QueryLanguage".to_owned(), json!("JSONata"));
+    }
     if generator.random.percent(shape.machine_timeout_percent) {
         machine.insert("TimeoutSeconds".to_owned(), json!(generator.random.between(5, 60)));
     }
@@ -58,6 +67,8 @@ pub fn definition(random: &mut Random, shape: &Shape) -> Value {
 pub(super) struct Generator<'a> {
     pub(super) random: &'a mut Random,
     pub(super) shape: &'a Shape,
+    /// Whether the machine says that all its states are JSONata states.
+    pub(super) machine_is_jsonata: bool,
     states_left: u32,
     names: u32,
     variable_names: u32,
@@ -161,15 +172,24 @@ impl Generator<'_> {
         self.pending_variables.clear();
         states.insert(body.clone(), state);
         let bound = self.random.between(1, 3);
-        let rule =
-            json!({ "Variable": format!("${variable}"), "NumericLessThan": bound, "Next": count.clone() });
-        states.insert(test, json!({ "Type": "Choice", "Choices": [rule], "Default": way.next }));
-        let next = json!({
-            "Type": "Pass",
-            "Assign": { format!("{variable}.$"): format!("States.MathAdd(${variable}, 1)") },
-            "Next": body,
-        });
-        states.insert(count, next);
+        let mut choice = Self::begin("Choice");
+        let rule = if self.is_jsonata(&mut choice) {
+            json!({ "Condition": format!("{{% ${variable} < {bound} %}}"), "Next": count.clone() })
+        } else {
+            json!({ "Variable": format!("${variable}"), "NumericLessThan": bound, "Next": count.clone() })
+        };
+        choice.insert("Choices".to_owned(), json!([rule]));
+        choice.insert("Default".to_owned(), json!(way.next));
+        states.insert(test, Value::Object(choice));
+        let mut next = Self::begin("Pass");
+        let assign = if self.is_jsonata(&mut next) {
+            json!({ variable.clone(): format!("{{% ${variable} + 1 %}}") })
+        } else {
+            json!({ format!("{variable}.$"): format!("States.MathAdd(${variable}, 1)") })
+        };
+        next.insert("Assign".to_owned(), assign);
+        next.insert("Next".to_owned(), json!(body));
+        states.insert(count, Value::Object(next));
     }
 
     fn go_on(state: &mut Map<String, Value>, way: &Way) {
@@ -185,6 +205,12 @@ impl Generator<'_> {
 
     fn pass(&mut self, way: &Way) -> Value {
         let mut state = Self::begin("Pass");
+        if self.is_jsonata(&mut state) {
+            self.output(&mut state, Reads::Standard, 60);
+            self.jsonata_assign(&mut state, Reads::Standard, 25);
+            Self::go_on(&mut state, way);
+            return Value::Object(state);
+        }
         self.paths(&mut state);
         match self.random.below(4) {
             0 => {
@@ -206,7 +232,7 @@ impl Generator<'_> {
 
     fn task(&mut self, way: &Way) -> Value {
         let mut state = Self::begin("Task");
-        self.paths(&mut state);
+        let is_jsonata = self.is_jsonata(&mut state);
         let kinds = if self.shape.standard { 6 } else { 2 };
         let (resource, is_slow) = match self.random.below(kinds) {
             0 => ("arn:aws:lambda:us-east-1:000000000000:function:work", false),
@@ -217,54 +243,91 @@ impl Generator<'_> {
         };
         state.insert("Resource".to_owned(), json!(resource));
         // Without parameters every attempt of a state with the same input would have the same answer.
-        let mut template = self.template(Reads::Retryable);
+        let mut template = if is_jsonata {
+            self.jsonata_template(Reads::Retryable)
+        } else {
+            self.paths(&mut state);
+            self.template(Reads::Retryable)
+        };
         if resource.contains(":::lambda:invoke") {
             template = json!({ "FunctionName": "work", "Payload": template });
         } else if resource.contains("startExecution") {
             let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:child";
             template = json!({ "StateMachineArn": arn, "Input": template });
         }
-        state.insert("Parameters".to_owned(), template);
+        state.insert(if is_jsonata { "Arguments" } else { "Parameters" }.to_owned(), template);
         if self.random.percent(85) {
-            state.insert("TimeoutSeconds".to_owned(), json!(self.random.between(30, 90)));
+            let seconds = self.random.between(30, 90);
+            let is_worked_out = is_jsonata && self.random.percent(30);
+            let seconds =
+                if is_worked_out { json!(format!("{{% {seconds} + 0 %}}")) } else { json!(seconds) };
+            state.insert("TimeoutSeconds".to_owned(), seconds);
         }
         if is_slow && self.random.percent(40) {
             state.insert("HeartbeatSeconds".to_owned(), json!(self.random.between(6, 9)));
         }
-        if self.random.percent(25) {
-            let template = self.template(Reads::Standard);
-            state.insert("ResultSelector".to_owned(), template);
+        if is_jsonata {
+            self.output(&mut state, Reads::Standard, 40);
+            self.jsonata_assign(&mut state, Reads::Standard, 20);
+        } else {
+            if self.random.percent(25) {
+                let template = self.template(Reads::Standard);
+                state.insert("ResultSelector".to_owned(), template);
+            }
+            self.result_path(&mut state, 50);
+            self.assign(&mut state, Reads::Standard, 20);
         }
-        self.result_path(&mut state, 50);
-        self.assign(&mut state, Reads::Standard, 20);
-        self.handlers(&mut state, &way.targets);
+        self.handlers(&mut state, &way.targets, is_jsonata);
         Self::go_on(&mut state, way);
         Value::Object(state)
     }
 
     fn choice(&mut self, way: &Way) -> Value {
         let mut state = Self::begin("Choice");
-        self.paths(&mut state);
+        let is_jsonata = self.is_jsonata(&mut state);
+        if !is_jsonata {
+            self.paths(&mut state);
+        }
         let count = 1 + self.random.below(3);
         let mut choices = Vec::new();
         for _ in 0..count {
-            let mut rule = choice::rule(self.random, 2, self.shape.missing_percent * 3);
+            let mut rule = if is_jsonata {
+                self.condition()
+            } else {
+                choice::rule(self.random, 2, self.shape.missing_percent * 3)
+            };
             rule.insert("Next".to_owned(), json!(self.random.pick(&way.targets)));
-            let pending = self.pending_variables.len();
-            self.assign(&mut rule, Reads::Standard, 15);
-            self.pending_variables.truncate(pending);
+            self.leave_choice(&mut rule, is_jsonata);
             choices.push(Value::Object(rule));
         }
         state.insert("Choices".to_owned(), Value::Array(choices));
         state.insert("Default".to_owned(), json!(way.next));
-        let pending = self.pending_variables.len();
-        self.assign(&mut state, Reads::Standard, 15);
-        self.pending_variables.truncate(pending);
+        self.leave_choice(&mut state, is_jsonata);
         Value::Object(state)
+    }
+
+    /// What a rule, or Default, does besides leading on. Later states can't count on its variables.
+    fn leave_choice(&mut self, rule: &mut Map<String, Value>, is_jsonata: bool) {
+        let pending = self.pending_variables.len();
+        if is_jsonata {
+            self.output(rule, Reads::Standard, 20);
+            self.jsonata_assign(rule, Reads::Standard, 15);
+        } else {
+            self.assign(rule, Reads::Standard, 15);
+        }
+        self.pending_variables.truncate(pending);
     }
 
     fn wait(&mut self, way: &Way) -> Value {
         let mut state = Self::begin("Wait");
+        if self.is_jsonata(&mut state) {
+            let (field, value) = self.jsonata_until();
+            state.insert(field.to_owned(), value);
+            self.output(&mut state, Reads::Standard, 20);
+            self.jsonata_assign(&mut state, Reads::Standard, 15);
+            Self::go_on(&mut state, way);
+            return Value::Object(state);
+        }
         self.paths(&mut state);
         let (field, value) = match self.random.below(5) {
             0 => ("SecondsPath", json!("$.w")),
@@ -282,28 +345,49 @@ impl Generator<'_> {
 
     fn parallel(&mut self, way: &Way, depth: u32) -> Value {
         let mut state = Self::begin("Parallel");
-        self.paths(&mut state);
+        let is_jsonata = self.is_jsonata(&mut state);
+        if !is_jsonata {
+            self.paths(&mut state);
+        }
         if self.random.percent(50) {
-            let template = self.template(Reads::Retryable);
-            state.insert("Parameters".to_owned(), template);
+            let (field, template) = if is_jsonata {
+                ("Arguments", self.jsonata_template(Reads::Retryable))
+            } else {
+                ("Parameters", self.template(Reads::Retryable))
+            };
+            state.insert(field.to_owned(), template);
         }
         let count = 1 + self.random.below(3);
         let branches: Vec<Value> = (0..count).map(|_| Value::Object(self.scope(depth + 1))).collect();
         state.insert("Branches".to_owned(), Value::Array(branches));
-        self.after_fork(&mut state, way);
+        self.after_fork(&mut state, way, is_jsonata);
         Value::Object(state)
     }
 
     fn map(&mut self, way: &Way, depth: u32) -> Value {
         let mut state = Self::begin("Map");
-        self.paths(&mut state);
-        let items = if self.random.percent(95) { "$.items" } else { "$.o.items" };
-        state.insert("ItemsPath".to_owned(), json!(items));
+        let is_jsonata = self.is_jsonata(&mut state);
+        let is_plain = self.random.percent(95);
+        if is_jsonata {
+            let items = if is_plain { "{% $states.input.items %}" } else { "{% $states.input.o.items %}" };
+            state.insert("Items".to_owned(), json!(items));
+        } else {
+            self.paths(&mut state);
+            state.insert("ItemsPath".to_owned(), json!(if is_plain { "$.items" } else { "$.o.items" }));
+        }
         if self.random.percent(40) {
-            let mut selector = self.template(Reads::Retryable);
+            let (mut selector, item) = if is_jsonata {
+                let item = [
+                    ("index", "{% $states.context.Map.Item.Index %}"),
+                    ("item", "{% $states.context.Map.Item.Value %}"),
+                ];
+                (self.jsonata_template(Reads::Retryable), item)
+            } else {
+                let item = [("index.$", "$$.Map.Item.Index"), ("item.$", "$$.Map.Item.Value")];
+                (self.template(Reads::Retryable), item)
+            };
             if let Some(members) = selector.as_object_mut() {
-                members.insert("index.$".to_owned(), json!("$$.Map.Item.Index"));
-                members.insert("item.$".to_owned(), json!("$$.Map.Item.Value"));
+                members.extend(item.map(|(key, value)| (key.to_owned(), json!(value))));
             }
             state.insert("ItemSelector".to_owned(), selector);
         }
@@ -312,22 +396,33 @@ impl Generator<'_> {
         }
         let processor = self.scope(depth + 1);
         state.insert("ItemProcessor".to_owned(), Value::Object(processor));
-        self.after_fork(&mut state, way);
+        self.after_fork(&mut state, way, is_jsonata);
         Value::Object(state)
     }
 
-    fn after_fork(&mut self, state: &mut Map<String, Value>, way: &Way) {
-        if self.random.percent(30) {
-            let template = self.template(Reads::Outputs);
-            state.insert("ResultSelector".to_owned(), template);
+    fn after_fork(&mut self, state: &mut Map<String, Value>, way: &Way, is_jsonata: bool) {
+        if is_jsonata {
+            self.output(state, Reads::Outputs, 95);
+            self.jsonata_assign(state, Reads::Outputs, 20);
+        } else {
+            if self.random.percent(30) {
+                let template = self.template(Reads::Outputs);
+                state.insert("ResultSelector".to_owned(), template);
+            }
+            self.result_path(state, 90);
+            self.assign(state, Reads::Outputs, 20);
         }
-        self.result_path(state, 90);
-        self.assign(state, Reads::Outputs, 20);
-        self.handlers(state, &way.targets);
+        self.handlers(state, &way.targets, is_jsonata);
         Self::go_on(state, way);
     }
 
     fn fail(&mut self) -> Value {
+        let mut state = Self::begin("Fail");
+        if self.is_jsonata(&mut state) {
+            state.insert("Error".to_owned(), json!("{% 'Broken' & $states.input.s %}"));
+            state.insert("Cause".to_owned(), json!("{% $string($states.input.n) %}"));
+            return Value::Object(state);
+        }
         match self.random.below(4) {
             0 => json!({ "Type": "Fail" }),
             1 => json!({ "Type": "Fail", "ErrorPath": "$.s", "CausePath": "States.JsonToString($.n)" }),

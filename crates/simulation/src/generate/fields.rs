@@ -134,7 +134,7 @@ impl Generator<'_> {
     }
 
     /// `Retry` and `Catch`. `targets`: the states that a catcher may lead to.
-    pub(super) fn handlers(&mut self, state: &mut Map<String, Value>, targets: &[String]) {
+    pub(super) fn handlers(&mut self, state: &mut Map<String, Value>, targets: &[String], is_jsonata: bool) {
         if self.random.percent(50) {
             let retry: Vec<Value> = self.error_lists().into_iter().map(|names| self.retrier(names)).collect();
             state.insert("Retry".to_owned(), Value::Array(retry));
@@ -146,19 +146,20 @@ impl Generator<'_> {
                 let mut catcher = Map::new();
                 catcher.insert("ErrorEquals".to_owned(), json!(names));
                 catcher.insert("Next".to_owned(), json!(next));
-                self.result_path(&mut catcher, 80);
-                self.assign_catcher(&mut catcher);
+                // A variable exists only on the way of the error: later states can't count on it.
+                let pending = self.pending_variables.len();
+                if is_jsonata {
+                    self.output(&mut catcher, Reads::Error, 80);
+                    self.jsonata_assign(&mut catcher, Reads::Error, 20);
+                } else {
+                    self.result_path(&mut catcher, 80);
+                    self.assign(&mut catcher, Reads::Error, 20);
+                }
+                self.pending_variables.truncate(pending);
                 catch.push(Value::Object(catcher));
             }
             state.insert("Catch".to_owned(), Value::Array(catch));
         }
-    }
-
-    fn assign_catcher(&mut self, catcher: &mut Map<String, Value>) {
-        let pending = self.pending_variables.len();
-        self.assign(catcher, Reads::Error, 20);
-        // The variable exists only on the way of the error: later states can't count on it.
-        self.pending_variables.truncate(pending);
     }
 
     fn retrier(&mut self, names: Vec<&'static str>) -> Value {

@@ -4,6 +4,7 @@ mod choice;
 mod data;
 mod definition;
 mod fields;
+mod jsonata;
 
 pub use data::{standard_value, standard_value_of};
 pub use definition::{Shape, definition};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stepwell_interpreter::{
     Program, Timestamp,
-    program::{Handlers, StateKind},
+    program::{Choices, Handlers, StateKind},
 };
 
 /// Where a chain stands.
@@ -34,6 +34,8 @@ pub(super) enum Task {
 pub(super) struct Chain {
     pub(super) path: String,
     pub(super) last: u32,
+    /// The event that entered its state, and the one before that.
+    pub(super) entered: (u32, u32),
     pub(super) state: u32,
     pub(super) place: Place,
     pub(super) task: Task,
@@ -59,6 +61,7 @@ impl Chain {
         Self {
             path,
             last,
+            entered: (0, 0),
             state: first_state,
             place: Place::Before(first_state),
             task: Task::None,
@@ -127,21 +130,24 @@ pub(super) fn may_lead_to(program: &Program, chain: &Chain, next: Option<u32>) -
     let caught = |handlers: &Handlers| handlers.catch.iter().any(|catcher| Some(catcher.next) == next);
     match &state.kind {
         StateKind::Task(task) => match chain.task {
-            Task::Succeeded => task.completion.next == next || caught(&task.handlers),
+            Task::Succeeded => task.next == next || caught(&task.handlers),
             Task::Failed | Task::None => caught(&task.handlers),
             _ => false,
         },
-        StateKind::Pass(pass) => pass.completion.next == next,
+        StateKind::Pass(pass) => pass.next == next,
         StateKind::Choice(choice) => {
-            next.is_some()
-                && (choice.default == next || choice.choices.iter().any(|branch| Some(branch.next) == next))
+            let is_of_a_rule = match &choice.choices {
+                Choices::JsonPath(branches) => branches.iter().any(|branch| Some(branch.next) == next),
+                Choices::Jsonata(branches) => branches.iter().any(|branch| Some(branch.next) == next),
+            };
+            next.is_some() && (choice.default == next || is_of_a_rule)
         }
         StateKind::Wait(wait) => wait.next == next,
         StateKind::Succeed => next.is_none(),
         StateKind::Fail(_) => false,
         StateKind::Parallel(parallel) if chain.is_broken => caught(&parallel.handlers),
-        StateKind::Parallel(parallel) => parallel.completion.next == next,
+        StateKind::Parallel(parallel) => parallel.next == next,
         StateKind::Map(map) if chain.is_broken => caught(&map.handlers),
-        StateKind::Map(map) => map.completion.next == next,
+        StateKind::Map(map) => map.next == next,
     }
 }

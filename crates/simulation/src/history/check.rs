@@ -10,6 +10,7 @@ use super::{
     chain::{Chain, Fork, FrameIndexes, Place, Task, may_lead_to},
     names::type_name,
 };
+use crate::conduct::without_event_ids;
 
 type Checked<T = ()> = Result<T, String>;
 
@@ -122,6 +123,7 @@ impl<'a> Checker<'a> {
                 chain.retries.clear();
                 chain.is_broken = false;
                 chain.last = id;
+                chain.entered = (id, previous);
             }
             EventKind::StateExited { frame, state, next, .. } => {
                 self.note(*frame, event);
@@ -238,6 +240,19 @@ impl<'a> Checker<'a> {
                 follows(chain, previous)?;
                 ensure(chain.fork.is_none(), || "children still run".to_owned())?;
                 chain.is_broken = true;
+                chain.last = id;
+            }
+            EventKind::EvaluationFailed { frame, state, .. } => {
+                self.note(*frame, event);
+                let kind = self.program.get(*state).map(|state| &state.kind);
+                let points_to_entry = matches!(kind, Some(StateKind::Wait(_)));
+                let chain = self.within(*frame, *state)?;
+                let (entered, before) = chain.entered;
+                if chain.last == entered && !points_to_entry {
+                    ensure(previous == before, || format!("the previous id should be {before}"))?;
+                } else {
+                    follows(chain, previous)?;
+                }
                 chain.last = id;
             }
             EventKind::ExecutionSucceeded { .. } => {
@@ -479,7 +494,7 @@ impl<'a> Checker<'a> {
 fn signature(program: &Program, event: &Event) -> String {
     let mut kind = event.kind.clone();
     let mut texts = Vec::new();
-    kind.payloads_mut(|_, stored| texts.push(without_ids(stored.payload.text())));
+    kind.payloads_mut(|_, stored| texts.push(without_event_ids(stored.payload.text())));
     let state = match &kind {
         EventKind::StateEntered { state, .. }
         | EventKind::StateExited { state, .. }
@@ -487,17 +502,6 @@ fn signature(program: &Program, event: &Event) -> String {
         _ => None,
     };
     format!("{} {} {}", type_name(program, event), state.unwrap_or_default(), texts.join(" "))
-}
-
-/// Causes name the event that entered a state, by an id that other chains have a part in.
-fn without_ids(text: &str) -> String {
-    let mut parts = text.split("event id #");
-    let mut result = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        result.push_str("event id #");
-        result.push_str(part.trim_start_matches(|character: char| character.is_ascii_digit()));
-    }
-    result
 }
 
 fn follows(chain: &Chain, previous: u32) -> Checked {

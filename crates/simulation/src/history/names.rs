@@ -25,6 +25,7 @@ pub fn type_name(program: &Program, event: &Event) -> String {
         EventKind::IterationFailed { .. } => "MapIterationFailed",
         EventKind::IterationAborted { .. } => "MapIterationAborted",
         EventKind::StateAborted { state, .. } => return format!("{}StateAborted", state_type(state)),
+        EventKind::EvaluationFailed { .. } => "EvaluationFailed",
         EventKind::ExecutionSucceeded { .. } => "ExecutionSucceeded",
         EventKind::ExecutionFailed { .. } => "ExecutionFailed",
         EventKind::ExecutionAborted { .. } => "ExecutionAborted",
@@ -61,7 +62,8 @@ pub fn state_name(program: &Program, event: &Event) -> Option<String> {
         | EventKind::IterationSucceeded { state, .. }
         | EventKind::IterationFailed { state, .. }
         | EventKind::IterationAborted { state, .. }
-        | EventKind::StateAborted { state, .. } => *state,
+        | EventKind::StateAborted { state, .. }
+        | EventKind::EvaluationFailed { state, .. } => *state,
         _ => return None,
     };
     program.get(state).map(|state| state.name.to_string())

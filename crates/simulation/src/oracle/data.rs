@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stepwell_asl::{
-    EvaluationError, PathOrNull, ResultPath, Roots, StateKind, Template, Transition, evaluate_path,
+    DataFlow, EvaluationError, PathOrNull, ResultPath, Roots, StateKind, Template, Transition, evaluate_path,
 };
 use stepwell_json::{Object, Value};
 
@@ -64,6 +64,14 @@ pub(crate) fn fault(error: EvaluationError) -> Fault {
     }
 }
 
+/// A value of the wrong kind in one of the state's fields.
+pub(crate) fn unfit(visit: &Visit<'_>) -> Fault {
+    match visit.state.flow {
+        DataFlow::JsonPath(_) => Fault::runtime(),
+        DataFlow::Jsonata(_) => Fault::named("States.QueryEvaluationError", false),
+    }
+}
+
 impl Oracle<'_> {
     pub(crate) fn roots<'a>(&self, visit: &Visit<'a>, input: Value, item: Option<Value>) -> OracleRoots<'a> {
         let mut state = vec![("Name".into(), Value::from(&*visit.state.name))];
@@ -83,12 +91,17 @@ impl Oracle<'_> {
     }
 
     pub(crate) fn effective(&self, visit: &Visit<'_>) -> Flow<Value> {
-        self.filter(visit, visit.state.input_path.as_ref(), visit.raw.clone())
+        match &visit.state.flow {
+            DataFlow::JsonPath(flow) => self.filter(visit, flow.input_path.as_ref(), visit.raw.clone()),
+            DataFlow::Jsonata(_) => Ok(visit.raw.clone()),
+        }
     }
 
     pub(crate) fn output(&self, visit: &Visit<'_>, value: Value) -> Flow<Value> {
-        let output = self.filter(visit, visit.state.output_path.as_ref(), value)?;
-        limited(output)
+        match &visit.state.flow {
+            DataFlow::JsonPath(flow) => limited(self.filter(visit, flow.output_path.as_ref(), value)?),
+            DataFlow::Jsonata(_) => limited(value),
+        }
     }
 
     fn filter(&self, visit: &Visit<'_>, path: Option<&PathOrNull>, value: Value) -> Flow<Value> {
@@ -119,23 +132,40 @@ impl Oracle<'_> {
         }
     }
 
-    /// Result, ResultSelector, ResultPath, OutputPath, Assign.
+    /// Parameters over the effective input, or Arguments.
+    pub(crate) fn arguments(&self, visit: &Visit<'_>, effective: Value) -> Flow<Value> {
+        match &visit.state.flow {
+            DataFlow::JsonPath(flow) => match &flow.parameters {
+                None => Ok(effective),
+                Some(template) => self.fill(visit, template, &effective),
+            },
+            DataFlow::Jsonata(flow) => match &flow.arguments {
+                None => Ok(effective),
+                Some(template) => self.evaluate(visit, template, None),
+            },
+        }
+    }
+
+    /// Result, ResultSelector, ResultPath, OutputPath, Assign; or Output and Assign.
     pub(crate) fn leave(
         &self,
         visit: &Visit<'_>,
         result: Value,
-        selector: Option<&Template>,
-        path: &ResultPath,
-        transition: &Transition,
+        transition: Option<&Transition>,
     ) -> Flow<Left> {
-        let assigned = self.assigned(visit, visit.state.assign.as_ref(), &result)?;
-        let selected = match selector {
+        let next = transition.and_then(next);
+        let flow = match &visit.state.flow {
+            DataFlow::JsonPath(flow) => flow,
+            DataFlow::Jsonata(flow) => return self.leave_state(visit, &flow.exit, result, next),
+        };
+        let assigned = self.assigned(visit, flow.assign.as_ref(), &result)?;
+        let selected = match &flow.result_selector {
             None => result,
             Some(template) => self.fill(visit, template, &result)?,
         };
-        let merged = merge(&visit.raw, path, selected)?;
+        let merged = merge(&visit.raw, &flow.result_path, selected)?;
         let output = self.output(visit, merged)?;
-        Ok(Left { output, next: next(transition), assigned })
+        Ok(Left { output, next, assigned })
     }
 }
 

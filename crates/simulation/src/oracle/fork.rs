@@ -2,12 +2,12 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use stepwell_asl::{Count, Map, Parallel, evaluate_path};
+use stepwell_asl::{Count, ItemSelector, Items, Map, Parallel, evaluate_path};
 use stepwell_json::{Array, Object, Value};
 
 use super::{
     Ended, Fault, Flow, Left, NEVER, Oracle, Visit,
-    data::{fault, limited},
+    data::{fault, limited, unfit},
 };
 
 /// Iterations that run at once when nothing else is said.
@@ -17,10 +17,7 @@ impl Oracle<'_> {
     pub(crate) fn parallel(&self, visit: &Visit<'_>, parallel: &Parallel, at_ms: i64) -> (i64, Flow<Left>) {
         let input = (|| {
             let effective = self.effective(visit)?;
-            match &parallel.parameters {
-                None => limited(effective),
-                Some(template) => limited(self.fill(visit, template, &effective)?),
-            }
+            limited(self.arguments(visit, effective)?)
         })();
         let input = match input {
             Ok(input) => input,
@@ -30,23 +27,21 @@ impl Oracle<'_> {
             self.chain(&branch.states, &branch.start_at, input.clone(), visit.scope.clone(), at_ms)
         });
         let (ended_ms, result) = self.join(children.collect(), at_ms);
-        let left = result.and_then(|result| {
-            let selector = parallel.result_selector.as_ref();
-            self.leave(visit, result, selector, &parallel.result_path, &parallel.transition)
-        });
+        let left = result.and_then(|result| self.leave(visit, result, Some(&parallel.transition)));
         (ended_ms, left)
     }
 
     pub(crate) fn map(&self, visit: &Visit<'_>, map: &Map, at_ms: i64) -> (i64, Flow<Left>) {
         let items = (|| {
             let effective = self.effective(visit)?;
-            let items = match &map.items_path {
+            let items = match &map.items {
                 None => effective.clone(),
-                Some(path) => {
+                Some(Items::Path(path)) => {
                     evaluate_path(path, &mut self.roots(visit, effective.clone(), None)).map_err(fault)?
                 }
+                Some(Items::Jsonata(template)) => self.evaluate(visit, template, None)?,
             };
-            let Value::Array(items) = items else { return Err(Fault::runtime()) };
+            let Value::Array(items) = items else { return Err(unfit(visit)) };
             let limit = self.count(visit, map.max_concurrency.as_ref(), &effective, 0)?;
             let limit = limit.filter(|limit| *limit > 0).unwrap_or(CONCURRENCY_MAX).min(CONCURRENCY_MAX);
             Ok((effective, items, limit))
@@ -80,10 +75,7 @@ impl Oracle<'_> {
             children.push(child);
         }
         let (ended_ms, result) = self.join(children, at_ms);
-        let left = result.and_then(|result| {
-            let selector = map.result_selector.as_ref();
-            self.leave(visit, result, selector, &map.result_path, &map.transition)
-        });
+        let left = result.and_then(|result| self.leave(visit, result, Some(&map.transition)));
         (ended_ms, left)
     }
 
@@ -101,8 +93,14 @@ impl Oracle<'_> {
             ("Value".into(), item.clone()),
             ("Source".into(), Value::from("STATE_DATA")),
         ]);
-        let mut roots = self.roots(visit, effective.clone(), Some(Value::Object(entry)));
-        limited(selector.template.evaluate(&mut roots).map_err(fault)?)
+        let item = Some(Value::Object(entry));
+        match selector {
+            ItemSelector::JsonPath(template) => {
+                let mut roots = self.roots(visit, effective.clone(), item);
+                limited(template.evaluate(&mut roots).map_err(fault)?)
+            }
+            ItemSelector::Jsonata(template) => limited(self.evaluate(visit, template, item)?),
+        }
     }
 
     /// The first error wins; without one the outputs are in order, when the last child has ended.
@@ -136,6 +134,12 @@ impl Oracle<'_> {
                 let value =
                     evaluate_path(path, &mut self.roots(visit, effective.clone(), None)).map_err(fault)?;
                 let number = value.as_i64().filter(|number| *number >= minimum).ok_or_else(Fault::runtime)?;
+                Ok(Some(u32::try_from(number).unwrap_or(u32::MAX)))
+            }
+            Some(Count::Expression(template)) => {
+                let value = self.evaluate(visit, template, None)?;
+                let number =
+                    value.as_i64().filter(|number| *number >= minimum).ok_or_else(|| unfit(visit))?;
                 Ok(Some(u32::try_from(number).unwrap_or(u32::MAX)))
             }
         }

@@ -7,13 +7,14 @@
 
 mod data;
 mod fork;
+mod jsonata;
 mod task;
 
 use std::{cell::Cell, sync::Arc};
 
-use data::Scope;
+use data::{Scope, unfit};
 use stepwell_asl::{
-    Choice, Definition, FailText, State, StateKind, Template, Transition, Wait, WaitUntil, evaluate_path,
+    Choice, Choices, Definition, FailText, State, StateKind, Transition, Wait, WaitUntil, evaluate_path,
 };
 use stepwell_json::Value;
 
@@ -208,23 +209,20 @@ impl Oracle<'_> {
             StateKind::Pass(pass) => {
                 let left = (|| {
                     let effective = self.effective(&visit)?;
-                    let result = match (&pass.result, &pass.parameters) {
-                        (Some(result), _) => result.clone(),
-                        (None, Some(template)) => self.fill(&visit, template, &effective)?,
-                        (None, None) => effective,
+                    let result = match &pass.result {
+                        Some(result) => result.clone(),
+                        None => self.arguments(&visit, effective)?,
                     };
-                    self.leave(&visit, result, None, &pass.result_path, &pass.transition)
+                    self.leave(&visit, result, Some(&pass.transition))
                 })();
                 (at_ms, left)
             }
             StateKind::Choice(choice) => (at_ms, self.choice(&visit, choice)),
             StateKind::Wait(wait) => match self.wait_until(&visit, wait, at_ms) {
-                Ok(until) => {
-                    (until.max(at_ms), self.pass_on(&visit, Some(&wait.transition), state.assign.as_ref()))
-                }
+                Ok(until) => (until.max(at_ms), self.pass_on(&visit, Some(&wait.transition))),
                 Err(fault) => (at_ms, Err(fault)),
             },
-            StateKind::Succeed(_) => (at_ms, self.pass_on(&visit, None, None)),
+            StateKind::Succeed(_) => (at_ms, self.pass_on(&visit, None)),
             StateKind::Fail(fail) => {
                 let text = |text: &Option<FailText>| -> Flow<Option<String>> {
                     match text {
@@ -234,6 +232,10 @@ impl Oracle<'_> {
                             let mut roots = self.roots(&visit, visit.raw.clone(), None);
                             let value = expression.evaluate("ErrorPath", &mut roots).map_err(data::fault)?;
                             value.as_str().map(|text| Some(text.to_owned())).ok_or_else(Fault::runtime)
+                        }
+                        Some(FailText::Jsonata(template)) => {
+                            let value = self.evaluate(&visit, template, None)?;
+                            value.as_str().map(|text| Some(text.to_owned())).ok_or_else(|| unfit(&visit))
                         }
                     }
                 };
@@ -246,30 +248,42 @@ impl Oracle<'_> {
         }
     }
 
-    /// States without a result: the input goes through InputPath and OutputPath.
-    fn pass_on(
-        &self,
-        visit: &Visit<'_>,
-        transition: Option<&Transition>,
-        assign: Option<&Template>,
-    ) -> Flow<Left> {
+    /// States without a result: the input goes through InputPath and OutputPath, or Output is made of it.
+    fn pass_on(&self, visit: &Visit<'_>, transition: Option<&Transition>) -> Flow<Left> {
         let effective = self.effective(visit)?;
-        let assigned = self.assigned(visit, assign, &effective)?;
-        let output = self.output(visit, effective)?;
-        Ok(Left { output, next: transition.and_then(next), assigned })
+        self.leave(visit, effective, transition)
     }
 
     fn choice(&self, visit: &Visit<'_>, choice: &Choice) -> Flow<Left> {
         let effective = self.effective(visit)?;
-        for branch in &choice.choices {
-            let mut roots = self.roots(visit, effective.clone(), None);
-            if branch.rule.matches(&mut roots).map_err(data::fault)? {
-                let transition = Transition::Next(branch.next.clone());
-                return self.pass_on(visit, Some(&transition), branch.assign.as_ref());
+        match &choice.choices {
+            Choices::JsonPath(branches) => {
+                for branch in branches {
+                    let mut roots = self.roots(visit, effective.clone(), None);
+                    if branch.rule.matches(&mut roots).map_err(data::fault)? {
+                        let assigned = self.assigned(visit, branch.assign.as_ref(), &effective)?;
+                        let output = self.output(visit, effective)?;
+                        return Ok(Left { output, next: Some(branch.next.clone()), assigned });
+                    }
+                }
+            }
+            Choices::Jsonata(branches) => {
+                for branch in branches {
+                    let holds = self.evaluate(visit, &branch.condition, None)?;
+                    if holds.as_bool().ok_or_else(|| unfit(visit))? {
+                        return self.leave_by(
+                            visit,
+                            &branch.exit,
+                            None,
+                            effective,
+                            Some(branch.next.clone()),
+                        );
+                    }
+                }
             }
         }
         let default = choice.default.clone().ok_or_else(Fault::runtime)?;
-        self.pass_on(visit, Some(&Transition::Next(default)), visit.state.assign.as_ref())
+        self.pass_on(visit, Some(&Transition::Next(default)))
     }
 
     fn wait_until(&self, visit: &Visit<'_>, wait: &Wait, at_ms: i64) -> Flow<i64> {
@@ -287,6 +301,19 @@ impl Oracle<'_> {
                 let value = evaluate_path(path, &mut roots).map_err(data::fault)?;
                 let instant = value.as_str().and_then(stepwell_asl::timestamp::parse);
                 instant.ok_or_else(Fault::runtime)?.seconds() * 1000
+            }
+            WaitUntil::SecondsExpression(template) => {
+                let seconds = self.evaluate(visit, template, None)?.as_i64();
+                let seconds = seconds.filter(|seconds| *seconds >= 0).ok_or_else(|| unfit(visit))?;
+                if seconds > i64::from(i32::MAX) {
+                    return Err(Fault::runtime());
+                }
+                at_ms + seconds * 1000
+            }
+            WaitUntil::TimestampExpression(template) => {
+                let value = self.evaluate(visit, template, None)?;
+                let instant = value.as_str().and_then(stepwell_asl::timestamp::parse);
+                instant.ok_or_else(|| unfit(visit))?.seconds() * 1000
             }
         })
     }

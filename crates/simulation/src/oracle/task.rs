@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stepwell_asl::{Catcher, InvocationPattern, Jitter, Resource, Retrier, Task};
+use stepwell_asl::{Catcher, CatcherExit, InvocationPattern, Jitter, Resource, Retrier, Task};
 use stepwell_json::{Object, Value};
 
 use super::{
@@ -67,10 +67,24 @@ impl Oracle<'_> {
             ("Error".into(), text(&fault.error)),
             ("Cause".into(), cause),
         ]));
-        let end = |fault: Fault| Fault { is_terminal: true, ..fault };
-        let assigned = self.assigned(visit, catcher.assign.as_ref(), &output).map_err(end)?;
-        let output = merge(&visit.raw, &catcher.result_path, output).and_then(limited).map_err(end)?;
-        Ok(Left { output, next: Some(catcher.next.clone()), assigned })
+        let next = Some(catcher.next.clone());
+        let left = match &catcher.exit {
+            CatcherExit::JsonPath { result_path, assign } => {
+                self.assigned(visit, assign.as_ref(), &output).and_then(|assigned| {
+                    let output = merge(&visit.raw, result_path, output).and_then(limited)?;
+                    Ok(Left { output, next, assigned })
+                })
+            }
+            CatcherExit::Jsonata(exit) => {
+                let extra = Some(("errorOutput", output.clone()));
+                self.leave_by(visit, exit, extra, output, next)
+            }
+        };
+        // An expression that fails in a catcher gives a new error; what else goes wrong there ends the execution.
+        left.map_err(|fault| {
+            let is_terminal = fault.error.as_deref() != Some("States.QueryEvaluationError");
+            Fault { is_terminal, ..fault }
+        })
     }
 
     pub(crate) fn task(&self, visit: &Visit<'_>, task: &Task, at_ms: i64) -> (i64, Flow<Left>) {
@@ -78,10 +92,7 @@ impl Oracle<'_> {
             let effective = self.effective(visit)?;
             let timeout = self.count(visit, task.timeout.as_ref(), &effective, 1)?;
             let heartbeat = self.count(visit, task.heartbeat.as_ref(), &effective, 1)?;
-            let parameters = match &task.parameters {
-                None => effective,
-                Some(template) => self.fill(visit, template, &effective)?,
-            };
+            let parameters = self.arguments(visit, effective)?;
             Ok((limited(parameters)?, timeout, heartbeat))
         })();
         let (parameters, timeout, heartbeat) = match sent {
@@ -94,11 +105,7 @@ impl Oracle<'_> {
             let nothing = Left { output: Value::Null, next: None, assigned: Vec::new() };
             return (NEVER, Ok(nothing));
         }
-        let left = result.and_then(|result| {
-            let result = limited(result)?;
-            let selector = task.result_selector.as_ref();
-            self.leave(visit, result, selector, &task.result_path, &task.transition)
-        });
+        let left = result.and_then(|result| self.leave(visit, limited(result)?, Some(&task.transition)));
         (ended_ms, left)
     }
 
