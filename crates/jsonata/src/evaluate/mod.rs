@@ -87,7 +87,8 @@ fn read(program: &Program, host: &mut dyn Host) -> Option<Result<Evaluated, Erro
     if !code.is_bare() || path.keep_singleton || path.plain_names + 1 != path.steps.len() {
         return None;
     }
-    let Some(CodeKind::Variable(Variable::Global(symbol))) = path.steps.first().map(|step| &step.kind) else {
+    let first = path.steps.first().filter(|step| step.is_bare());
+    let Some(CodeKind::Variable(Variable::Global(symbol))) = first.map(|step| &step.kind) else {
         return None;
     };
     if program.builtins.get(symbol.0 as usize)?.is_some() {

@@ -51,6 +51,12 @@ impl<'i> Evaluator<'i> {
         }
         for (at, step) in path.steps.iter().enumerate().skip(begun) {
             let results = if at == 0 && step.constructs_array {
+                // It sees the values of the context as the array that other steps iterate over.
+                if !iterates {
+                    let mut list = self.sequence()?;
+                    list.push(current)?;
+                    current = list.into_item();
+                }
                 self.eval(step, &current, env)?
             } else {
                 self.path_step(step, &current, iterates, env, at == last)?
@@ -347,17 +353,22 @@ impl<'i> Evaluator<'i> {
     pub(super) fn wildcard(&self, input: &Item<'i>) -> Result<Item<'i>, Error> {
         let input = super::unwrapped(input);
         let mut values = self.sequence()?;
+        // As in 2.0.6, what an array was flattened into is an array, also when it has one element or none.
+        let mut any_array = false;
         if input.is_array() {
             self.step(input.count())?;
             for element in input.elements() {
+                any_array |= element.is_array();
                 self.flatten_deep(&element, &mut values)?;
             }
         } else {
             self.step(input.member_count())?;
             for (_, value) in input.members() {
+                any_array |= value.is_array();
                 self.flatten_deep(&value, &mut values)?;
             }
         }
+        values.flags_mut().sequence = !any_array;
         Ok(values.into_item())
     }
 

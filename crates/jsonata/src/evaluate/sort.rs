@@ -169,7 +169,7 @@ impl<'i> Evaluator<'i> {
 fn compare_keys(left: &Item<'_>, right: &Item<'_>) -> Option<Ordering> {
     match (left, right) {
         (Item::Number(left), Item::Number(right)) => {
-            return Some(left.partial_cmp(right).unwrap_or(Ordering::Equal));
+            return Some(left.partial_cmp(right).unwrap_or(Ordering::Greater));
         }
         (Item::Undefined, Item::Undefined) => return Some(Ordering::Equal),
         (Item::Undefined, _) => return Some(Ordering::Greater),
@@ -180,7 +180,7 @@ fn compare_keys(left: &Item<'_>, right: &Item<'_>) -> Option<Ordering> {
         return Some(compare_texts(left, right));
     }
     let (left, right) = (left.as_number()?, right.as_number()?);
-    Some(left.partial_cmp(&right).unwrap_or(Ordering::Equal))
+    Some(left.partial_cmp(&right).unwrap_or(Ordering::Greater))
 }
 
 /// The order in the direction of a term, which does not concern rows without a key.

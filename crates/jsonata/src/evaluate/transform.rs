@@ -32,7 +32,7 @@ impl<'i> Evaluator<'i> {
         // Changes go by the way to each match: the copy has one owner then, and is changed in place.
         let mut ways = HashMap::new();
         self.note_ways(&copy, &Rc::new(Steps::Root), &mut ways)?;
-        let found: Vec<(Option<Vec<usize>>, Item<'i>)> = matches
+        let mut found: Vec<(Option<Vec<usize>>, Item<'i>)> = matches
             .elements()
             .map(|item| {
                 let way = address(&item).and_then(|address| ways.get(&address)).map(places);
@@ -42,23 +42,34 @@ impl<'i> Evaluator<'i> {
             })
             .collect();
         drop((matches, ways));
-        for (way, detached) in found {
+        for at in 0..found.len() {
+            let next = found.get_mut(at).map(|next| std::mem::replace(next, (None, Item::Undefined)));
+            let Some((way, detached)) = next else { break };
             let subject = match &way {
                 Some(way) => reach(&copy, way),
                 None => detached,
             };
-            self.change(transform, &mut copy, way.as_deref(), subject)?;
+            let removed = self.change(transform, &mut copy, way.as_deref(), subject)?;
+            // What is behind a member that went has moved up.
+            for (way, place) in way.iter().flat_map(|way| removed.iter().map(move |place| (way, *place))) {
+                self.step(found.len() - at)?;
+                for (later, _) in found.iter_mut().skip(at + 1) {
+                    move_up(later, way, place);
+                }
+            }
         }
         Ok(copy)
     }
 
+    /// Changes one match; gives the places of the members that were removed, one after the other.
     fn change(
         &self,
         transform: &Transform<'i>,
         copy: &mut Item<'i>,
         way: Option<&[usize]>,
         mut subject: Item<'i>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<usize>, Error> {
+        let mut removed = Vec::new();
         self.step(1)?;
         let update = self.eval(transform.update, &subject, &transform.env)?;
         if !update.is_undefined() {
@@ -79,14 +90,14 @@ impl<'i> Evaluator<'i> {
                 })?;
             }
         }
-        let Some(delete) = transform.delete else { return Ok(()) };
+        let Some(delete) = transform.delete else { return Ok(removed) };
         if let (true, Some(way)) = (subject.is_undefined(), way) {
             subject = reach(copy, way);
         }
         let names = self.eval(delete, &subject, &transform.env)?;
         drop(subject);
         if names.is_undefined() {
-            return Ok(());
+            return Ok(removed);
         }
         if !names.elements().all(|name| name.as_str().is_some()) {
             return Err(Error::new("T2012").value(self.shown(&names)).at(delete.position));
@@ -97,12 +108,13 @@ impl<'i> Evaluator<'i> {
                 self.edit(copy, way, |record| {
                     // Those behind it move up, and are indexed anew.
                     self.step(record.entries().len().saturating_mul(3))?;
+                    removed.extend(record.position(name));
                     record.remove(name);
                     Ok(())
                 })?;
             }
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// Changes the object at the end of a way. What is shared on the way is copied.
@@ -231,6 +243,20 @@ fn places(way: &Way) -> Vec<usize> {
     }
     places.reverse();
     places
+}
+
+/// Adjusts a way to the removal of a member of the object at the end of another.
+fn move_up(way: &mut Option<Vec<usize>>, object: &[usize], removed: usize) {
+    let Some(places) = way else { return };
+    if !places.starts_with(object) {
+        return;
+    }
+    match places.get_mut(object.len()) {
+        Some(place) if *place > removed => *place -= 1,
+        // It went with the member: whatever changes there, nobody sees.
+        Some(place) if *place == removed => *way = None,
+        _ => {}
+    }
 }
 
 fn reach<'i>(item: &Item<'i>, way: &[usize]) -> Item<'i> {

@@ -26,6 +26,7 @@ impl<'i> Evaluator<'i> {
             list.into_item()
         };
         let mut tuples: Option<Tuples<'i>> = None;
+        let mut binds = false;
         for (at, step) in path.steps.iter().enumerate() {
             if at == 0 && step.constructs_array {
                 let constructed = self.eval(step, &current, env)?;
@@ -34,9 +35,10 @@ impl<'i> Evaluator<'i> {
                     current = constructed;
                 }
                 if step.tuple {
+                    binds = true;
                     continue;
                 }
-            } else if step.tuple || tuples.is_some() {
+            } else if step.tuple || binds || tuples.is_some() {
                 tuples = Some(self.tuple_step(step, &current, tuples.take(), env)?);
                 continue;
             } else {

@@ -32,7 +32,8 @@ pub(super) fn abs<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<
 }
 
 pub(super) fn round<'i>(_: &Evaluator<'i>, arguments: &[Item<'i>]) -> Result<Item<'i>, Error> {
-    let precision = argument(arguments, 1).as_number().unwrap_or(0.0);
+    // "Not a number" counts as none given.
+    let precision = argument(arguments, 1).as_number().filter(|number| !number.is_nan()).unwrap_or(0.0);
     // With an exponent that is no whole number, there is no number for JavaScript to read.
     let round = |number| {
         if precision.fract() == 0.0 { text::number::round(number, precision as i32) } else { f64::NAN }

@@ -25,6 +25,14 @@ function load() {
   return module.exports;
 }
 
+// The time that the tests' host gives. What is limited is measured with another clock.
+const RealDate = Date;
+globalThis.Date = class extends RealDate {
+  constructor(...given) {
+    super(...(given.length === 0 ? [1_700_000_000_000] : given));
+  }
+};
+
 const jsonata = load();
 const DEPTH = 500;
 const MILLISECONDS = 500;
@@ -52,15 +60,15 @@ function plain(value, depth = 0) {
 async function answer({ expression, on, bindings }) {
   try {
     const compiled = jsonata(expression);
-    const end = Date.now() + MILLISECONDS;
+    const end = performance.now() + MILLISECONDS;
     let depth = 0;
     compiled.assign(Symbol.for("jsonata.__evaluate_entry"), () => {
       depth += 1;
-      if (depth > DEPTH || Date.now() > end) throw new Limit();
+      if (depth > DEPTH || performance.now() > end) throw new Limit();
     });
     compiled.assign(Symbol.for("jsonata.__evaluate_exit"), () => {
       depth -= 1;
-      if (Date.now() > end) throw new Limit();
+      if (performance.now() > end) throw new Limit();
     });
     const input = data.get(on);
     const result = await compiled.evaluate(input === undefined ? undefined : structuredClone(input), bindings);
