@@ -42,6 +42,7 @@ impl<'i> Evaluator<'i> {
             })
             .collect();
         drop((matches, ways));
+        let is_nested = has_nested_ways(&found);
         for at in 0..found.len() {
             let next = found.get_mut(at).map(|next| std::mem::replace(next, (None, Item::Undefined)));
             let Some((way, detached)) = next else { break };
@@ -50,7 +51,8 @@ impl<'i> Evaluator<'i> {
                 None => detached,
             };
             let removed = self.change(transform, &mut copy, way.as_deref(), subject)?;
-            // What is behind a member that went has moved up.
+            // What is behind a member that went has moved up, for matches inside this one.
+            let removed = if is_nested { removed } else { Vec::new() };
             for (way, place) in way.iter().flat_map(|way| removed.iter().map(move |place| (way, *place))) {
                 self.step(found.len() - at)?;
                 for (later, _) in found.iter_mut().skip(at + 1) {
@@ -243,6 +245,14 @@ fn places(way: &Way) -> Vec<usize> {
     }
     places.reverse();
     places
+}
+
+/// Whether one match lies inside another.
+fn has_nested_ways(found: &[(Option<Vec<usize>>, Item<'_>)]) -> bool {
+    let mut ways: Vec<&[usize]> = found.iter().filter_map(|(way, _)| way.as_deref()).collect();
+    ways.sort_unstable();
+    // A way comes right before those that go on from it.
+    ways.windows(2).any(|pair| matches!(pair, [one, other] if other.starts_with(one)))
 }
 
 /// Adjusts a way to the removal of a member of the object at the end of another.
