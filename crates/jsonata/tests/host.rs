@@ -87,3 +87,17 @@ fn a_plain_path_reads_what_an_evaluation_would() {
         assert!(host.steps_left < 1_000, "{text} takes a step");
     }
 }
+
+#[test]
+fn a_result_whose_text_would_not_fit_is_refused() {
+    let text = "$map([1..100000], function($i) { $states.a })";
+    let mut host = Sharing { steps_left: u64::MAX, asked: Vec::new() };
+    assert!(evaluate(text, &mut host).is_ok());
+    let text = "($a := $states; $b := [$a, $a, $a, $a]; $map([1..200000], function($i) { $b }))";
+    let mut host = Sharing { steps_left: u64::MAX, asked: Vec::new() };
+    let result = evaluate(text, &mut host).map(|_| "a value");
+    assert_eq!(
+        Err("Expression evaluation memory limit exceeded: Check for excessive memory usage".to_owned()),
+        result
+    );
+}

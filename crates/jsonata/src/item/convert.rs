@@ -32,7 +32,11 @@ pub(crate) fn evaluated(item: &Item<'_>, meter: &Meter) -> Result<Evaluated, Err
         Some(value) if value.depth() > DEPTH_MAX => {
             Err(Error::limit(&format!("The value nests deeper than {DEPTH_MAX} levels")))
         }
-        Some(value) => Ok(Evaluated::Value(value)),
+        Some(value) => {
+            // Parts of the input are shared, however often they stand in the result: its text would not be.
+            meter.check(value.text_size())?;
+            Ok(Evaluated::Value(value))
+        }
     }
 }
 
