@@ -482,14 +482,20 @@ fn a_reader_that_goes_away_ends_it_quietly() {
 fn ctrl_c_ends_an_evaluation() {
     use std::os::unix::process::ExitStatusExt;
     let project = project();
-    let mut child = command(project.path())
+    // A process that was started in the background may ignore the signal, and so would those that it starts.
+    let wrapper = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])";
+    let mut child = std::process::Command::new("python3")
+        .current_dir(project.path())
+        .args(["-c", wrapper, env!("CARGO_BIN_EXE_stepwell")])
         .args(["eval", "--input", "-", "($f := function($n) { $f($n + $) }; $f(1))"])
         .stdin(Stdio::piped())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("the program starts");
-    child.stdin.take().expect("piped").write_all(b"1").expect("it reads");
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    // More than a pipe holds: once it is written, the program is reading it.
+    let input = format!("{}1", " ".repeat(1 << 20));
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
     let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.expect("kill is there").success());
     assert_eq!(child.wait().expect("it ends").signal(), Some(2));
