@@ -20,7 +20,7 @@ use stepwell_store::{Batch, ExecutionKey, ExecutionRow};
 
 use crate::{
     activity_queue::ActivityQueues,
-    input::{ActivityOffer, Input, Released, Reply, ReplyTo, Turn},
+    input::{ActivityOffer, Input, Load, Released, Reply, ReplyTo, Turn},
     limits::Limits,
     recent_names::RecentNames,
     resident::{Changes, Resident},
@@ -107,7 +107,7 @@ struct TurnAtWork<R> {
     held: Vec<Released<R>>,
     touched: Vec<ExecutionKey>,
     leaving: Vec<ExecutionKey>,
-    loads: Vec<ExecutionKey>,
+    loads: Vec<Load>,
     /// Executions whose slice ended.
     unfinished: Vec<ExecutionKey>,
 }

@@ -241,6 +241,7 @@ async fn dispatch(
         Operation::StartExecution => call!(start_execution),
         Operation::StartSyncExecution => call!(start_sync_execution),
         Operation::StopExecution => call!(stop_execution),
+        Operation::RedriveExecution => call!(redrive_execution),
         Operation::DescribeExecution => call!(describe_execution),
         Operation::ListExecutions => call!(list_executions),
         Operation::GetExecutionHistory => call!(get_execution_history),
@@ -264,7 +265,6 @@ async fn dispatch(
         | Operation::ListStateMachineAliases
         | Operation::ListStateMachineVersions
         | Operation::PublishStateMachineVersion
-        | Operation::RedriveExecution
         | Operation::TestState
         | Operation::UpdateMapRun
         | Operation::UpdateStateMachineAlias => return Err(ApiError::not_implemented(operation)),

@@ -5,6 +5,7 @@ mod configuration;
 mod deletion;
 mod execution;
 mod history;
+mod redrive;
 mod state_machine;
 mod tag;
 mod task;
