@@ -460,7 +460,7 @@ impl Kind {
                     details.input(input);
                 }
                 if *definition_changed {
-                    details.object.flag("definitionChanged", true);
+                    details.object.raw("definitionChanged", "true");
                 }
             }
             Kind::StateEntered { name, input, .. } => {

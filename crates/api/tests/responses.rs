@@ -5,8 +5,8 @@ use std::sync::Arc;
 use stepwell_api::history_event::{Failure, HistoryEvent, Kind, MapIteration, StateType, TaskResource};
 use stepwell_api::types::activity::GetActivityTaskResponse;
 use stepwell_api::types::execution::{
-    BillingDetails, DataDetails, DescribeExecutionResponse, ExecutionStatus, StartExecutionResponse,
-    StartSyncExecutionResponse, SyncExecutionStatus,
+    BillingDetails, DataDetails, DescribeExecutionResponse, ExecutionRedriveStatus, ExecutionStatus,
+    StartExecutionResponse, StartSyncExecutionResponse, SyncExecutionStatus,
 };
 use stepwell_api::types::state_machine::VariableReferences;
 use stepwell_api::types::tag::ListTagsForResourceResponse;

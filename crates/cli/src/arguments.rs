@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
+use crate::commands::client::{
+    backup, create, delete, describe, history, list, redrive, start, stop, task, update,
+};
 use crate::commands::{completions, eval, run, serve, validate};
 use crate::output::Format;
 
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     History(history::HistoryArguments),
     /// Stop an execution
     Stop(stop::StopArguments),
+    /// Let an execution that failed, timed out or was stopped go on
+    Redrive(redrive::RedriveArguments),
     /// Answer a task that waits for its token
     Task(task::TaskArguments),
     /// Copy the server's data into a directory while it is served

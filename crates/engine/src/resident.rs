@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use stepwell_interpreter::{
-    Event, EventKind, Execution, Program, Status, TaskId, Timestamp, event::codec::encode_record, execution::TaskStatus,
+    Event, EventKind, Execution, Program, Status, TaskId, Timestamp, event::codec::encode_record,
+    execution::TaskStatus,
 };
 use stepwell_store::{
     EventChunk, ExecutionKey, ExecutionRow, Listed, RedriveEdit, RowChange, RunningChange, RunningState,

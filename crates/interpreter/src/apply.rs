@@ -417,7 +417,11 @@ fn open_child(
 }
 
 /// Puts a child at the end of the list of those that run.
-pub(crate) fn add_child(execution: &mut Execution, fork_index: ForkIndex, child: Frame) -> Option<FrameIndex> {
+pub(crate) fn add_child(
+    execution: &mut Execution,
+    fork_index: ForkIndex,
+    child: Frame,
+) -> Option<FrameIndex> {
     let fork = execution.forks.get_mut(fork_index)?;
     let child = execution.frames.insert(Frame { siblings: (fork.last_child, None), ..child });
     fork.running += 1;
@@ -440,7 +444,11 @@ enum ChildEnd<'a> {
 }
 
 /// Takes a child out of its fork: its output if it ended well, else it is kept for a redrive.
-fn end_child<'a>(execution: &'a mut Execution, index: FrameIndex, end: &ChildEnd<'_>) -> Option<&'a mut Fork> {
+fn end_child<'a>(
+    execution: &'a mut Execution,
+    index: FrameIndex,
+    end: &ChildEnd<'_>,
+) -> Option<&'a mut Fork> {
     let mut child = execution.frames.remove(index)?;
     execution.variables_bytes -= child.scope.own_bytes();
     let (before, after) = child.siblings;

@@ -99,7 +99,9 @@ impl Compiler {
                     .branches
                     .into_iter()
                     .zip(0..)
-                    .map(|(branch, number)| self.scope(&branch.start_at, branch.states, Some((index, number))))
+                    .map(|(branch, number)| {
+                        self.scope(&branch.start_at, branch.states, Some((index, number)))
+                    })
                     .collect::<Result<_, _>>()?;
                 StateKind::Parallel(Box::new(ParallelState {
                     branches,

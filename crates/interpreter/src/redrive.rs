@@ -7,8 +7,8 @@ use crate::{
     event::{DefinitionEdit, EventKind, InputEdit, MovedState, StateIndex},
     execution::{Frame, Phase, Status},
     limits::{
-        EXECUTION_DURATION_SECONDS_MAX, PAYLOAD_BYTES_MAX, REDRIVE_EDITS_MAX, REDRIVE_HISTORY_EVENTS_MAX, REDRIVE_PERIOD_SECONDS,
-        REDRIVE_TOKEN_SECONDS,
+        EXECUTION_DURATION_SECONDS_MAX, PAYLOAD_BYTES_MAX, REDRIVE_EDITS_MAX, REDRIVE_HISTORY_EVENTS_MAX,
+        REDRIVE_PERIOD_SECONDS, REDRIVE_TOKEN_SECONDS,
     },
     payload::Stored,
     program::{Program, StateKind},
@@ -155,7 +155,8 @@ fn edited_state(program: &Program, root: &Frame) -> Result<(Vec<u32>, StateIndex
                 frame = child;
             }
             children => {
-                let mut names: Vec<_> = children.iter().map(|child| &*program.state(child.state).name).collect();
+                let mut names: Vec<_> =
+                    children.iter().map(|child| &*program.state(child.state).name).collect();
                 names.sort_unstable();
                 names.dedup();
                 let names = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");

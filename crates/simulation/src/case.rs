@@ -119,9 +119,7 @@ fn calls(calls: Option<&Value>) -> Result<Vec<(i64, Command)>, String> {
 /// A redrive: `{"token": …, "input": …, "definition": …}`, all optional.
 fn redrive(call: &Value, revision: u64) -> Result<RedriveRequest, String> {
     let definition = match call.get("definition") {
-        Some(definition) => {
-            Some(NewDefinition { revision, program: compiled(&definition.to_string())?.1 })
-        }
+        Some(definition) => Some(NewDefinition { revision, program: compiled(&definition.to_string())?.1 }),
         None => None,
     };
     Ok(RedriveRequest {

@@ -46,7 +46,8 @@ impl Workload {
         let input = Payload::from_value(generate::standard_value_of(&mut random, 2, 5));
         let failures_percent = *random.pick(&[0, 5, 15, 40]);
         let silence_percent = *random.pick(&[0, 0, 3, 15]);
-        let outside = SeededOutside { seed, failures_percent, silence_percent, always_starts: false, is_healed: false };
+        let outside =
+            SeededOutside { seed, failures_percent, silence_percent, always_starts: false, is_healed: false };
         Ok(Self { text, definition, program, input, outside })
     }
 
@@ -189,7 +190,12 @@ struct Redriven {
 /// Stops the execution at some moment unless it fails by itself, redrives it, and looks at the end: what had come to its
 /// end is kept, the rest runs again, so it ends as one whose tasks never failed. Every other time the definition is
 /// exchanged for one whose states have other numbers.
-fn redriven(work: &Workload, exact: &Ran, random: &mut Random, options: &Options) -> Result<Redriven, String> {
+fn redriven(
+    work: &Workload,
+    exact: &Ran,
+    random: &mut Random,
+    options: &Options,
+) -> Result<Redriven, String> {
     let length_ms = (exact.ended_at().0 - START.0).clamp(0, 200_000);
     let mut calls = Vec::new();
     let stops = exact.status == Status::Succeeded || random.percent(30);
@@ -215,8 +221,11 @@ fn redriven(work: &Workload, exact: &Ran, random: &mut Random, options: &Options
     let plain = once(&Options::default())?;
     let disturbed = once(options).map_err(|error| format!("with slices and reloads: {error}"))?;
     let outside = SeededOutside { is_healed: true, ..work.outside.clone() };
-    let start =
-        Start { input: work.input.value().clone(), at_ms: START.0, context: context("sim", work.input.value()) };
+    let start = Start {
+        input: work.input.value().clone(),
+        at_ms: START.0,
+        context: context("sim", work.input.value()),
+    };
     let foretold = oracle::foretell(&work.definition, &start, &outside, false);
     let mut shown = Redriven { redrives: plain.counts.redrives, was_foretold: false };
     for ran in [&plain, &disturbed] {

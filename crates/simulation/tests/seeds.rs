@@ -34,7 +34,9 @@ fn random_workflows_end_as_the_oracle_says_and_reloads_do_not_show() {
             Err(error) => failures.push(error),
         }
     }
-    println!("{seeds} seeds, {events} events, {foretold} foretold, {redrives} redriven ones, {statuses:?}, {counts:?}");
+    println!(
+        "{seeds} seeds, {events} events, {foretold} foretold, {redrives} redriven ones, {statuses:?}, {counts:?}"
+    );
     for failure in &failures {
         println!("{}", failure.lines().next().unwrap_or_default().chars().take(600).collect::<String>());
     }

@@ -316,8 +316,7 @@ impl Operations {
         let ends = if with_data { self.ends(key, &row).map_err(internal)? } else { Ends::default() };
         let status = execution_status(row.status);
         let (redrive_status, redrive_status_reason) = self.redrive_status(&row);
-        let redrive_edits =
-            if with_data { self.redrive_edits(key, &row).map_err(internal)? } else { None };
+        let redrive_edits = if with_data { self.redrive_edits(key, &row).map_err(internal)? } else { None };
         let details = DataDetails { included: with_data };
         Ok(DescribeExecutionResponse {
             execution_arn: row.arn.as_str().into(),
@@ -394,9 +393,8 @@ impl Operations {
         };
         let limit = page_size(request.max_results);
         let status = request.status_filter.map(row_status);
-        let (executions, next) = self
-            .list_page(&machine.arn, status, request.redrive_filter, before, limit)
-            .map_err(internal)?;
+        let (executions, next) =
+            self.list_page(&machine.arn, status, request.redrive_filter, before, limit).map_err(internal)?;
         let next_token = match next {
             Some(cursor) => Some(self.tokens.issue(scope, &cursor.to_bytes(), now_ms)?),
             None => None,

@@ -66,7 +66,8 @@ impl Operations {
         if row.status.is_closed() && self.is_nearly_removed(&row) {
             return Err(not_redrivable(NotRedrivable::Period));
         }
-        let request = RedriveRequest { client_token: request.client_token.map(Into::into), input, definition };
+        let request =
+            RedriveRequest { client_token: request.client_token.map(Into::into), input, definition };
         let (reply, receiver) = answer();
         let command = Command::Redrive { request: Box::new(request) };
         self.router.send(Input::Command { key, command, reply: ReplyTo::Caller(reply) });
@@ -75,7 +76,7 @@ impl Operations {
                 Ok(RedriveExecutionResponse { redrive_date: Timestamp::from(time.0) })
             }
             Reply::Rejected(Rejection::NotRedrivable(reason)) => Err(not_redrivable(reason)),
-            Reply::Rejected(Rejection::EditDoesNotFit(text)) => Err(ApiError::validation(&*text)),
+            Reply::Rejected(Rejection::EditDoesNotFit(text)) => Err(ApiError::validation(text.to_string())),
             Reply::Unknown => Err(ApiError::execution_does_not_exist(&row.arn)),
             Reply::Throttled => Err(ApiError::throttling()),
             _ => Err(ApiError::internal_failure()),
@@ -160,7 +161,9 @@ impl Operations {
             let mut found: Vec<_> = events.into_iter().filter(|event| event.ordinal == edit.event).collect();
             resolve(&*self.store, key, &mut payloads, &mut found)?;
             for event in found {
-                let EventKind::ExecutionRedriven { count, input, definition, .. } = event.kind else { continue };
+                let EventKind::ExecutionRedriven { count, input, definition, .. } = event.kind else {
+                    continue;
+                };
                 let state = |state| programs.at(event.ordinal).get(state).map(|state| state.name.0.clone());
                 edits.push(RedriveEdit {
                     redrive_count: count.into(),

@@ -270,7 +270,8 @@ impl Operations {
         let (_, row) = self.find_execution(&request.execution_arn)?;
         let edits = row.redrive_edits().iter().rev();
         let redrives = request.redrive_count.unwrap_or(i64::MAX);
-        let number = edits.filter(|edit| i64::from(edit.redrive_count) <= redrives).find_map(|edit| edit.revision);
+        let number =
+            edits.filter(|edit| i64::from(edit.redrive_count) <= redrives).find_map(|edit| edit.revision);
         let revision = self.catalogue.revision(number.unwrap_or(row.revision)).map_err(internal)?;
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         Ok(DescribeStateMachineForExecutionResponse {
@@ -384,7 +385,10 @@ fn refuse_versions(publish: Option<bool>, description: Option<&str>) -> Result<(
 }
 
 /// Analyses and compiles a definition.
-pub(super) async fn analyse_for(definition: Arc<str>, express: bool) -> Result<(Analysis, Program), ApiError> {
+pub(super) async fn analyse_for(
+    definition: Arc<str>,
+    express: bool,
+) -> Result<(Analysis, Program), ApiError> {
     let machine_type = if express { MachineType::Express } else { MachineType::Standard };
     let mut analysis = analyse_apart(definition, machine_type).await?;
     let Some(parsed) = analysis.definition.take() else {

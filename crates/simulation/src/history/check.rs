@@ -91,7 +91,8 @@ impl<'a> Checker<'a> {
         }
         ensure(event.time >= self.time, || format!("time goes back from {:?}", self.time))?;
         self.time = event.time;
-        let may_follow = matches!(event.kind, EventKind::Settled { .. } | EventKind::ExecutionRedriven { .. });
+        let may_follow =
+            matches!(event.kind, EventKind::Settled { .. } | EventKind::ExecutionRedriven { .. });
         ensure(!self.has_ended || may_follow, || "something follows the terminal event".to_owned())?;
         ensure(self.is_express || self.length <= limits::HISTORY_EVENTS_MAX, || "too many events".to_owned())
     }
@@ -306,9 +307,12 @@ impl<'a> Checker<'a> {
                 ensure(self.has_ended && !self.has_succeeded, || "it has not failed".to_owned())?;
                 ensure(previous + 1 == id, || "the previous event should be the terminal one".to_owned())?;
                 self.report.redrives += 1;
-                ensure(*count == self.report.redrives, || format!("this is redrive {}", self.report.redrives))?;
+                ensure(*count == self.report.redrives, || {
+                    format!("this is redrive {}", self.report.redrives)
+                })?;
                 if let Some(token) = client_token {
-                    let soon = |time: Timestamp| event.time.0 - time.0 <= limits::REDRIVE_TOKEN_SECONDS * 1000;
+                    let soon =
+                        |time: Timestamp| event.time.0 - time.0 <= limits::REDRIVE_TOKEN_SECONDS * 1000;
                     let newest = self.tokens.iter().rev().take(limits::REDRIVE_TOKENS_MAX);
                     let is_known = newest.into_iter().any(|(known, time)| **known == **token && soon(*time));
                     ensure(!is_known, || "a request was carried out twice".to_owned())?;
@@ -488,11 +492,14 @@ impl<'a> Checker<'a> {
     }
 
     fn revive(&mut self, mut chain: Chain, running: &mut Vec<Chain>, moved: &[MovedState]) {
-        let new_number = |state: u32| moved.iter().find(|moved| moved.from == state).map_or(state, |moved| moved.to);
+        let new_number =
+            |state: u32| moved.iter().find(|moved| moved.from == state).map_or(state, |moved| moved.to);
         chain.state = new_number(chain.state);
         chain.place = match chain.place {
             Place::Before(state) => Place::Before(new_number(state)),
-            Place::Within if matches!(self.program.get(chain.state).map(|s| &s.kind), Some(StateKind::Fail(_))) => {
+            Place::Within
+                if matches!(self.program.get(chain.state).map(|s| &s.kind), Some(StateKind::Fail(_))) =>
+            {
                 Place::Before(chain.state)
             }
             other => other,

@@ -23,12 +23,7 @@ pub(super) struct Shadow<'a> {
 
 impl<'a> Shadow<'a> {
     pub(super) fn new(programs: &'a Programs) -> Self {
-        Self {
-            programs,
-            fold: Fold::new(programs),
-            records: Vec::new(),
-            released: HashMap::new(),
-        }
+        Self { programs, fold: Fold::new(programs), records: Vec::new(), released: HashMap::new() }
     }
 
     pub(super) fn take(&mut self, events: &[Event], command: u8) -> Result<(), String> {

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use stepwell_engine::{Input, Poller, Reply, ReplyTo, StartRequest};
-use stepwell_interpreter::{About, Command, Effect, ErrorOutput, Program, RedriveRequest, Rejection, TaskId, Timestamp};
+use stepwell_interpreter::{
+    About, Command, Effect, ErrorOutput, Program, RedriveRequest, Rejection, TaskId, Timestamp,
+};
 use stepwell_json::{Payload, Value};
 use stepwell_store::{ExecutionKey, Store, arn_hash};
 
@@ -246,7 +248,10 @@ impl World<'_> {
                 self.count("names looked up again");
                 self.again(deed);
             }
-            (Deed::Redrive { index, number }, Reply::Done { time } | Reply::Rejected(Rejection::Repeated { time })) => {
+            (
+                Deed::Redrive { index, number },
+                Reply::Done { time } | Reply::Rejected(Rejection::Repeated { time }),
+            ) => {
                 self.count("redrives");
                 let key = self.crowd.started(index).ok_or("a redrive of nothing was answered")?;
                 let durable = self.ledger.durable(key).ok_or_else(|| told.clone())?;
@@ -380,7 +385,8 @@ impl World<'_> {
                 let execution = self.ledger.durable(key).ok_or("a job is awaited of nothing durable")?;
                 let Some(out) = execution.task(task) else { return Ok(()) };
                 let name = program.state(state).name.to_string();
-                let conduct = self.plan.outside.conduct(&name, out.parameters.value(), None, self.redrives(key));
+                let conduct =
+                    self.plan.outside.conduct(&name, out.parameters.value(), None, self.redrives(key));
                 if let Some((end_ms, result)) = conduct.end {
                     self.tell(key, end_ms - waited_ms, completion(task, result));
                 }

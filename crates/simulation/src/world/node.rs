@@ -107,7 +107,8 @@ impl Node {
         let mut chunks = self.store.chunks(key, 0, usize::MAX)?;
         if plant == Some(Plant::ForgetRedrives) {
             let ends = |chunk: &EventChunk| {
-                decode_chunk(&chunk.bytes).is_ok_and(|events| events.iter().any(|event| event.kind.is_terminal()))
+                decode_chunk(&chunk.bytes)
+                    .is_ok_and(|events| events.iter().any(|event| event.kind.is_terminal()))
             };
             let end = chunks.iter().position(ends).map_or(chunks.len(), |at| at + 1);
             chunks.truncate(end);

@@ -127,7 +127,9 @@ impl Plan {
                         let first_ms = at_ms + random.between(0, 60_000);
                         let again = if random.percent(40) { random.between(1, 3) } else { 0 };
                         std::iter::once(first_ms)
-                            .chain((0..again).map(|_| first_ms + random.between(0, 3_000)).collect::<Vec<_>>())
+                            .chain(
+                                (0..again).map(|_| first_ms + random.between(0, 3_000)).collect::<Vec<_>>(),
+                            )
                             .collect()
                     })
                     .collect();

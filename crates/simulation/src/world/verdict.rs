@@ -64,13 +64,7 @@ impl World<'_> {
             .ledger
             .all()
             .map(|(key, _, execution, events)| {
-                (
-                    key,
-                    execution.status,
-                    execution.output.clone(),
-                    execution.failure.clone(),
-                    events.to_vec(),
-                )
+                (key, execution.status, execution.output.clone(), execution.failure.clone(), events.to_vec())
             })
             .collect();
         for (key, status, output, failure, events) in all {
