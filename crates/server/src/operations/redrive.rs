@@ -57,8 +57,10 @@ impl Operations {
         }
         let definition = match request.with_definition {
             Some(text) => {
-                // A revision that nothing will use is not made.
-                self.redrivable(&row).map_err(not_redrivable)?;
+                // A revision that nothing will use is not made; with a token this may be a repetition, which is answered.
+                if request.client_token.is_none() {
+                    self.redrivable(&row).map_err(not_redrivable)?;
+                }
                 Some(self.new_definition(&row, text).await?)
             }
             None => None,
