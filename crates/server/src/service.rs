@@ -211,7 +211,8 @@ impl Service {
         if announced.is_some_and(|length| length > limits.request_bytes_max as u64) {
             return Err(ApiError::request_too_large(limits.request_bytes_max));
         }
-        tokio::time::timeout(limits.body_timeout, self.read_body(body)).await.unwrap_or_else(|_| {
+        let length = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        tokio::time::timeout(limits.body_timeout, self.read_body(body, length)).await.unwrap_or_else(|_| {
             Err(ApiError {
                 status: 408,
                 ..ApiError::new("RequestTimeout", "The request body did not arrive in time.")
@@ -219,8 +220,8 @@ impl Service {
         })
     }
 
-    /// Reads a body piece by piece; only what has arrived takes room.
-    async fn read_body(&self, mut body: Incoming) -> Result<Body<'_>, ApiError> {
+    /// Reads a body piece by piece; only what has arrived takes room. `length` is what was announced, 0 for nothing.
+    async fn read_body(&self, mut body: Incoming, length: usize) -> Result<Body<'_>, ApiError> {
         let bytes_max = self.operations.settings.limits.request_bytes_max;
         let mut room: Option<SemaphorePermit<'_>> = None;
         let (mut first, mut whole) = (Bytes::new(), Vec::new());
@@ -241,6 +242,10 @@ impl Service {
             if first.is_empty() && whole.is_empty() {
                 first = piece;
             } else {
+                if whole.is_empty() {
+                    // Growing bit by bit would take twice the room. Pages that are never written cost nothing.
+                    whole.reserve_exact(length.max(first.len() + piece.len()));
+                }
                 whole.extend_from_slice(&std::mem::take(&mut first));
                 whole.extend_from_slice(&piece);
             }
