@@ -96,6 +96,8 @@ impl<R> Shard<R> {
         );
         row.express = about.express;
         row.trace_header = about.trace_header.as_deref().map(str::to_owned);
+        row.version_arn = about.version_arn.as_deref().map(str::to_owned);
+        row.alias_arn = about.alias_arn.as_deref().map(str::to_owned);
         let mut resident = Box::new(Resident::started(program, row, self.seed(key)));
         if about.express {
             self.start_express(key, *about, input, resident, reply);
