@@ -5,8 +5,9 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use stepwell_asl::MachineType;
 use stepwell_interpreter::{ErrorOutput, Text, Timestamp, event::StateIndex};
 use stepwell_json::{Payload, Value, spanned::Span};
+use stepwell_mock::TestCase;
 
-use crate::{path::Step, run::MockedStates};
+use crate::path::Step;
 
 /// When executions start unless a test says otherwise: 2025-01-01T00:00:00Z.
 pub const START_TIME: Timestamp = Timestamp(1_735_689_600_000);
@@ -89,10 +90,10 @@ pub struct Mocks {
     /// Of the case.
     pub case: HashMap<StateIndex, Arc<Mock>>,
     /// Of a case of a `MockConfigFile.json`.
-    pub mock_case: Option<Arc<dyn MockedStates>>,
+    pub mock_case: Option<Arc<TestCase>>,
     /// Of the test file.
     pub file: Arc<HashMap<StateIndex, Arc<Mock>>>,
-    /// The line of the test file, from 1, under which another mock can be written; for messages.
+    /// Where another mock can be written; for messages.
     pub place: Option<Span>,
 }
 
@@ -155,6 +156,42 @@ pub enum ExpectedStatus {
     Failed,
     /// `TIMED_OUT`
     TimedOut,
+}
+
+impl Case {
+    /// A case of a mock file: it passes when the execution succeeds. `span` is its place in the mock file.
+    #[must_use]
+    pub fn of_mock_file(name: &str, span: Span, mocks: Arc<TestCase>, state_machine_name: &str) -> Self {
+        Self {
+            name: name.into(),
+            span,
+            skip: None,
+            input: Payload::from_value(Value::empty_object()),
+            context: Context::new(state_machine_name),
+            seed: 0,
+            mocks: Mocks { mock_case: Some(mocks), ..Mocks::default() },
+            expectation: Expectation::success(span),
+        }
+    }
+}
+
+impl Expectation {
+    /// What is expected of a case that says nothing: that it succeeds.
+    #[must_use]
+    pub fn success(span: Span) -> Self {
+        Self {
+            span,
+            status: Spanned { value: ExpectedStatus::Succeeded, span },
+            output: Vec::new(),
+            error: None,
+            cause: None,
+            cause_contains: None,
+            path: None,
+            calls: Vec::new(),
+            variables: Vec::new(),
+            duration_ms: None,
+        }
+    }
 }
 
 impl fmt::Display for ExpectedStatus {

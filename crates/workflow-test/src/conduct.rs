@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use stepwell_interpreter::event::StateIndex;
+use stepwell_interpreter::{ErrorOutput, event::StateIndex};
 use stepwell_json::Value;
+use stepwell_mock::Response;
 
 use crate::{
     case::{Answer, Mocks, Outcome},
     compare::matches,
     machine::Machine,
-    run::{MockResponse, Stop},
+    run::Stop,
 };
 
 /// One call of a task.
@@ -65,10 +66,13 @@ impl<'a> Conduct<'a> {
         let mock = match self.mocks.case.get(&call.state) {
             Some(mock) => mock,
             None => {
-                let states = self.mocks.mock_case.as_deref();
-                match states.and_then(|states| states.response(machine.name(call.state), invocation)) {
-                    Some(MockResponse::Outcome(outcome)) => return Ok(Reply::Outcome(outcome)),
-                    Some(MockResponse::Exhausted(why)) => return stop(why, None),
+                let case = self.mocks.mock_case.as_deref();
+                match case.and_then(|case| case.response(machine.name(call.state), invocation)) {
+                    Some(Response::Answer(answer)) => return Ok(Reply::Outcome(outcome(answer))),
+                    Some(Response::Exhausted { response, answers }) => {
+                        let why = format!("the mocked response {response} answers {answers} calls");
+                        return stop(why, None);
+                    }
                     None => {}
                 }
                 match self.mocks.file.get(&call.state) {
@@ -89,6 +93,18 @@ impl<'a> Conduct<'a> {
             count => format!("the {count} answers of its mock are used up or are for other calls"),
         };
         stop(why, Some(mock.span))
+    }
+}
+
+fn outcome(answer: &stepwell_mock::Answer) -> Outcome {
+    match answer {
+        stepwell_mock::Answer::Return(result) => Outcome::Result(result.clone()),
+        stepwell_mock::Answer::Throw { error, cause } => Outcome::Failure(ErrorOutput {
+            error: Some(error.clone().into()),
+            cause: Some(cause.clone().into()),
+            timeout: false,
+            heartbeat: false,
+        }),
     }
 }
 

@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
-    fmt,
     sync::Arc,
 };
 
@@ -29,21 +28,6 @@ use crate::{
 pub const EVENTS_MAX: u64 = 200_000;
 /// Steps (answers, timers, signs of life) after which a run is given up.
 pub const STEPS_MAX: u64 = 400_000;
-
-/// The states that a case of a mock file answers.
-pub trait MockedStates: fmt::Debug {
-    /// What invocation number `invocation`, from 0, of a state gives; none when the state is not mocked.
-    fn response(&self, state: &str, invocation: u32) -> Option<MockResponse>;
-}
-
-/// What a mock file has for an invocation.
-#[derive(Debug)]
-pub enum MockResponse {
-    /// This happens.
-    Outcome(Outcome),
-    /// The state was invoked more often than there are answers, in words.
-    Exhausted(String),
-}
 
 /// Why a case did not come to its end.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use stepwell_json::{
     spanned::{Node, NodeKind, Span},
 };
 
-use super::{Reader, a};
+use super::{Reader, a, start};
 use crate::{
     case::{Calls, Expectation, ExpectedCall, ExpectedStatus, Matcher, Spanned},
     path::Step,
@@ -31,25 +31,8 @@ pub(crate) const CALL_KEYS: [&str; 3] = ["comment", "parameters", "parametersCon
 const PATH_STEPS_MAX: usize = 2_000;
 
 impl Reader<'_> {
-    /// What is expected of a case that says nothing: that it succeeds.
-    pub(super) fn no_expectation(&self, span: Span) -> Expectation {
-        let span = Span { start: span.start, end: span.start + 1 };
-        Expectation {
-            span,
-            status: Spanned { value: ExpectedStatus::Succeeded, span },
-            output: Vec::new(),
-            error: None,
-            cause: None,
-            cause_contains: None,
-            path: None,
-            calls: Vec::new(),
-            variables: Vec::new(),
-            duration_ms: None,
-        }
-    }
-
     pub(super) fn expectation(&mut self, node: &Node) -> Expectation {
-        let mut expectation = self.no_expectation(node.span);
+        let mut expectation = Expectation::success(start(node.span));
         let Some(members) = self.faults.known(node, "\"expect\"", &EXPECT_KEYS) else { return expectation };
         let mut status = None;
         for member in members {
@@ -276,7 +259,7 @@ impl Reader<'_> {
 
     fn call(&mut self, node: &Node) -> Option<Spanned<ExpectedCall>> {
         let mut call = ExpectedCall::default();
-        let mut span = Span { start: node.span.start, end: node.span.start + 1 };
+        let mut span = start(node.span);
         for member in self.faults.known(node, "a call", &CALL_KEYS)? {
             let is_partial = match &*member.key {
                 "parameters" => false,

@@ -6,10 +6,10 @@ use stepwell_asl::Resource;
 use stepwell_interpreter::{ErrorOutput, event::StateIndex, program::StateKind};
 use stepwell_json::{
     Object, Payload, Value,
-    spanned::{Node, NodeKind, Span},
+    spanned::{Node, NodeKind},
 };
 
-use super::{Reader, a};
+use super::{Reader, a, start};
 use crate::case::{Answer, Heartbeats, Mock, Outcome};
 
 /// Members of an answer.
@@ -208,7 +208,3 @@ impl Reader<'_> {
 
 /// `times: always`, until the answers of a mock are all known.
 const ALWAYS: u32 = u32::MAX;
-
-fn start(span: Span) -> Span {
-    Span { start: span.start, end: span.start + 1 }
-}

@@ -15,11 +15,11 @@ use stepwell_json::{
     Payload,
     spanned::{self, Member, Node, NodeKind, Span},
 };
+use stepwell_mock::TestCase;
 
 use crate::{
-    case::{Case, Context, Mock, Mocks, Suite},
+    case::{Case, Context, Expectation, Mock, Mocks, Suite},
     machine::Machine,
-    run::MockedStates,
 };
 
 /// Problems that are told of one file.
@@ -71,7 +71,7 @@ pub trait Files {
     ///
     /// # Errors
     /// Why there is none, in one line.
-    fn mock_case(&self, name: &str) -> Result<Arc<dyn MockedStates>, String>;
+    fn mock_case(&self, name: &str) -> Result<Arc<TestCase>, String>;
 }
 
 /// Reads the text of a test file as JSON, and from it what is needed to find its definition.
@@ -241,6 +241,11 @@ fn a(node: &Node) -> String {
     }
 }
 
+/// The first byte of a value that may be long.
+fn start(span: Span) -> Span {
+    Span { start: span.start, end: span.start + 1 }
+}
+
 struct Reader<'a> {
     machine: &'a Machine,
     files: &'a dyn Files,
@@ -298,13 +303,13 @@ impl Reader<'_> {
         let mut expect = None;
         let mut case = Case {
             name: "".into(),
-            span: Span { start: node.span.start, end: node.span.start + 1 },
+            span: start(node.span),
             skip: None,
             input: Payload::from_value(stepwell_json::Value::empty_object()),
             context: defaults.context.clone(),
             seed: defaults.seed,
             mocks: Mocks { file: defaults.mocks.clone(), place: defaults.place, ..Mocks::default() },
-            expectation: self.no_expectation(node.span),
+            expectation: Expectation::success(start(node.span)),
         };
         for member in members {
             let value = &member.value;
@@ -331,7 +336,12 @@ impl Reader<'_> {
                 "mockCase" => {
                     if let Some(name) = self.faults.text(value) {
                         match self.files.mock_case(name) {
-                            Ok(states) => case.mocks.mock_case = Some(states),
+                            Ok(mocks) => {
+                                for state in mocks.states() {
+                                    self.task(state, value.span);
+                                }
+                                case.mocks.mock_case = Some(mocks);
+                            }
                             Err(why) => self.faults.note(value.span, why),
                         }
                     }
