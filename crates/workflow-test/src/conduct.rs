@@ -70,7 +70,8 @@ impl<'a> Conduct<'a> {
                 match case.and_then(|case| case.response(machine.name(call.state), invocation)) {
                     Some(Response::Answer(answer)) => return Ok(Reply::Outcome(outcome(answer))),
                     Some(Response::Exhausted { response, answers }) => {
-                        let why = format!("the mocked response {response} answers {answers} calls");
+                        let plural = if answers == 1 { "" } else { "s" };
+                        let why = format!("the mocked response {response} answers {answers} call{plural}");
                         return stop(why, None);
                     }
                     None => {}

@@ -26,3 +26,6 @@ pub use path::{Step, path_text};
 pub use read::{Files, Header, Problem, header, read};
 pub use run::{Call, EVENTS_MAX, Ran, STEPS_MAX, Stop, run};
 pub use trail::{Chain, Visit};
+
+/// The JSON Schema of test files.
+pub const SCHEMA: &str = include_str!("schema.json");

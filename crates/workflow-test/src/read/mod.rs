@@ -424,3 +424,30 @@ struct Defaults {
     mocks: Arc<HashMap<StateIndex, Arc<Mock>>>,
     place: Option<Span>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_has_the_members_that_are_read() {
+        let schema = stepwell_json::parse(crate::SCHEMA).expect("the schema is JSON");
+        let definitions = schema.get("definitions").expect("definitions");
+        for (name, object, keys) in [
+            ("the file", Some(&schema), &FILE_KEYS[..]),
+            ("case", definitions.get("case"), &CASE_KEYS),
+            ("context", definitions.get("context"), &CONTEXT_KEYS),
+            ("answer", definitions.get("answer"), &mocks::ANSWER_KEYS),
+            ("expect", definitions.get("expect"), &expectation::EXPECT_KEYS),
+            ("call", definitions.get("call"), &expectation::CALL_KEYS),
+        ] {
+            let properties = object.and_then(|object| object.get("properties"));
+            let members = properties.and_then(|properties| properties.as_object()).expect(name);
+            let mut members: Vec<&str> = members.keys().map(|key| &**key).collect();
+            let mut keys = keys.to_vec();
+            members.sort_unstable();
+            keys.sort_unstable();
+            assert_eq!(members, keys, "{name}");
+        }
+    }
+}

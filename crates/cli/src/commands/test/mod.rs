@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use stepwell_workflow_test::SCHEMA;
 
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -18,8 +19,6 @@ use crate::output::{self, Format};
 use load::Library;
 use outcome::{Report, run_suite};
 
-/// The JSON Schema of test files.
-const SCHEMA: &str = include_str!("schema.json");
 /// Step Functions Local's variable for a mock file.
 const MOCK_CONFIG_VARIABLE: &str = "SFN_MOCK_CONFIG";
 
