@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
-use crate::commands::{completions, eval, run, serve, validate};
+use crate::commands::{completions, eval, run, serve, test, validate};
 use crate::output::Format;
 
 /// AWS Step Functions on your own machines: serve, run and check state machines.
@@ -22,11 +22,12 @@ const AFTER_HELP: &str = "\
 Examples:
   stepwell run order.asl.json --input '{\"order\": 1}'    run once, here, without a server
   stepwell serve                                        serve the Step Functions API on port 8083
+  stepwell test workflows                               run the tests beside the definitions there
   stepwell eval '$sum(price)' --input @order.json       evaluate JSONata, plain or as in a state
   stepwell start order --input @order.json --wait       start an execution on the server
 
-Exit codes: 0 done; 1 the execution or evaluation did not succeed; 2 wrong usage, invalid definition
-or expression; 3 the server can't be reached or refused; 4 internal error.";
+Exit codes: 0 done; 1 the execution, evaluation or a test did not succeed; 2 wrong usage, invalid definition,
+test file or expression; 3 the server can't be reached or refused; 4 internal error.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Run(run::RunArguments),
     /// Check definitions
     Validate(validate::ValidateArguments),
+    /// Run the tests of definitions: mocked tasks, virtual time, coverage
+    Test(test::TestArguments),
     /// Evaluate a JSONata expression or a JSONPath
     Eval(eval::EvalArguments),
     /// Create a state machine from a definition

@@ -6,6 +6,7 @@ pub(crate) mod eval;
 mod host;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod test;
 pub(crate) mod validate;
 
 use crate::arguments::{Arguments, Command};
@@ -17,6 +18,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Run(arguments) => run::run(&arguments, format),
+        Command::Test(arguments) => test::run(&arguments, format),
         Command::Eval(arguments) => eval::run(&arguments, format),
         Command::Validate(arguments) => validate::run(&arguments, format),
         Command::Create(arguments) => client::create::run(&arguments, format),

@@ -1,4 +1,5 @@
-//! Definition files: JSON or YAML on disk, always JSON text inside, with every place of the JSON known in the file.
+//! Definition files, and the test files beside them: JSON or YAML on disk, always JSON text inside, with every place of
+//! the JSON known in the file.
 
 mod yaml;
 
@@ -9,11 +10,11 @@ use std::path::{Path, PathBuf};
 pub(crate) use yaml::YamlError;
 
 /// Endings of definition files that `serve DIR` picks up, and that a machine's name goes without.
-const ENDINGS: [&str; 3] = [".asl.json", ".asl.yaml", ".asl.yml"];
+pub(crate) const ENDINGS: [&str; 3] = [".asl.json", ".asl.yaml", ".asl.yml"];
 /// Larger files are not read: definitions may have a million characters, of four bytes at most.
 const FILE_SIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A definition as it was read from a file.
+/// A definition, or a test file, as it was read from a file.
 #[derive(Debug, Clone)]
 pub(crate) struct DefinitionFile {
     /// Where it was read from.
@@ -91,7 +92,7 @@ impl DefinitionFile {
 }
 
 /// The name of a file without `.asl.json` and the like.
-fn machine_name(path: &Path) -> String {
+pub(crate) fn machine_name(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let endings = ENDINGS.iter().chain([".json", ".yaml", ".yml"].iter());
     endings.into_iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name).to_owned()

@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        return wrong("a definition is one document; a second one starts here");
+                        return wrong("a file is one document; a second one starts here");
                     }
                     continue;
                 }
@@ -231,7 +231,7 @@ fn core_tag(tag: &Tag) -> Option<&str> {
 
 fn unknown_tag(tag: Option<&Tag>) -> String {
     let name = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)).unwrap_or_default();
-    format!("the tag {name} has no meaning in a definition; write the value itself")
+    format!("the tag {name} has no meaning here; write the value itself")
 }
 
 /// What a scalar is in JSON, by the core schema of YAML 1.2.
@@ -248,7 +248,7 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<K
                 None => Err(format!("{text:?} is not what its tag !!{} says", tag.unwrap_or_default())),
             };
         }
-        Some(other) => return Err(format!("the tag !!{other} has no meaning in a definition")),
+        Some(other) => return Err(format!("the tag !!{other} has no meaning here")),
         None => {}
     }
     if style != ScalarStyle::Plain {
