@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
-use crate::commands::{completions, eval, run, serve, validate};
+use crate::commands::{completions, deploy, eval, run, serve, validate};
 use crate::output::Format;
 
 /// AWS Step Functions on your own machines: serve, run and check state machines.
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Create(create::CreateArguments),
     /// Give a state machine another definition
     Update(update::UpdateArguments),
+    /// Create or update the state machines of a CDK app, a SAM or a CloudFormation template
+    Deploy(deploy::DeployArguments),
     /// Delete a state machine or an activity
     Delete(delete::DeleteArguments),
     /// Start an execution

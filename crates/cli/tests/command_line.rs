@@ -193,6 +193,7 @@ fn every_command_has_an_example_in_its_help() {
         "eval",
         "create",
         "update",
+        "deploy",
         "delete",
         "start",
         "list",

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod completions;
+pub(crate) mod deploy;
 pub(crate) mod eval;
 mod host;
 pub(crate) mod run;
@@ -21,6 +22,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Validate(arguments) => validate::run(&arguments, format),
         Command::Create(arguments) => client::create::run(&arguments, format),
         Command::Update(arguments) => client::update::run(&arguments, format),
+        Command::Deploy(arguments) => deploy::run(&arguments, format),
         Command::Delete(arguments) => client::delete::run(&arguments, format),
         Command::Start(arguments) => client::start::run(&arguments, format),
         Command::List(arguments) => client::list::run(&arguments, format),

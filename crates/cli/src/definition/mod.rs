@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-pub(crate) use yaml::YamlError;
+pub(crate) use yaml::{Dialect, YamlError};
 
 /// Endings of definition files that `serve DIR` picks up, and that a machine's name goes without.
 const ENDINGS: [&str; 3] = [".asl.json", ".asl.yaml", ".asl.yml"];
@@ -60,17 +60,32 @@ impl DefinitionFile {
     /// at all, is for the validator to say.
     pub(crate) fn load(path: &Path) -> Result<DefinitionFile, LoadError> {
         let source = read_text(path).map_err(|message| LoadError::Unreadable { message })?;
-        DefinitionFile::from_source(path, source)
+        DefinitionFile::from_source(path, source, Dialect::Definition)
     }
 
-    /// As [`DefinitionFile::load`], of a text that is already there.
-    fn from_source(path: &Path, source: String) -> Result<DefinitionFile, LoadError> {
+    /// Reads a CloudFormation template. It is YAML unless it is JSON, whatever its name says.
+    ///
+    /// # Errors
+    /// As [`DefinitionFile::load`].
+    pub(crate) fn load_template(path: &Path) -> Result<DefinitionFile, LoadError> {
+        let source = read_text(path).map_err(|message| LoadError::Unreadable { message })?;
+        DefinitionFile::from_source(path, source, Dialect::Template)
+    }
+
+    /// Reads a text that is already there.
+    fn from_source(path: &Path, source: String, dialect: Dialect) -> Result<DefinitionFile, LoadError> {
         let path = path.to_path_buf();
-        if !is_yaml(&path) {
+        let is_json = match dialect {
+            Dialect::Definition => !is_yaml(&path),
+            Dialect::Template => {
+                source.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{')
+            }
+        };
+        if is_json {
             let json = source.clone();
             return Ok(DefinitionFile { path, source, json, places: None });
         }
-        match yaml::to_json(&source) {
+        match yaml::to_json(&source, dialect) {
             Ok((json, places)) => Ok(DefinitionFile { path, source, json, places: Some(places) }),
             Err(error) => Err(LoadError::Yaml { source, error }),
         }
@@ -178,14 +193,22 @@ mod tests {
 
     #[test]
     fn places_of_json_are_the_places_in_the_file() {
-        let file = DefinitionFile::from_source(Path::new("a.json"), "{\"A\": 1}".to_owned()).unwrap();
-        assert_eq!(file.span_in_source(6..7), 6..7);
         let file =
-            DefinitionFile::from_source(Path::new("a.asl.yaml"), "A: 1\nB: [x, yy]\n".to_owned()).unwrap();
+            DefinitionFile::from_source(Path::new("a.json"), "{\"A\": 1}".to_owned(), Dialect::Definition)
+                .unwrap();
+        assert_eq!(file.span_in_source(6..7), 6..7);
+        let file = DefinitionFile::from_source(
+            Path::new("a.asl.yaml"),
+            "A: 1\nB: [x, yy]\n".to_owned(),
+            Dialect::Definition,
+        )
+        .unwrap();
         let offset = file.json.find("\"yy\"").unwrap();
         assert_eq!(&file.source[file.span_in_source(offset..offset + 4)], "yy");
         for text in ["A: '{% 1 + x %}'", "A: \"{% 1 + x %}\"", "A: \"é {% 1 + x %}\""] {
-            let file = DefinitionFile::from_source(Path::new("a.asl.yaml"), text.to_owned()).unwrap();
+            let file =
+                DefinitionFile::from_source(Path::new("a.asl.yaml"), text.to_owned(), Dialect::Definition)
+                    .unwrap();
             let offset = file.json.find("+ x").unwrap();
             assert_eq!(&file.source[file.span_in_source(offset..offset + 3)], "+ x", "{text}");
         }

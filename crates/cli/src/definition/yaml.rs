@@ -15,6 +15,52 @@ const DEPTH_MAX: usize = 200;
 /// The JSON text that aliases may grow a file to.
 const JSON_SIZE_MAX_BYTES: usize = 16 * 1024 * 1024;
 
+/// What tags of one's own mean in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// A definition: nothing.
+    Definition,
+    /// A CloudFormation template: `!Sub x` is short for `{"Fn::Sub": "x"}`.
+    Template,
+}
+
+impl Dialect {
+    fn name(self) -> &'static str {
+        match self {
+            Dialect::Definition => "definition",
+            Dialect::Template => "template",
+        }
+    }
+
+    /// The member that a tag is short for; none for tags that mean nothing here.
+    fn function(self, tag: &Tag) -> Option<&'static str> {
+        let is_short = self == Dialect::Template && tag.handle == "!";
+        FUNCTIONS.iter().find(|(suffix, _)| is_short && *suffix == tag.suffix).map(|(_, member)| *member)
+    }
+}
+
+/// The short forms of CloudFormation's intrinsic functions.
+const FUNCTIONS: [(&str, &str); 18] = [
+    ("And", "Fn::And"),
+    ("Base64", "Fn::Base64"),
+    ("Cidr", "Fn::Cidr"),
+    ("Condition", "Condition"),
+    ("Equals", "Fn::Equals"),
+    ("FindInMap", "Fn::FindInMap"),
+    ("GetAtt", "Fn::GetAtt"),
+    ("GetAZs", "Fn::GetAZs"),
+    ("If", "Fn::If"),
+    ("ImportValue", "Fn::ImportValue"),
+    ("Join", "Fn::Join"),
+    ("Not", "Fn::Not"),
+    ("Or", "Fn::Or"),
+    ("Ref", "Ref"),
+    ("Select", "Fn::Select"),
+    ("Split", "Fn::Split"),
+    ("Sub", "Fn::Sub"),
+    ("ToJsonString", "Fn::ToJsonString"),
+];
+
 /// What is wrong with a YAML file, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct YamlError {
@@ -57,8 +103,8 @@ impl Places {
 ///
 /// # Errors
 /// The first thing that is not YAML, or that JSON can't say.
-pub(crate) fn to_json(source: &str) -> Result<(String, Places), YamlError> {
-    let mut reader = Reader::new(source);
+pub(crate) fn to_json(source: &str, dialect: Dialect) -> Result<(String, Places), YamlError> {
+    let mut reader = Reader::new(source, dialect);
     let root = reader.document()?;
     let mut writer = Writer { reader: &reader, json: Vec::new(), places: Places::default() };
     if let Some(root) = root {
@@ -85,10 +131,13 @@ enum Kind {
     Map(Vec<(NodeId, NodeId)>),
     /// The same as an earlier node.
     Alias(NodeId),
+    /// The short form of an intrinsic function, and what stands behind it.
+    Function(&'static str, NodeId),
 }
 
 struct Reader<'a> {
     source: &'a str,
+    dialect: Dialect,
     /// Byte offset of each character; none when each character is one byte.
     offsets: Option<Vec<usize>>,
     nodes: Vec<Node>,
@@ -99,13 +148,15 @@ struct Reader<'a> {
 struct Open {
     id: NodeId,
     is_map: bool,
+    anchor: usize,
+    function: Option<&'static str>,
     children: Vec<NodeId>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(source: &'a str) -> Self {
+    fn new(source: &'a str, dialect: Dialect) -> Self {
         let offsets = (!source.is_ascii()).then(|| source.char_indices().map(|(offset, _)| offset).collect());
-        Reader { source, offsets, nodes: Vec::new(), anchors: HashMap::new() }
+        Reader { source, dialect, offsets, nodes: Vec::new(), anchors: HashMap::new() }
     }
 
     fn offset(&self, marker: &Marker) -> usize {
@@ -127,13 +178,14 @@ impl<'a> Reader<'a> {
             })?;
             let span = self.offset(&span.start)..self.offset(&span.end);
             let wrong = |message: &str| Err(YamlError { message: message.to_owned(), span: span.clone() });
+            let is_map = matches!(event, Event::MappingStart(..));
             let finished = match event {
                 Event::Nothing | Event::StreamStart | Event::DocumentEnd => continue,
                 Event::StreamEnd => break,
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        return wrong("a definition is one document; a second one starts here");
+                        return wrong("a file is one document; a second one starts here");
                     }
                     continue;
                 }
@@ -142,26 +194,28 @@ impl<'a> Reader<'a> {
                     None => return wrong("this alias has no anchor"),
                 },
                 Event::Scalar(text, style, anchor, tag) => {
-                    let kind = match scalar(text, style, tag.as_deref()) {
+                    let function = tag.as_deref().and_then(|tag| self.dialect.function(tag));
+                    let tag = tag.as_deref().filter(|_| function.is_none());
+                    let kind = match scalar(text, style, tag, self.dialect) {
                         Ok(kind) => kind,
                         Err(message) => return wrong(&message),
                     };
                     let id = self.add(span.clone(), kind);
+                    let id = function.map_or(id, |function| self.call(function, id));
                     self.remember(anchor, id);
                     id
                 }
-                Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag)
-                    if !tag.as_deref().is_none_or(|tag| matches!(core_tag(tag), Some("seq" | "map"))) =>
-                {
-                    let _ = anchor;
-                    return wrong(&unknown_tag(tag.as_deref()));
-                }
-                Event::SequenceStart(anchor, _) => {
-                    self.open(&mut open, false, anchor, span.clone())?;
-                    continue;
-                }
-                Event::MappingStart(anchor, _) => {
-                    self.open(&mut open, true, anchor, span.clone())?;
+                Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+                    let function = tag.as_deref().and_then(|tag| self.dialect.function(tag));
+                    let is_known = |tag: &Tag| matches!(core_tag(tag), Some("seq" | "map"));
+                    if function.is_none() && !tag.as_deref().is_none_or(is_known) {
+                        return wrong(&unknown_tag(tag.as_deref(), self.dialect));
+                    }
+                    self.open(
+                        &mut open,
+                        Open { id: 0, is_map, anchor, function, children: Vec::new() },
+                        span,
+                    )?;
                     continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
@@ -189,24 +243,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn open(
-        &mut self,
-        open: &mut Vec<Open>,
-        is_map: bool,
-        anchor: usize,
-        span: Range<usize>,
-    ) -> Result<(), YamlError> {
+    fn open(&mut self, open: &mut Vec<Open>, opened: Open, span: Range<usize>) -> Result<(), YamlError> {
         if open.len() >= DEPTH_MAX {
             return Err(too_deep(span));
         }
         let id = self.add(span, Kind::List(Vec::new()));
-        self.remember(anchor, id);
-        open.push(Open { id, is_map, children: Vec::new() });
+        self.remember(opened.anchor, id);
+        open.push(Open { id, ..opened });
         Ok(())
     }
 
     fn close(&mut self, closed: Open, end: usize) -> NodeId {
-        let Open { id, is_map, children } = closed;
+        let Open { id, is_map, anchor, function, children } = closed;
         if let Some(node) = self.nodes.get_mut(id) {
             node.span.end = end.max(node.span.start);
             node.kind = if is_map {
@@ -216,7 +264,26 @@ impl<'a> Reader<'a> {
                 Kind::List(children)
             };
         }
+        let Some(function) = function else { return id };
+        let id = self.call(function, id);
+        self.remember(anchor, id);
         id
+    }
+
+    /// The long form of a short form. `!GetAtt A.B` has a list as its argument.
+    fn call(&mut self, function: &'static str, argument: NodeId) -> NodeId {
+        let Some(Node { span, kind }) = self.nodes.get(argument) else { return argument };
+        let span = span.clone();
+        let mut argument = argument;
+        if function == "Fn::GetAtt"
+            && let Kind::String(text) = kind
+            && let Some((resource, attribute)) = text.split_once('.')
+        {
+            let parts = [resource, attribute].map(|part| Kind::String(part.to_owned()));
+            let parts = parts.map(|part| self.add(span.clone(), part)).to_vec();
+            argument = self.add(span.clone(), Kind::List(parts));
+        }
+        self.add(span, Kind::Function(function, argument))
     }
 }
 
@@ -229,16 +296,21 @@ fn core_tag(tag: &Tag) -> Option<&str> {
     tag.is_yaml_core_schema().then_some(tag.suffix.as_str())
 }
 
-fn unknown_tag(tag: Option<&Tag>) -> String {
+fn unknown_tag(tag: Option<&Tag>, dialect: Dialect) -> String {
     let name = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)).unwrap_or_default();
-    format!("the tag {name} has no meaning in a definition; write the value itself")
+    format!("the tag {name} has no meaning in a {}; write the value itself", dialect.name())
 }
 
 /// What a scalar is in JSON, by the core schema of YAML 1.2.
-fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<Kind, String> {
+fn scalar(
+    text: Cow<'_, str>,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    dialect: Dialect,
+) -> Result<Kind, String> {
     let tag = match tag {
         None => None,
-        Some(tag) => Some(core_tag(tag).ok_or_else(|| unknown_tag(Some(tag)))?),
+        Some(tag) => Some(core_tag(tag).ok_or_else(|| unknown_tag(Some(tag), dialect))?),
     };
     match tag {
         Some("str") => return Ok(Kind::String(text.into_owned())),
@@ -248,7 +320,7 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Result<K
                 None => Err(format!("{text:?} is not what its tag !!{} says", tag.unwrap_or_default())),
             };
         }
-        Some(other) => return Err(format!("the tag !!{other} has no meaning in a definition")),
+        Some(other) => return Err(format!("the tag !!{other} has no meaning in a {}", dialect.name())),
         None => {}
     }
     if style != ScalarStyle::Plain {
@@ -352,6 +424,13 @@ impl Writer<'_> {
             Kind::String(text) => self.string(text),
             Kind::Word(word) => self.json.extend_from_slice(word.as_bytes()),
             Kind::Alias(target) => self.node(*target, depth + 1)?,
+            Kind::Function(function, argument) => {
+                self.json.extend_from_slice(b"{\"");
+                self.json.extend_from_slice(function.as_bytes());
+                self.json.extend_from_slice(b"\": ");
+                self.node(*argument, depth + 1)?;
+                self.json.push(b'}');
+            }
             Kind::List(items) => {
                 self.json.push(b'[');
                 for (position, item) in items.iter().enumerate() {
@@ -426,7 +505,7 @@ mod tests {
 
     /// The JSON of a YAML text without white space, or the error and the text it points at.
     fn compact(source: &str) -> Result<String, (String, String)> {
-        match to_json(source) {
+        match to_json(source, Dialect::Definition) {
             Ok((json, _)) => Ok(stepwell_json::parse(&json).map_or(json, |value| value.to_text())),
             Err(error) => Err((error.message, source.get(error.span).unwrap_or("?").to_owned())),
         }
@@ -505,7 +584,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in "[a-z&*!|>:?{}\\[\\],'\"#%@` \n\t~<é-]{0,60}") {
-            if let Ok((json, places)) = to_json(&text) {
+            if let Ok((json, places)) = to_json(&text, Dialect::Definition) {
                 for offset in 0..json.len() {
                     prop_assert!(text.get(places.find(offset..offset + 1, &json, &text)).is_some());
                 }
