@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
-use crate::commands::{completions, deploy, eval, run, serve, validate};
+use crate::commands::{completions, deploy, doctor, env, eval, run, serve, validate};
 use crate::output::Format;
 
 /// AWS Step Functions on your own machines: serve, run and check state machines.
@@ -61,6 +61,10 @@ pub(crate) enum Command {
     Task(task::TaskArguments),
     /// Copy the server's data into a directory while it is served
     Backup(backup::BackupArguments),
+    /// Print what a client needs to reach the server
+    Env(env::EnvArguments),
+    /// Find out why a client can't reach the server
+    Doctor(doctor::DoctorArguments),
     /// Print the completions for a shell
     Completions(completions::CompletionsArguments),
 }

@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 
 /// The server that clients look for when nothing names one.
-const ENDPOINT_DEFAULT: &str = "http://127.0.0.1:8083";
+pub(crate) const ENDPOINT_DEFAULT: &str = "http://127.0.0.1:8083";
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take. A synchronous Express execution takes five minutes at most.
@@ -137,9 +137,15 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub(crate) async fn get(&self, path: &str) -> Result<Value, CallError> {
-        self.send(Request::get(format!("{}{path}", self.endpoint)), Bytes::new())
-            .await
-            .map(|(value, _)| value)
+        self.get_with_date(path).await.map(|(value, _)| value)
+    }
+
+    /// As [`Client::get`], and the time of the answer by the server's clock, as HTTP writes it.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub(crate) async fn get_with_date(&self, path: &str) -> Result<(Value, Option<String>), CallError> {
+        self.send(Request::get(format!("{}{path}", self.endpoint)), Bytes::new()).await
     }
 
     async fn post(&self, path: &str, request: &Value, target: Option<&str>) -> Result<Value, CallError> {

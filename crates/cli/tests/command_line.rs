@@ -208,6 +208,8 @@ fn every_command_has_an_example_in_its_help() {
         "task fail",
         "task heartbeat",
         "backup",
+        "env",
+        "doctor",
         "completions",
     ] {
         let arguments: Vec<&str> = line.split(' ').chain(["--help"]).collect();

@@ -3,6 +3,8 @@
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod deploy;
+pub(crate) mod doctor;
+pub(crate) mod env;
 pub(crate) mod eval;
 mod host;
 pub(crate) mod run;
@@ -31,6 +33,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Stop(arguments) => client::stop::run(&arguments, format),
         Command::Task(arguments) => client::task::run(&arguments, format),
         Command::Backup(arguments) => client::backup::run(&arguments, format),
+        Command::Env(arguments) => env::run(&arguments, format),
+        Command::Doctor(arguments) => doctor::run(&arguments, format),
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }
