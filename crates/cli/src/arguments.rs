@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
+use crate::commands::client::{
+    backup, create, delete, describe, history, list, start, stop, task, update, watch,
+};
 use crate::commands::{completions, deploy, doctor, env, eval, run, serve, validate};
 use crate::output::Format;
 
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Describe(describe::DescribeArguments),
     /// Show the history of an execution
     History(history::HistoryArguments),
+    /// Watch an execution, or the executions of a state machine, as they go
+    Watch(watch::WatchArguments),
     /// Stop an execution
     Stop(stop::StopArguments),
     /// Answer a task that waits for its token

@@ -203,6 +203,7 @@ fn every_command_has_an_example_in_its_help() {
         "describe",
         "history",
         "stop",
+        "watch",
         "task",
         "task succeed",
         "task fail",

@@ -30,6 +30,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::List(arguments) => client::list::run(&arguments, format),
         Command::Describe(arguments) => client::describe::run(&arguments, format),
         Command::History(arguments) => client::history::run(&arguments, format),
+        Command::Watch(arguments) => client::watch::run(&arguments, format),
         Command::Stop(arguments) => client::stop::run(&arguments, format),
         Command::Task(arguments) => client::task::run(&arguments, format),
         Command::Backup(arguments) => client::backup::run(&arguments, format),
