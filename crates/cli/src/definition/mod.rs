@@ -1,5 +1,7 @@
 //! Definition files: JSON or YAML on disk, always JSON text inside, with every place of the JSON known in the file.
 
+mod places;
+mod scalar;
 mod yaml;
 
 use std::fmt;
@@ -23,7 +25,7 @@ pub(crate) struct DefinitionFile {
     /// The definition as JSON text: the file itself, or what the YAML says.
     pub(crate) json: String,
     /// Where the parts of `json` stand in `source`; none when they are the same text.
-    places: Option<yaml::Places>,
+    places: Option<places::Places>,
 }
 
 /// Why a file can't be used as a definition at all.
@@ -205,12 +207,48 @@ mod tests {
         .unwrap();
         let offset = file.json.find("\"yy\"").unwrap();
         assert_eq!(&file.source[file.span_in_source(offset..offset + 4)], "yy");
-        for text in ["A: '{% 1 + x %}'", "A: \"{% 1 + x %}\"", "A: \"é {% 1 + x %}\""] {
+    }
+
+    /// Parts of a text in YAML, each found by what it says in the JSON: what is marked in the YAML.
+    const PARTS: &[(&str, &str, &str)] = &[
+        ("A: '{% 1 + x %}'", "+ x", "+ x"),
+        ("A: \"{% 1 + x %}\"", "+ x", "+ x"),
+        ("A: \"é {% 1 + x %}\"", "+ x", "+ x"),
+        ("A: 'it''s {% x %}'", "x", "x"),
+        ("A: \"a\\tb \\u00e9 \\\"q\\\" {% x %}\"", "x", "x"),
+        ("A: \"a\\tb\"", "\\t", "\\t"),
+        // Plain and quoted texts over several lines.
+        ("A: one\n  two\n\n  + x %}\n", "x", "x"),
+        ("A: 'one\n  two\n\n  + x %}'\n", "x", "x"),
+        ("A: \"one\n  two \\\n  three\n  + x %}\"\n", "x", "x"),
+        // Block scalars.
+        ("A: |\n  {% 1\n    + x %}\n", "x", "x"),
+        ("A: |-\n  {% 1\n\n    + x %}\n", "+ x", "+ x"),
+        ("A: |2\n    {% 1\n  + x %}\n", "x", "x"),
+        ("A: >\n  {% 1\n  + 2\n\n  + x %}\n", "x", "x"),
+        ("A: >-\n  one\n    more\n  two\n  x\nB: 1\n", "x", "x"),
+        ("A: >-\n\n  é one\n\n\n    more\n\n  two x\n", "two", "two"),
+        ("A: |\r\n  one\r\n  x\r\n", "x", "x"),
+        ("A: | # why\n  \"q\" x\n", "x", "x"),
+        ("- |\n - x\n- 2\n", "x", "x"),
+        // What an alias stands for is shown at its anchor.
+        ("A: &a |\n  one\n  y\nB: *a\n", "y", "y"),
+        // A part that goes over a line break.
+        ("A: |\n  on\n  e x\n", "n\\ne", "n\n  e"),
+        ("A: >\n  on\n  e x\n", "n e", "n\n  e"),
+    ];
+
+    #[test]
+    fn a_part_of_a_text_is_found_however_it_is_written() {
+        for (yaml, part, marked) in PARTS {
             let file =
-                DefinitionFile::from_source(Path::new("a.asl.yaml"), text.to_owned(), Dialect::Definition)
+                DefinitionFile::from_source(Path::new("a.yaml"), (*yaml).to_owned(), Dialect::Definition)
                     .unwrap();
-            let offset = file.json.find("+ x").unwrap();
-            assert_eq!(&file.source[file.span_in_source(offset..offset + 3)], "+ x", "{text}");
+            // The last one: what is under an alias comes after its anchor.
+            let offset = file.json.rfind(part).unwrap_or_else(|| panic!("{part} in {}", file.json));
+            let span = file.span_in_source(offset..offset + part.len());
+            assert_eq!(&file.source[span.clone()], *marked, "{yaml}\n{}", file.json);
+            assert_eq!(span.start, yaml.rfind(marked).unwrap(), "{yaml}");
         }
     }
 }

@@ -3,12 +3,14 @@
 //! The core schema of YAML 1.2 is read: `yes`, `on` and dates are strings. Aliases are written out. What JSON has no
 //! word for (tags of one's own, `.inf`, keys that are lists) is an error that says where it stands.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use stepwell_json::write_escaped_str;
+
+use super::places::Places;
+use super::scalar::{Scalar, core_tag, scalar, unknown_tag};
 
 /// Deeper nesting is an error here; the validator would refuse it too, in its own words.
 const DEPTH_MAX: usize = 200;
@@ -25,7 +27,8 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    fn name(self) -> &'static str {
+    /// What a file of it is called.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Dialect::Definition => "definition",
             Dialect::Template => "template",
@@ -70,35 +73,6 @@ pub(crate) struct YamlError {
     pub(crate) span: Range<usize>,
 }
 
-/// Where the values and keys of a JSON text stand in the YAML.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Places {
-    /// First byte in the JSON text and bytes in the YAML, in the order of the JSON.
-    entries: Vec<(usize, Range<usize>)>,
-}
-
-impl Places {
-    /// The bytes of the YAML that bytes of the JSON come from: the whole value, or a part of a text where it is written
-    /// alike in both.
-    pub(crate) fn find(&self, span: Range<usize>, json: &str, source: &str) -> Range<usize> {
-        let behind = self.entries.partition_point(|(start, _)| *start <= span.start);
-        let entry = behind.checked_sub(1).and_then(|position| self.entries.get(position));
-        let Some((start, whole)) = entry else { return 0..0 };
-        let before = json.get(start + 1..span.start);
-        let (Some(before), Some(part)) = (before, json.get(span)) else { return whole.clone() };
-        let written = source.get(whole.clone()).unwrap_or_default();
-        // Without a quote or with one.
-        for quote_length in [0, 1] {
-            let text = written.get(quote_length..).and_then(|text| text.strip_prefix(before));
-            if text.is_some_and(|text| text.starts_with(part)) {
-                let start = whole.start + quote_length + before.len();
-                return start..start + part.len();
-            }
-        }
-        whole.clone()
-    }
-}
-
 /// Turns YAML into JSON text, indented as people write it.
 ///
 /// # Errors
@@ -124,7 +98,8 @@ struct Node {
 }
 
 enum Kind {
-    String(String),
+    /// A text, and how it is written.
+    String(String, ScalarStyle),
     /// `null`, `true`, `false` or a number, as JSON writes it.
     Word(String),
     List(Vec<NodeId>),
@@ -197,10 +172,16 @@ impl<'a> Reader<'a> {
                     let function = tag.as_deref().and_then(|tag| self.dialect.function(tag));
                     let tag = tag.as_deref().filter(|_| function.is_none());
                     let kind = match scalar(text, style, tag, self.dialect) {
-                        Ok(kind) => kind,
+                        Ok(Scalar::String(text)) => Kind::String(text, style),
+                        Ok(Scalar::Word(word)) => Kind::Word(word),
                         Err(message) => return wrong(&message),
                     };
-                    let id = self.add(span.clone(), kind);
+                    // Blank lines behind a block belong to nobody.
+                    let end = self
+                        .source
+                        .get(span.clone())
+                        .map_or(span.end, |text| span.start + text.trim_end().len());
+                    let id = self.add(span.start..end, kind);
                     let id = function.map_or(id, |function| self.call(function, id));
                     self.remember(anchor, id);
                     id
@@ -276,10 +257,11 @@ impl<'a> Reader<'a> {
         let span = span.clone();
         let mut argument = argument;
         if function == "Fn::GetAtt"
-            && let Kind::String(text) = kind
+            && let Kind::String(text, style) = kind
             && let Some((resource, attribute)) = text.split_once('.')
         {
-            let parts = [resource, attribute].map(|part| Kind::String(part.to_owned()));
+            let style = *style;
+            let parts = [resource, attribute].map(|part| Kind::String(part.to_owned(), style));
             let parts = parts.map(|part| self.add(span.clone(), part)).to_vec();
             argument = self.add(span.clone(), Kind::List(parts));
         }
@@ -289,114 +271,6 @@ impl<'a> Reader<'a> {
 
 fn too_deep(span: Range<usize>) -> YamlError {
     YamlError { message: format!("this is nested deeper than {DEPTH_MAX} levels"), span }
-}
-
-/// The name of a tag of YAML's own schema, such as `str` for `!!str`.
-fn core_tag(tag: &Tag) -> Option<&str> {
-    tag.is_yaml_core_schema().then_some(tag.suffix.as_str())
-}
-
-fn unknown_tag(tag: Option<&Tag>, dialect: Dialect) -> String {
-    let name = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)).unwrap_or_default();
-    format!("the tag {name} has no meaning in a {}; write the value itself", dialect.name())
-}
-
-/// What a scalar is in JSON, by the core schema of YAML 1.2.
-fn scalar(
-    text: Cow<'_, str>,
-    style: ScalarStyle,
-    tag: Option<&Tag>,
-    dialect: Dialect,
-) -> Result<Kind, String> {
-    let tag = match tag {
-        None => None,
-        Some(tag) => Some(core_tag(tag).ok_or_else(|| unknown_tag(Some(tag), dialect))?),
-    };
-    match tag {
-        Some("str") => return Ok(Kind::String(text.into_owned())),
-        Some("null" | "bool" | "int" | "float") => {
-            return match plain_scalar(&text)? {
-                Some(word) => Ok(Kind::Word(word)),
-                None => Err(format!("{text:?} is not what its tag !!{} says", tag.unwrap_or_default())),
-            };
-        }
-        Some(other) => return Err(format!("the tag !!{other} has no meaning in a {}", dialect.name())),
-        None => {}
-    }
-    if style != ScalarStyle::Plain {
-        return Ok(Kind::String(text.into_owned()));
-    }
-    Ok(match plain_scalar(&text)? {
-        Some(word) => Kind::Word(word),
-        None => Kind::String(text.into_owned()),
-    })
-}
-
-/// The JSON word for a plain scalar that is not a string.
-fn plain_scalar(text: &str) -> Result<Option<String>, String> {
-    let word = match text {
-        "" | "~" | "null" | "Null" | "NULL" => "null".to_owned(),
-        "true" | "True" | "TRUE" => "true".to_owned(),
-        "false" | "False" | "FALSE" => "false".to_owned(),
-        _ => return number(text),
-    };
-    Ok(Some(word))
-}
-
-fn number(text: &str) -> Result<Option<String>, String> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
-        return Err(format!("JSON has no number {text}; quote it if it is meant as text"));
-    }
-    for (prefix, radix) in [("0x", 16), ("0o", 8)] {
-        if let Some(digits) = text.strip_prefix(prefix).filter(|digits| !digits.is_empty()) {
-            if !digits.chars().all(|digit| digit.is_digit(radix)) {
-                return Ok(None);
-            }
-            return i64::from_str_radix(digits, radix)
-                .map(|value| Some(value.to_string()))
-                .map_err(|_| format!("the number {text} is too large"));
-        }
-    }
-    if !is_decimal(unsigned) {
-        return Ok(None);
-    }
-    Ok(Some(json_number(text, unsigned)))
-}
-
-/// `[0-9]+(\.[0-9]*)?` or `\.[0-9]+`, each with an exponent or without.
-fn is_decimal(text: &str) -> bool {
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
-    };
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        let unsigned = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
-        !unsigned.is_empty() && digits(unsigned)
-    });
-    digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty()) && exponent_fits
-}
-
-/// A decimal as JSON writes it: no plus sign, no leading zeros, digits on both sides of the point.
-fn json_number(text: &str, unsigned: &str) -> String {
-    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-        Some(at) => unsigned.split_at(at),
-        None => (unsigned, ""),
-    };
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, "")) => (whole, Some("0")),
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (mantissa, None),
-    };
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        digits => digits,
-    };
-    let sign = if text.starts_with('-') { "-" } else { "" };
-    let fraction = fraction.map(|fraction| format!(".{fraction}")).unwrap_or_default();
-    format!("{sign}{whole}{fraction}{exponent}")
 }
 
 /// Writes the nodes as JSON and notes where each starts.
@@ -417,11 +291,14 @@ impl Writer<'_> {
             let message = format!("aliases make this larger than {JSON_SIZE_MAX_BYTES} bytes");
             return Err(YamlError { message, span });
         }
-        if !matches!(node.kind, Kind::Alias(_)) {
-            self.places.entries.push((self.json.len(), span));
+        match &node.kind {
+            // What stands at an alias is shown where it is written.
+            Kind::Alias(_) => {}
+            Kind::String(_, style) => self.places.add(self.json.len(), span, Some(*style)),
+            _ => self.places.add(self.json.len(), span, None),
         }
         match &node.kind {
-            Kind::String(text) => self.string(text),
+            Kind::String(text, _) => self.string(text),
             Kind::Word(word) => self.json.extend_from_slice(word.as_bytes()),
             Kind::Alias(target) => self.node(*target, depth + 1)?,
             Kind::Function(function, argument) => {
@@ -460,12 +337,17 @@ impl Writer<'_> {
         let Some(node) = self.reader.nodes.get(id) else { return Ok(()) };
         let wrong = |message: &str| Err(YamlError { message: message.to_owned(), span: node.span.clone() });
         match &node.kind {
-            Kind::String(text) if text == "<<" => {
+            Kind::String(text, _) if text == "<<" => {
                 wrong("merge keys (<<) are not part of YAML 1.2; write the members out")
             }
-            Kind::String(text) | Kind::Word(text) if text != "null" => {
-                self.places.entries.push((self.json.len(), node.span.clone()));
+            Kind::String(text, style) => {
+                self.places.add(self.json.len(), node.span.clone(), Some(*style));
                 self.string(text);
+                Ok(())
+            }
+            Kind::Word(word) if word != "null" => {
+                self.places.add(self.json.len(), node.span.clone(), None);
+                self.string(word);
                 Ok(())
             }
             Kind::Word(_) => wrong("a key is missing here"),
@@ -586,7 +468,8 @@ mod tests {
         fn any_text_is_read_or_refused(text in "[a-z&*!|>:?{}\\[\\],'\"#%@` \n\t~<é-]{0,60}") {
             if let Ok((json, places)) = to_json(&text, Dialect::Definition) {
                 for offset in 0..json.len() {
-                    prop_assert!(text.get(places.find(offset..offset + 1, &json, &text)).is_some());
+                    let end = (offset + 1..).find(|end| json.is_char_boundary(*end)).unwrap_or(json.len());
+                    prop_assert!(text.get(places.find(offset..end, &json, &text)).is_some());
                 }
             }
         }
