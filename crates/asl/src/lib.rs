@@ -28,4 +28,5 @@ pub use expression::{Expression, FIELD_BYTES_MAX, Roots, evaluate_path};
 pub use jsonata::{
     Field, JsonataTemplate, expression_inside, missing_member_message, no_value_cause, root_reference_message,
 };
+pub use suggest::nearest;
 pub use template::Template;

@@ -37,6 +37,6 @@ pub use outstanding::outstanding_effects;
 pub use payload::Stored;
 pub use program::Program;
 pub use redrive::{NotRedrivable, Standing};
-pub use step::{Budget, Environment, Outcome, Surroundings, step};
+pub use step::{Budget, Decision, Environment, Outcome, Surroundings, step};
 pub use text::Text;
 pub use time::Timestamp;

@@ -88,7 +88,7 @@ pub struct ExecutionRow {
     /// The execution ARN.
     #[n(0)]
     pub arn: String,
-    /// The ARN under which the execution is listed: its state machine's.
+    /// The ARN of its state machine, under which it is listed.
     #[n(1)]
     pub state_machine_arn: String,
     /// The name of the execution.
@@ -204,6 +204,12 @@ impl ExecutionRow {
         [self.revision].into_iter().chain(self.redrive_edits().iter().filter_map(|edit| edit.revision))
     }
 
+    /// The ARNs under which the execution is listed: its state machine's, and those of the version and the alias that it
+    /// was started with.
+    pub fn owners(&self) -> impl Iterator<Item = &str> {
+        owners(&self.state_machine_arn, self.version_arn.as_deref(), self.alias_arn.as_deref())
+    }
+
     /// Where the execution stands in the lists: by the time of its start or newest redrive while it runs, by stop time
     /// afterwards.
     pub fn listed(&self) -> Listed {
@@ -231,4 +237,13 @@ impl ExecutionRow {
         minicbor::decode(bytes)
             .map_err(|error| StoreError::damaged(format!("the row of an execution: {error}")))
     }
+}
+
+/// The ARNs under which an execution is listed.
+pub(crate) fn owners<'a>(
+    state_machine_arn: &'a str,
+    version_arn: Option<&'a str>,
+    alias_arn: Option<&'a str>,
+) -> impl Iterator<Item = &'a str> {
+    std::iter::once(state_machine_arn).chain(version_arn).chain(alias_arn)
 }

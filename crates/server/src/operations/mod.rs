@@ -1,6 +1,7 @@
 //! The operations of the Step Functions API: each validates, resolves, acts. Used by HTTP and in process alike.
 
 mod activity;
+mod alias;
 mod configuration;
 mod deletion;
 mod execution;
@@ -8,8 +9,10 @@ mod history;
 mod redrive;
 mod state_machine;
 mod tag;
+mod target;
 mod task;
 mod validate;
+mod version;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
@@ -24,8 +27,10 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use execution::{Ends, Started, execution_status};
 pub use history::HistoryPage;
+pub(crate) use target::Target;
 
 use crate::{
+    admission::Admission,
     catalogue::Catalogue,
     drivers::Calls,
     metrics::Metrics,
@@ -48,6 +53,7 @@ pub struct Operations {
     pub(crate) metrics: Metrics,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) pollers: AtomicU64,
+    pub(crate) admission: Admission,
     pub(crate) express_permits: Arc<Semaphore>,
     /// Calls of drivers under way.
     pub(crate) calls: Calls,
