@@ -51,6 +51,8 @@ fn start() -> Input<&'static str> {
         synchronous: false,
         revision: 1,
         trace_header: None,
+        version_arn: None,
+        alias_arn: None,
     };
     let request = StartRequest {
         about: Box::new(about),
