@@ -186,7 +186,9 @@ impl Phase {
         } else {
             server.kill()?;
         }
-        wait_for_log(&log)?;
+        if !options.forgetful {
+            wait_for_log(&log)?;
+        }
         let again = launch(setting, options, &directory, None).start().context("start after the kill")?;
         script.check(&mut again.client())?;
         drop(again);
@@ -202,7 +204,13 @@ fn launch(
     directory: &Path,
     strace: Option<(&Path, Option<&Kill>)>,
 ) -> Launch {
-    let mut launch = match strace {
+    if options.forgetful {
+        // Nothing is stored, so there is nothing to trace either.
+        let mut launch = Launch::stepwell(&setting.stepwell, directory);
+        launch.arguments = ["serve", "--memory", "--log-level", "warn"].map(Into::into).to_vec();
+        return launch;
+    }
+    match strace {
         None => Launch::stepwell(&setting.stepwell, directory),
         Some((log, kill)) => {
             let mut arguments = ["-f", "-y", "-ttt", "-s", "8", "-e"].map(String::from).to_vec();
@@ -217,11 +225,7 @@ fn launch(
             }
             traced(&setting.stepwell, directory, log, &arguments)
         }
-    };
-    if options.forgetful {
-        launch.arguments.push("--memory".into());
     }
-    launch
 }
 
 /// The numbers, by name and thread as strace counts, of the calls on files of the store.
