@@ -69,6 +69,8 @@ fn execute(program: &Program) -> anyhow::Result<usize> {
         synchronous: false,
         revision: 1,
         trace_header: None,
+        version_arn: None,
+        alias_arn: None,
     };
     let input = Payload::from_text(machines::INPUT).map_err(|error| anyhow!(error.message))?;
     let surroundings = Surroundings {

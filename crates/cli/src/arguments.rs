@@ -2,8 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
-use crate::commands::{completions, eval, run, serve, test, validate};
+use crate::commands::client::{
+    backup, create, delete, describe, history, list, start, stop, task, update, watch,
+};
+use crate::commands::{completions, deploy, doctor, env, eval, run, serve, test, validate};
 use crate::output::Format;
 
 /// AWS Step Functions on your own machines: serve, run and check state machines.
@@ -46,6 +48,8 @@ pub(crate) enum Command {
     Create(create::CreateArguments),
     /// Give a state machine another definition
     Update(update::UpdateArguments),
+    /// Create or update the state machines of a CDK app, a SAM or a CloudFormation template
+    Deploy(deploy::DeployArguments),
     /// Delete a state machine or an activity
     Delete(delete::DeleteArguments),
     /// Start an execution
@@ -56,12 +60,18 @@ pub(crate) enum Command {
     Describe(describe::DescribeArguments),
     /// Show the history of an execution
     History(history::HistoryArguments),
+    /// Watch an execution, or the executions of a state machine, as they go
+    Watch(watch::WatchArguments),
     /// Stop an execution
     Stop(stop::StopArguments),
     /// Answer a task that waits for its token
     Task(task::TaskArguments),
     /// Copy the server's data into a directory while it is served
     Backup(backup::BackupArguments),
+    /// Print what a client needs to reach the server
+    Env(env::EnvArguments),
+    /// Find out why a client can't reach the server
+    Doctor(doctor::DoctorArguments),
     /// Print the completions for a shell
     Completions(completions::CompletionsArguments),
 }

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    admission::Admission,
     catalogue::{Catalogue, CatalogueError},
     drivers::{Calls, Drivers},
     metrics::Metrics,
@@ -129,6 +130,7 @@ impl Server {
             metrics: Metrics::new(),
             lambda,
             pollers: AtomicU64::new(1),
+            admission: Admission::new(&settings.limits),
             express_permits: Arc::new(Semaphore::new(settings.limits.express_max)),
             settings,
         });

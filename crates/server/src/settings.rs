@@ -69,10 +69,21 @@ pub struct Limits {
     pub open_executions_max: u64,
     /// State machines of all accounts (AWS: 100,000); then StateMachineLimitExceeded.
     pub state_machines_max: usize,
+    /// Versions of one state machine (AWS: 1,000); then ServiceQuotaExceededException.
+    pub versions_max: usize,
+    /// Aliases of one state machine (AWS: 100); then ServiceQuotaExceededException.
+    pub aliases_max: usize,
     /// Activities of all accounts (AWS: 100,000); then ActivityLimitExceeded.
     pub activities_max: usize,
     /// Compiled definitions that are kept in memory besides those in use.
     pub programs_max: usize,
+    /// Calls of StartExecution that wait for their answer at once; then ThrottlingException. What waits longer than
+    /// this queue is long is better refused: the caller's retry costs less than its patience.
+    pub starts_max: usize,
+    /// Bytes of request bodies in memory at once; then ThrottlingException.
+    pub body_bytes_in_flight_max: usize,
+    /// Resident memory of the process, in bytes, above which new executions get ThrottlingException.
+    pub memory_bytes_max: u64,
     /// Bytes of a request's body; then HTTP 413. Twice the largest definition, as its text is escaped.
     pub request_bytes_max: usize,
     /// Connections at once; then clients wait to be accepted.
@@ -95,8 +106,13 @@ impl Default for Limits {
             shard: stepwell_engine::Limits::default(),
             open_executions_max: 1_000_000,
             state_machines_max: 100_000,
+            versions_max: 1_000,
+            aliases_max: 100,
             activities_max: 100_000,
             programs_max: 512,
+            starts_max: 2_048,
+            body_bytes_in_flight_max: 256 * 1024 * 1024,
+            memory_bytes_max: 2 * 1024 * 1024 * 1024,
             request_bytes_max: 2 * 1024 * 1024,
             connections_max: 10_000,
             header_timeout: Duration::from_secs(60),

@@ -2,6 +2,9 @@
 
 pub(crate) mod client;
 pub(crate) mod completions;
+pub(crate) mod deploy;
+pub(crate) mod doctor;
+pub(crate) mod env;
 pub(crate) mod eval;
 mod host;
 pub(crate) mod run;
@@ -23,14 +26,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Validate(arguments) => validate::run(&arguments, format),
         Command::Create(arguments) => client::create::run(&arguments, format),
         Command::Update(arguments) => client::update::run(&arguments, format),
+        Command::Deploy(arguments) => deploy::run(&arguments, format),
         Command::Delete(arguments) => client::delete::run(&arguments, format),
         Command::Start(arguments) => client::start::run(&arguments, format),
         Command::List(arguments) => client::list::run(&arguments, format),
         Command::Describe(arguments) => client::describe::run(&arguments, format),
         Command::History(arguments) => client::history::run(&arguments, format),
+        Command::Watch(arguments) => client::watch::run(&arguments, format),
         Command::Stop(arguments) => client::stop::run(&arguments, format),
         Command::Task(arguments) => client::task::run(&arguments, format),
         Command::Backup(arguments) => client::backup::run(&arguments, format),
+        Command::Env(arguments) => env::run(&arguments, format),
+        Command::Doctor(arguments) => doctor::run(&arguments, format),
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -1,14 +1,17 @@
 //! The operations of the Step Functions API: each validates, resolves, acts. Used by HTTP and in process alike.
 
 mod activity;
+mod alias;
 mod configuration;
 mod deletion;
 mod execution;
 mod history;
 mod state_machine;
 mod tag;
+mod target;
 mod task;
 mod validate;
+mod version;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
@@ -23,8 +26,10 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use execution::{Ends, Started, execution_status};
 pub use history::HistoryPage;
+pub(crate) use target::Target;
 
 use crate::{
+    admission::Admission,
     catalogue::Catalogue,
     drivers::Calls,
     metrics::Metrics,
@@ -47,6 +52,7 @@ pub struct Operations {
     pub(crate) metrics: Metrics,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) pollers: AtomicU64,
+    pub(crate) admission: Admission,
     pub(crate) express_permits: Arc<Semaphore>,
     /// Calls of drivers under way.
     pub(crate) calls: Calls,
