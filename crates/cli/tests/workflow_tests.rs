@@ -141,7 +141,7 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         (
             "test bad",
             1,
-            "bad/order.test.yaml:8:11: mocks: Charge was called, but no mock answers it (call 1 of Charge)\n        path so far: Charge\n        parameters: {\"card\":1}\n        add to \"mocks\": \"Charge\": {\"result\": …} or \"Charge\": {\"error\": \"…\"}\n",
+            "bad/order.test.yaml:8:11: mocks: Charge was called, but no mock answers it (call 1 of Charge)\n        path so far: Charge\n        parameters: {\"card\":1}\n        add to the case: \"mocks\": {\"Charge\": {\"result\": …}}\n",
             "",
         ),
         // What can't be used.

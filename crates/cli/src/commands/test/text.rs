@@ -7,7 +7,7 @@ use stepwell_workflow_test::{Change, Coverage, Difference, Item, Kind, Machine, 
 use super::load::{Content, Library, Lines};
 use super::outcome::{CaseRun, Report, SuiteRun, Verdict, covered};
 use crate::output::{self, BOLD, FAINT, GREEN, RED, YELLOW, styled};
-use crate::report;
+use crate::report::{self, plain};
 
 /// Characters of a value in a difference.
 const VALUE_CHARACTERS: usize = 160;
@@ -37,7 +37,7 @@ pub(super) fn suite(run: &SuiteRun) {
 
 fn case(path: &Path, content: &Content, lines: &Lines<'_>, run: &CaseRun) {
     let Some(case) = content.suite.cases.get(run.index) else { return };
-    let name = &case.name;
+    let name = plain(&case.name);
     match run.verdict() {
         Verdict::Passed => {
             let duration = run.ran.as_ref().map_or(0, |ran| ran.duration_ms);
@@ -49,7 +49,7 @@ fn case(path: &Path, content: &Content, lines: &Lines<'_>, run: &CaseRun) {
             output::line(format_args!("  {} {name}{took}", styled(GREEN, "✓")));
         }
         Verdict::Skipped => {
-            let why = case.skip.as_deref().unwrap_or_default();
+            let why = plain(case.skip.as_deref().unwrap_or_default());
             output::line(format_args!(
                 "  {} {name}{}",
                 styled(YELLOW, "-"),
@@ -66,8 +66,8 @@ fn case(path: &Path, content: &Content, lines: &Lines<'_>, run: &CaseRun) {
                 output::line(format_args!(
                     "      {}{}: {}",
                     styled(FAINT, place.unwrap_or_default()),
-                    styled(BOLD, &mismatch.field),
-                    mismatch.message
+                    styled(BOLD, plain(&mismatch.field)),
+                    plain(&mismatch.message)
                 ));
                 for line in detail_lines(mismatch) {
                     output::line(format_args!("        {line}"));
@@ -124,18 +124,22 @@ pub(super) fn detail_lines(mismatch: &Mismatch) -> Vec<String> {
     if mismatch.differences.len() > DIFFERENCES_SHOWN_MAX {
         lines.push(format!("… {} more", mismatch.differences.len() - DIFFERENCES_SHOWN_MAX));
     }
-    lines.extend(mismatch.notes.iter().cloned());
+    lines.extend(mismatch.notes.iter().map(|note| plain(note)));
     lines
 }
 
 /// One difference in one line.
 fn difference_line(difference: &Difference) -> String {
-    let place =
-        if difference.pointer.is_empty() { String::new() } else { format!("{}: ", difference.pointer) };
-    let show = |value: &stepwell_json::Value| shorten(&value.to_text(), VALUE_CHARACTERS);
+    let place = if difference.pointer.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", plain(&difference.pointer))
+    };
+    let show = |value: &stepwell_json::Value| shorten(&plain(&value.to_text()), VALUE_CHARACTERS);
     match &difference.change {
         Change::Other { expected, actual } => {
-            let (expected, actual) = parts_that_differ(&expected.to_text(), &actual.to_text());
+            let (expected, actual) =
+                parts_that_differ(&plain(&expected.to_text()), &plain(&actual.to_text()));
             format!("{place}expected {}, but it is {}", styled(GREEN, expected), styled(RED, actual))
         }
         Change::Missing { expected } => {
@@ -192,7 +196,7 @@ fn coverage(library: &Library, report: &Report) {
             output::line(format_args!(
                 "  {}:{line}:{column}: {}",
                 definition.file.path.display(),
-                item_text(&definition.machine, item)
+                plain(&item_text(&definition.machine, item))
             ));
         }
         if uncovered.len() > UNCOVERED_SHOWN_MAX {
