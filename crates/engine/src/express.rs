@@ -6,8 +6,8 @@
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use stepwell_interpreter::{
-    About, Command, Effect, Environment, Event, EventKind, Execution, Outcome, Program, Rejection, Stored,
-    Surroundings, TaskId, TimerId, Timestamp, step,
+    About, Budget, Command, Effect, Environment, Event, EventKind, Execution, Inspection, Outcome, Program,
+    Rejection, Stored, Surroundings, TaskId, Timer, TimerId, Timestamp, step,
 };
 use stepwell_json::Payload;
 
@@ -15,10 +15,13 @@ use stepwell_json::Payload;
 #[derive(Debug)]
 pub struct ExpressRun {
     program: Arc<Program>,
-    execution: Execution,
+    pub(crate) execution: Execution,
     timers: BinaryHeap<Reverse<(Timestamp, TimerId)>>,
     seed: [u8; 32],
     wait_scale: f64,
+    pub(crate) budget: Budget,
+    /// Of the test of a single state.
+    pub(crate) inspection: Option<Box<Inspection>>,
 }
 
 /// What a step of a run led to.
@@ -32,12 +35,13 @@ pub struct ExpressStep {
     pub unfinished: bool,
 }
 
-/// Express has no activities and no callbacks: the validator refuses both.
+/// Express has no activities and no callbacks: the validator refuses both. A test takes an activity for granted, as it
+/// is mocked.
 struct NoFacts;
 
 impl Environment for NoFacts {
     fn activity_exists(&self, _: &str) -> bool {
-        false
+        true
     }
 
     fn task_token(&self, _: TaskId) -> String {
@@ -49,7 +53,15 @@ impl ExpressRun {
     /// A run that has not started. `seed` is for its random numbers.
     #[must_use]
     pub fn new(program: Arc<Program>, seed: [u8; 32], wait_scale: f64) -> Self {
-        Self { program, execution: Execution::default(), timers: BinaryHeap::new(), seed, wait_scale }
+        Self {
+            program,
+            execution: Execution::default(),
+            timers: BinaryHeap::new(),
+            seed,
+            wait_scale,
+            budget: Budget::default(),
+            inspection: None,
+        }
     }
 
     /// Begins the run.
@@ -67,17 +79,22 @@ impl ExpressRun {
         let surroundings = Surroundings {
             now,
             seed: self.seed,
-            budget: Default::default(),
+            budget: self.budget,
             wait_scale: self.wait_scale,
             environment: &NoFacts,
+            inspection: self.inspection.as_deref(),
         };
         let result = step(&self.program, &mut self.execution, command, &surroundings, &mut outcome);
-        self.timers.extend(outcome.timers.iter().map(|timer| Reverse((timer.at, timer.id))));
+        self.arm(&outcome.timers);
         result.map(|()| ExpressStep {
             effects: outcome.effects,
             events: outcome.events,
             unfinished: outcome.unfinished,
         })
+    }
+
+    pub(crate) fn arm(&mut self, timers: &[Timer]) {
+        self.timers.extend(timers.iter().map(|timer| Reverse((timer.at, timer.id))));
     }
 
     /// Fires one timer that is due, if any.

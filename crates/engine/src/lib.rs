@@ -10,6 +10,7 @@ mod recent_names;
 mod recovery;
 mod resident;
 mod shard;
+mod state_test;
 mod task_token;
 mod timer_queue;
 
@@ -20,4 +21,5 @@ pub use input::{
 pub use limits::Limits;
 pub use recovery::{FoldError, fold};
 pub use shard::{Config, Shard};
+pub use state_test::{StateTest, TestEnd, TestStatus};
 pub use task_token::{InvalidToken, TokenKey, account_of};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stepwell_asl::{
-    CatcherExit, Count, Credentials, DataFlow, FailText, InvocationPattern, ItemSelector, Items, JsonataExit,
-    JsonataTemplate, Resource, Retrier, Template, WaitUntil, choice::ChoiceRule,
+    CatcherExit, Count, Credentials, DataFlow, Distributed, FailText, InvocationPattern, ItemSelector, Items,
+    JsonataExit, JsonataTemplate, Resource, Retrier, Template, WaitUntil, choice::ChoiceRule,
 };
 use stepwell_json::Value;
 
@@ -95,7 +95,7 @@ pub enum StateKind {
     Fail(FailState),
     /// `Parallel`.
     Parallel(Box<ParallelState>),
-    /// `Map`, inline.
+    /// `Map`.
     Map(Box<MapState>),
 }
 
@@ -277,6 +277,8 @@ pub struct MapState {
     pub item_selector: Option<ItemSelector>,
     /// `MaxConcurrency` or its path.
     pub max_concurrency: Option<Count>,
+    /// The fields of distributed mode; none in inline mode. Such a Map can be tested, but not run.
+    pub distributed: Option<Box<Distributed>>,
     /// `Next`; none for `End`.
     pub next: Option<StateIndex>,
     /// `Retry` and `Catch`.

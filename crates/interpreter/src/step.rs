@@ -11,6 +11,7 @@ use crate::{
     entropy::Entropy,
     event::{ErrorOutput, Event, EventKind, FrameIndex, StateIndex},
     execution::{Entered, Execution, ForkIndex, Phase, Status},
+    inspection::Inspection,
     limits::{
         CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX,
         TRANSITIONS_PER_STEP_MAX,
@@ -41,6 +42,8 @@ pub struct Surroundings<'a> {
     pub wait_scale: f64,
     /// Facts that are asked for.
     pub environment: &'a dyn Environment,
+    /// In the test of a single state: what is given for it, and what is seen of it.
+    pub inspection: Option<&'a Inspection>,
 }
 
 /// How much one step may do before it gives the shard back.
@@ -381,7 +384,7 @@ impl<'a> Stepper<'a> {
             StateKind::Wait(wait) => states::wait::enter(self, frame, state, wait),
             StateKind::Succeed => states::succeed::enter(self, frame, state),
             StateKind::Fail(fail) => states::fail::enter(self, frame, fail),
-            StateKind::Parallel(_) => states::parallel::enter(self, frame, state),
+            StateKind::Parallel(parallel) => states::parallel::enter(self, frame, state, parallel),
             StateKind::Map(map) => states::map::enter(self, frame, state, map),
         }
     }
@@ -501,8 +504,12 @@ impl<'a> Stepper<'a> {
         Entropy::new(self.surroundings.seed, self.execution.next_event, evaluation)
     }
 
-    /// `An error occurred while executing the state '…' (entered at the event id #…). …`
+    /// `An error occurred while executing the state '…' (entered at the event id #…). …`; in a test the text alone
+    /// (recorded).
     pub(crate) fn cause(&self, frame: FrameIndex, text: impl fmt::Display) -> Text {
+        if self.surroundings.inspection.is_some() {
+            return text.to_string().into();
+        }
         format!(
             "An error occurred while executing the state '{}' (entered at the event id #{}). {text}",
             self.state_of(frame).name,

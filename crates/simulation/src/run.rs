@@ -219,6 +219,7 @@ impl Runner<'_> {
             budget: self.options.budget,
             wait_scale: 1.0,
             environment: &Facts,
+            inspection: None,
         };
         let number = command.number();
         let result = step(self.program, &mut self.execution, command, &surroundings, &mut outcome);

@@ -189,6 +189,7 @@ impl<R> Shard<R> {
             budget: self.config.budget,
             wait_scale: self.config.wait_scale,
             environment: &facts,
+            inspection: None,
         };
         let (program, execution) = (&resident.program, &mut resident.execution);
         let result =

@@ -74,6 +74,7 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
             budget: Default::default(),
             wait_scale: 1.0,
             environment: &Nothing,
+            inspection: None,
         };
         // A timer that is no longer wanted is rejected.
         let _ = step(program, &mut execution, command, &surroundings, &mut outcome);
