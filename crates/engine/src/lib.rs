@@ -21,5 +21,5 @@ pub use input::{
 pub use limits::Limits;
 pub use recovery::{FoldError, fold};
 pub use shard::{Config, Shard};
-pub use state_test::{StateTest, TestEnd, TestStatus};
+pub use state_test::{StateTest, TestEnd, TestStatus, TestSubject};
 pub use task_token::{InvalidToken, TokenKey, account_of};

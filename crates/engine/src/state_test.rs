@@ -11,7 +11,7 @@ use stepwell_interpreter::{
 };
 use stepwell_json::{Object, Payload};
 
-use crate::express::{ExpressRun, ExpressStep, started_event};
+use crate::express::{ExpressRun, started_event};
 
 /// A state under test.
 #[derive(Debug)]
@@ -19,6 +19,25 @@ pub struct StateTest {
     run: ExpressRun,
     state: StateIndex,
     input: Payload,
+}
+
+/// What is tested, and with what.
+#[derive(Debug)]
+pub struct TestSubject<'a> {
+    /// The machine. Its TimeoutSeconds holds for the test, if it has one.
+    pub program: Arc<Program>,
+    /// The state, at any depth.
+    pub state: StateIndex,
+    /// Of an Express execution, whose time limit holds for tests too.
+    pub about: &'a About,
+    /// The state's input.
+    pub input: Payload,
+    /// Variables that are set before.
+    pub variables: Option<&'a Object>,
+    /// For random numbers.
+    pub seed: [u8; 32],
+    /// By what the durations of Wait states are multiplied.
+    pub wait_scale: f64,
 }
 
 /// How a test ended, in the words of the API.
@@ -50,18 +69,11 @@ pub struct TestEnd {
 }
 
 impl StateTest {
-    /// Enters the state. `about` must be that of an Express execution, whose time limit holds for tests too.
+    /// Enters the state. Gives what is to be done outside.
     #[must_use]
-    pub fn begin(
-        program: Arc<Program>,
-        state: StateIndex,
-        about: &About,
-        input: Payload,
-        variables: Option<&Object>,
-        inspection: Inspection,
-        seed: [u8; 32],
-    ) -> (Self, ExpressStep) {
-        let mut run = ExpressRun::new(program.clone(), seed, 1.0);
+    pub fn begin(subject: TestSubject<'_>, inspection: Inspection) -> (Self, Vec<Effect>) {
+        let TestSubject { program, state, about, input, variables, seed, wait_scale } = subject;
+        let mut run = ExpressRun::new(program.clone(), seed, wait_scale);
         // The run is made to stand where one does that has just left another state, which assigned the variables.
         let started = started_event(about, &input);
         let assigned = variables.into_iter().flat_map(Object::iter).map(|(name, value)| Assigned {
@@ -89,7 +101,7 @@ impl StateTest {
         run.budget = Budget { transitions: 1, ..Budget::default() };
         let step = run.feed(Command::Continue, about.start_time).unwrap_or_default();
         run.budget.transitions = 0;
-        (Self { run, state, input }, step)
+        (Self { run, state, input }, step.effects)
     }
 
     /// Carries out a command.

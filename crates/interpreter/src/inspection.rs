@@ -51,11 +51,16 @@ impl Inspection {
         let is_json_path = matches!(state.flow, DataFlow::JsonPath(_));
         match &state.kind {
             StateKind::Task(_) => {}
-            StateKind::Pass(pass) if pass.result.is_some() => {
-                seen.after_input_path = None;
-                seen.after_parameters = None;
+            StateKind::Pass(pass) => {
+                seen.after_arguments = None;
+                if pass.result.is_some() {
+                    seen.after_input_path = None;
+                    seen.after_parameters = None;
+                } else {
+                    seen.result = None;
+                }
             }
-            StateKind::Pass(_) | StateKind::Map(_) => seen.result = None,
+            StateKind::Map(_) => seen.result = None,
             StateKind::Parallel(_) => {
                 seen.after_input_path = None;
                 seen.after_parameters = None;

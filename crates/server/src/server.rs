@@ -129,6 +129,7 @@ impl Server {
             metrics: Metrics::new(),
             lambda,
             pollers: AtomicU64::new(1),
+            state_tests: Semaphore::new(settings.limits.state_tests_max),
             express_permits: Arc::new(Semaphore::new(settings.limits.express_max)),
             settings,
         });

@@ -244,6 +244,7 @@ async fn dispatch(
         Operation::DescribeExecution => call!(describe_execution),
         Operation::ListExecutions => call!(list_executions),
         Operation::GetExecutionHistory => call!(get_execution_history),
+        Operation::TestState => call!(test_state),
         Operation::CreateActivity => call!(create_activity),
         Operation::DescribeActivity => call!(describe_activity),
         Operation::ListActivities => call!(list_activities),
@@ -265,7 +266,6 @@ async fn dispatch(
         | Operation::ListStateMachineVersions
         | Operation::PublishStateMachineVersion
         | Operation::RedriveExecution
-        | Operation::TestState
         | Operation::UpdateMapRun
         | Operation::UpdateStateMachineAlias => return Err(ApiError::not_implemented(operation)),
     })

@@ -85,6 +85,8 @@ pub struct Limits {
     pub activity_poll: Duration,
     /// Synchronous Express executions at once; then ThrottlingException.
     pub express_max: usize,
+    /// Tests of single states at once; then ThrottlingException.
+    pub state_tests_max: usize,
     /// Bytes of texts in one page of GetExecutionHistory; then the page ends early.
     pub history_page_bytes_max: usize,
 }
@@ -103,6 +105,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             activity_poll: Duration::from_millis(59_500),
             express_max: 10_000,
+            state_tests_max: 256,
             history_page_bytes_max: 8 * 1024 * 1024,
         }
     }

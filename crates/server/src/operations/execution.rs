@@ -485,7 +485,7 @@ impl Operations {
 }
 
 /// The input of an execution; `{}` when the caller gives none.
-fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
+pub(super) fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
     let Some(text) = input else { return Ok(Payload::from_trusted_text("{}".into())) };
     if text.is_empty() {
         return Err(ApiError::empty_execution_input());

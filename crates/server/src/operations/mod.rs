@@ -8,6 +8,7 @@ mod history;
 mod state_machine;
 mod tag;
 mod task;
+mod test_state;
 mod validate;
 
 use std::sync::{Arc, atomic::AtomicU64};
@@ -48,6 +49,8 @@ pub struct Operations {
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) pollers: AtomicU64,
     pub(crate) express_permits: Arc<Semaphore>,
+    /// Tests of single states that may run at once.
+    pub(crate) state_tests: Semaphore,
     /// Calls of drivers under way.
     pub(crate) calls: Calls,
     /// Waits of drivers under way, which end with the server and go on after a restart.
