@@ -5,6 +5,7 @@
 //! [`Operations`] validate and resolve, `runtime` takes commands to shards and their batches to the store, `drivers`
 //! carry out what leaves the shards once it is durable.
 
+mod admission;
 mod catalogue;
 mod drivers;
 mod express;

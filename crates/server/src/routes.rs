@@ -38,7 +38,15 @@ pub(crate) async fn respond(
             let operations = &service.operations;
             let (machines, activities) =
                 (operations.catalogue.machine_count(), operations.catalogue.activity_count());
-            text(StatusCode::OK, operations.metrics.page(&*operations.store, machines, activities))
+            text(
+                StatusCode::OK,
+                operations.metrics.page(
+                    &*operations.store,
+                    machines,
+                    activities,
+                    operations.admission.memory_bytes(),
+                ),
+            )
         }
         "/backup" if request.method() == Method::POST => {
             if !peer.to_canonical().is_loopback() {
@@ -87,7 +95,7 @@ async fn backup(service: &Service, request: Request<Incoming>) -> Result<(), Api
     }
     let body = service.body(&head.headers, body).await?;
     let request: BackupRequest =
-        serde_json::from_slice(&body).map_err(|error| ApiError::serialization(error.to_string()))?;
+        serde_json::from_slice(&body.bytes).map_err(|error| ApiError::serialization(error.to_string()))?;
     if !request.directory.is_absolute() {
         return Err(ApiError::validation("The directory of a backup must be an absolute path."));
     }

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    admission::Admission,
     catalogue::{Catalogue, CatalogueError},
     drivers::{Calls, Drivers},
     metrics::Metrics,
@@ -130,6 +131,7 @@ impl Server {
             lambda,
             pollers: AtomicU64::new(1),
             state_tests: Semaphore::new(settings.limits.state_tests_max),
+            admission: Admission::new(&settings.limits),
             express_permits: Arc::new(Semaphore::new(settings.limits.express_max)),
             settings,
         });

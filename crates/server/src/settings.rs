@@ -73,6 +73,13 @@ pub struct Limits {
     pub activities_max: usize,
     /// Compiled definitions that are kept in memory besides those in use.
     pub programs_max: usize,
+    /// Calls of StartExecution that wait for their answer at once; then ThrottlingException. What waits longer than
+    /// this queue is long is better refused: the caller's retry costs less than its patience.
+    pub starts_max: usize,
+    /// Bytes of request bodies in memory at once; then ThrottlingException.
+    pub body_bytes_in_flight_max: usize,
+    /// Resident memory of the process, in bytes, above which new executions get ThrottlingException.
+    pub memory_bytes_max: u64,
     /// Bytes of a request's body; then HTTP 413. Twice the largest definition, as its text is escaped.
     pub request_bytes_max: usize,
     /// Connections at once; then clients wait to be accepted.
@@ -99,6 +106,9 @@ impl Default for Limits {
             state_machines_max: 100_000,
             activities_max: 100_000,
             programs_max: 512,
+            starts_max: 2_048,
+            body_bytes_in_flight_max: 256 * 1024 * 1024,
+            memory_bytes_max: 2 * 1024 * 1024 * 1024,
             request_bytes_max: 2 * 1024 * 1024,
             connections_max: 10_000,
             header_timeout: Duration::from_secs(60),

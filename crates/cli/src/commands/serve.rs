@@ -64,7 +64,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         retention_days: options.retention_days,
         wait_scale: server::wait_scale(&environment).map_err(Failure::Usage)?,
     };
-    let settings = plan.settings()?;
+    let mut settings = plan.settings()?;
+    settings.limits.memory_bytes_max = options.memory_max_megabytes.saturating_mul(1024 * 1024);
     let region = settings.default_region.clone();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;

@@ -55,6 +55,7 @@ const SERVER: Keys = Keys::Table(&[
     ("memory", Keys::Any),
     ("port", Keys::Any),
     ("retention_days", Keys::Any),
+    ("memory_max_megabytes", Keys::Any),
 ]);
 
 /// What is wrong, and at which byte of the file.

@@ -26,6 +26,7 @@ pub(crate) use execution::{Ends, Started, execution_status};
 pub use history::HistoryPage;
 
 use crate::{
+    admission::Admission,
     catalogue::Catalogue,
     drivers::Calls,
     metrics::Metrics,
@@ -48,6 +49,7 @@ pub struct Operations {
     pub(crate) metrics: Metrics,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) pollers: AtomicU64,
+    pub(crate) admission: Admission,
     pub(crate) express_permits: Arc<Semaphore>,
     /// Tests of single states that may run at once.
     pub(crate) state_tests: Semaphore,
