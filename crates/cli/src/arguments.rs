@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
+use crate::commands::client::{
+    backup, create, delete, describe, history, list, start, stop, task, test_state, update,
+};
 use crate::commands::{completions, eval, run, serve, validate};
 use crate::output::Format;
 
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Stop(stop::StopArguments),
     /// Answer a task that waits for its token
     Task(task::TaskArguments),
+    /// Test one state, with a mock or for real, and show the way of its data
+    TestState(test_state::TestStateArguments),
     /// Copy the server's data into a directory while it is served
     Backup(backup::BackupArguments),
     /// Print the completions for a shell

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::command::TaskId;
 use crate::{
-    event::{Event, EventKind, FrameIndex, HistoryId},
+    event::{Event, EventKind, FrameIndex, HistoryId, StateIndex},
     execution::{Debt, Entered, Execution, Fork, ForkIndex, Frame, Phase, Status, TaskPhase, TaskStatus},
     payload::Stored,
     program::{Program, StateKind},
@@ -76,12 +76,14 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::TaskScheduled {
             frame,
+            state,
             parameters,
             timeout_seconds,
             heartbeat_seconds,
             credentials_role,
             ..
         } => {
+            let mock = execution.is_mocked(*state).then(|| count_invocation(execution, *state));
             if let Some(frame) = execution.frames.get_mut(*frame) {
                 frame.last_event = id;
                 frame.phase = Phase::Task(Box::new(TaskPhase {
@@ -91,6 +93,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                     timeout_seconds: *timeout_seconds,
                     heartbeat_seconds: *heartbeat_seconds,
                     credentials_role: credentials_role.clone(),
+                    mock,
                     submitted: None,
                     clock: time,
                     last_heartbeat: None,
@@ -264,6 +267,14 @@ fn end(program: &Program, execution: &mut Execution, status: Status) {
     execution.frames.clear();
     execution.forks.clear();
     execution.variables_bytes = 0;
+}
+
+/// The number of this invocation of a mocked state, from 0.
+fn count_invocation(execution: &mut Execution, state: StateIndex) -> u32 {
+    let count = execution.mock_invocations.entry(state).or_default();
+    let number = *count;
+    *count = count.saturating_add(1);
+    number
 }
 
 fn is_activity(program: &Program, state: u32) -> bool {

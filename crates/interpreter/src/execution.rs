@@ -1,6 +1,9 @@
 //! The state of one execution: frames, forks and what is owed. Only `apply` changes it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
     command::{TaskId, TimerId, TimerKind},
@@ -57,6 +60,8 @@ pub struct Execution {
     pub forks: Slab<Fork>,
     /// Bytes of all variables.
     pub variables_bytes: i64,
+    /// How often each mocked state has been invoked.
+    pub mock_invocations: BTreeMap<StateIndex, u32>,
     /// Jobs of tasks that were given up and must still be stopped.
     pub debts: Vec<Debt>,
     /// The output of an execution that succeeded.
@@ -171,6 +176,8 @@ pub struct TaskPhase {
     pub heartbeat_seconds: Option<u32>,
     /// `Credentials.RoleArn`.
     pub credentials_role: Option<Text>,
+    /// Of a mocked task: which invocation of its state it is, from 0.
+    pub mock: Option<u32>,
     /// The answer of the call that submitted the work.
     pub submitted: Option<Stored>,
     /// When the clock of TimeoutSeconds began.
@@ -188,6 +195,7 @@ impl PartialEq for TaskPhase {
             && self.timeout_seconds == other.timeout_seconds
             && self.heartbeat_seconds == other.heartbeat_seconds
             && self.credentials_role == other.credentials_role
+            && self.mock == other.mock
             && self.submitted == other.submitted
             && self.clock == other.clock
             && self.last_heartbeat.is_some() == other.last_heartbeat.is_some()
@@ -245,6 +253,13 @@ impl Execution {
     #[must_use]
     pub fn about(&self) -> &Arc<About> {
         self.about.as_ref().expect("an execution has started before anything else happens to it")
+    }
+
+    /// Whether the execution's test case mocks a state.
+    #[must_use]
+    pub fn is_mocked(&self, state: StateIndex) -> bool {
+        let mock = self.about.as_ref().and_then(|about| about.mock.as_ref());
+        mock.is_some_and(|mock| mock.states.binary_search(&state).is_ok())
     }
 
     /// Whether it has started and not ended.
@@ -359,6 +374,7 @@ impl Execution {
                 Phase::Task(task) => match &program.state(frame.state).kind {
                     StateKind::Task(state) => {
                         task.heartbeat_seconds.is_none()
+                            && task.mock.is_none()
                             && (state.is_activity() && task.status == TaskStatus::Started
                                 || state.waits_for_token() && task.status == TaskStatus::Submitted)
                     }

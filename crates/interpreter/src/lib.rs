@@ -30,7 +30,7 @@ pub use command::{Command, Rejection, TaskId, TimerId, TimerKind};
 pub use compile::{UnknownState, compile};
 pub use effect::{Effect, Timer};
 pub use entropy::Entropy;
-pub use event::{About, ErrorOutput, Event, EventKind};
+pub use event::{About, ErrorOutput, Event, EventKind, MockCase};
 pub use execution::{Execution, Status};
 pub use inspection::{Inspection, Seen};
 pub use outstanding::outstanding_effects;

@@ -34,6 +34,7 @@ fn kinds() -> Vec<EventKind> {
         synchronous: true,
         revision: 7,
         trace_header: Some("Root=1".into()),
+        mock: None,
     };
     let error = ErrorOutput::new("Name", "cause");
     let unnamed = ErrorOutput::default();

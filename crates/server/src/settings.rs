@@ -1,6 +1,6 @@
 //! What a server is started with.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
 use stepwell_integrations::LambdaConfig;
@@ -22,6 +22,8 @@ pub struct Settings {
     pub lambda: LambdaConfig,
     /// Where other services are reached: service to base address.
     pub service_endpoints: BTreeMap<String, String>,
+    /// The mock file, for executions that are started with a test case.
+    pub mock_file: Option<PathBuf>,
     /// The region of requests whose signature names none.
     pub default_region: String,
     /// The account of requests whose access key is not an account number.
@@ -41,6 +43,7 @@ impl Default for Settings {
             allow_unauthenticated: false,
             lambda: LambdaConfig::default(),
             service_endpoints: BTreeMap::new(),
+            mock_file: None,
             default_region: identity.region,
             default_account: identity.account,
             limits: Limits::default(),

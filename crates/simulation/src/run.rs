@@ -113,6 +113,7 @@ pub fn about(name: &str) -> About {
         synchronous: false,
         revision: 1,
         trace_header: None,
+        mock: None,
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::History(arguments) => client::history::run(&arguments, format),
         Command::Stop(arguments) => client::stop::run(&arguments, format),
         Command::Task(arguments) => client::task::run(&arguments, format),
+        Command::TestState(arguments) => client::test_state::run(&arguments, format),
         Command::Backup(arguments) => client::backup::run(&arguments, format),
         Command::Completions(arguments) => completions::run(&arguments),
     }

@@ -25,6 +25,7 @@ static DOCUMENT: Keys = Keys::Table(&[
     ("http", Keys::Later),
     ("integrations", Keys::Table(&[("lambda", INTEGRATION)])),
     ("lambda", Keys::Table(&[("functions", Keys::Named(&FUNCTION))])),
+    ("mock", Keys::Table(&[("file", Keys::Any)])),
     ("server", SERVER),
 ]);
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod endpoints;
 mod keys;
+pub(crate) mod mock;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
 
 pub(crate) use server::ServerSection;
+
+use mock::MockSection;
 
 use crate::definition::plain;
 
@@ -33,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) integration: LambdaIntegration,
     /// `[endpoints]`.
     pub(crate) endpoints: BTreeMap<String, String>,
+    /// `[mock]`.
+    pub(crate) mock: MockSection,
     /// What the user should know, though it is no error: sections that this version does not use.
     pub(crate) warnings: Vec<String>,
 }
@@ -45,6 +50,7 @@ struct Document {
     lambda: LambdaSection,
     integrations: Integrations,
     endpoints: BTreeMap<String, String>,
+    mock: MockSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,6 +113,7 @@ impl Config {
             lambda: document.lambda,
             integration: document.integrations.lambda,
             endpoints: document.endpoints,
+            mock: document.mock,
             warnings,
         })
     }

@@ -53,6 +53,7 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
         synchronous: false,
         revision: 1,
         trace_header: None,
+        mock: None,
     };
     let input = Payload::from_text(input.to_string()).expect("JSON");
     let mut commands = vec![Command::Start { about: Box::new(about), input }];

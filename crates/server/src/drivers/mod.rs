@@ -1,6 +1,7 @@
 //! What leaves the shards: answers go to their callers, effects to the drivers, whose results come back as commands.
 
 mod lambda;
+pub(crate) mod mocked;
 mod nested;
 
 use std::sync::Arc;
@@ -135,7 +136,11 @@ pub(crate) async fn perform(
         _ => None,
     };
     match effect {
-        Effect::InvokeTask { task, state, parameters, credentials_role: _ } => {
+        Effect::InvokeTask { task, state, mock: Some(invocation), .. } => {
+            let completion = mocked::answer(&operations.mocks, about, program, state, invocation);
+            complete(task, completion)
+        }
+        Effect::InvokeTask { task, state, parameters, credentials_role: _, mock: None } => {
             let state = state_of(state)?;
             let caller = Caller { key, about, task, resent };
             let completion = invoke(operations, &caller, state, parameters).await;

@@ -44,10 +44,12 @@ pub(super) async fn start(
     };
     let name = request.name.as_deref().or(derived.as_deref());
     let input = request.input.clone();
-    let started = match operations.resolve_machine(&request.state_machine_arn) {
+    let started = match operations.resolve_start(&request.state_machine_arn) {
         // An Express execution can't be described, so its end can't be waited for.
-        Ok(machine) if machine.express && must_wait => Err(ApiError::state_machine_type_not_supported()),
-        Ok(machine) => operations.launch(&machine, name, input, request.trace_header.clone()).await,
+        Ok((machine, _)) if machine.express && must_wait => Err(ApiError::state_machine_type_not_supported()),
+        Ok((machine, case)) => {
+            operations.launch(&machine, case, name, input, request.trace_header.clone()).await
+        }
         Err(error) => Err(error),
     };
     let started = match started {

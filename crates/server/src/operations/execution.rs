@@ -17,7 +17,7 @@ use stepwell_api::{
 };
 use stepwell_engine::{Input, Reply, ReplyTo, StartRequest};
 use stepwell_interpreter::{
-    About, Command, ErrorOutput, EventKind, Program, Rejection, Text,
+    About, Command, ErrorOutput, EventKind, MockCase, Program, Rejection, Text,
     event::codec::{Payloads, decode_chunk},
 };
 use stepwell_json::Payload;
@@ -26,6 +26,7 @@ use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, arn_hash};
 use super::{Operations, answer, answered, internal};
 use crate::{
     catalogue::Machine,
+    drivers::mocked,
     express,
     history::{self, HistoryError},
     random,
@@ -64,10 +65,10 @@ impl Operations {
         _caller: Identity<'_>,
         request: StartExecutionRequest,
     ) -> Result<StartExecutionResponse, ApiError> {
-        let machine = self.resolve_machine(&request.state_machine_arn)?;
+        let (machine, case) = self.resolve_start(&request.state_machine_arn)?;
         let input = execution_input(request.input)?;
         let trace_header = request.trace_header.map(Text::from);
-        let started = self.launch(&machine, request.name.as_deref(), input, trace_header).await?;
+        let started = self.launch(&machine, case, request.name.as_deref(), input, trace_header).await?;
         Ok(StartExecutionResponse {
             execution_arn: started.arn.0,
             start_date: Timestamp::from(started.start_ms),
@@ -81,6 +82,7 @@ impl Operations {
     pub(crate) async fn launch(
         &self,
         machine: &Machine,
+        case: Option<&str>,
         name: Option<&str>,
         input: Payload,
         trace_header: Option<Text>,
@@ -96,7 +98,8 @@ impl Operations {
             return Err(ApiError::state_machine_deleting(&machine.arn));
         };
         let program = self.catalogue.program(machine.revision).map_err(internal)?;
-        let about = self.about(machine, name, trace_header, false);
+        let mut about = self.about(machine, name, trace_header, false);
+        about.mock = self.mock_case(machine, case, &program).await?;
         // Names of Express executions may repeat.
         let must_be_free = name.is_some() && !machine.express;
         for _ in 0..LOOK_UPS_MAX {
@@ -136,6 +139,30 @@ impl Operations {
             }
         }
         Err(ApiError::throttling())
+    }
+
+    /// The machine of a start, and the test case that its ARN names behind a `#`.
+    pub(crate) fn resolve_start<'a>(
+        &self,
+        arn: &'a str,
+    ) -> Result<(Arc<Machine>, Option<&'a str>), ApiError> {
+        let (arn, case) = arn.split_once('#').map_or((arn, None), |(arn, case)| (arn, Some(case)));
+        Ok((self.resolve_machine(arn)?, case))
+    }
+
+    /// What a test case mocks of a program, as the mock file has it now.
+    async fn mock_case(
+        &self,
+        machine: &Machine,
+        case: Option<&str>,
+        program: &Program,
+    ) -> Result<Option<Box<MockCase>>, ApiError> {
+        let Some(case) = case else { return Ok(None) };
+        let file = self.mocks.reloaded().await.map_err(|error| ApiError::validation(error.to_string()))?;
+        let found =
+            file.find(&machine.name, case).map_err(|error| ApiError::validation(error.to_string()))?;
+        let mock = mocked::case_of(case, found, program).map_err(ApiError::validation)?;
+        Ok(Some(Box::new(mock)))
     }
 
     /// What a start answers whose name is taken; none when the execution has been removed meanwhile.
@@ -189,6 +216,7 @@ impl Operations {
             synchronous,
             revision: machine.revision,
             trace_header,
+            mock: None,
         })
     }
 
@@ -201,7 +229,7 @@ impl Operations {
         _caller: Identity<'_>,
         request: StartSyncExecutionRequest,
     ) -> Result<StartSyncExecutionResponse, ApiError> {
-        let machine = self.resolve_machine(&request.state_machine_arn)?;
+        let (machine, case) = self.resolve_start(&request.state_machine_arn)?;
         if !machine.express {
             return Err(ApiError::state_machine_type_not_supported());
         }
@@ -217,7 +245,8 @@ impl Operations {
         };
         let program: Arc<Program> = self.catalogue.program(machine.revision).map_err(internal)?;
         let trace_header = request.trace_header.map(Text::from);
-        let about = self.about(&machine, request.name.as_deref(), trace_header, true);
+        let mut about = self.about(&machine, request.name.as_deref(), trace_header, true);
+        about.mock = self.mock_case(&machine, case, &program).await?;
         let (arn, name, trace_header, start_ms) = (
             about.execution_arn.0.clone(),
             about.name.0.clone(),

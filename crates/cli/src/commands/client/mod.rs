@@ -11,6 +11,7 @@ mod names;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod task;
+pub(crate) mod test_state;
 pub(crate) mod update;
 
 use std::future::Future;

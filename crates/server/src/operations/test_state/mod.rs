@@ -79,6 +79,7 @@ fn about(caller: Identity<'_>, request: &TestStateRequest, now: Timestamp) -> Ab
         synchronous: true,
         revision: 0,
         trace_header: None,
+        mock: None,
     }
 }
 
