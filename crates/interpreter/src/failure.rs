@@ -9,7 +9,7 @@ use crate::{
     execution::Phase,
     payload::Stored,
     program::StateKind,
-    step::{Fault, Progress, Stepper},
+    step::{Decision, Fault, Progress, Stepper},
     text::Text,
     time::Timestamp,
 };
@@ -123,6 +123,7 @@ fn catch(stepper: &mut Stepper<'_>, frame: FrameIndex, error: &ErrorOutput) -> P
     let Some(index) = handlers.catch.iter().position(|catcher| matches(&catcher.error_equals, error)) else {
         return Ok(false);
     };
+    stepper.decided(frame, Decision::Catcher(index));
     let catcher = &handlers.catch[index];
     stepper.note(|seen| seen.catch_index = Some(index));
     let output = Stored::from_value(error_value(error));

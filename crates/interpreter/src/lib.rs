@@ -36,6 +36,6 @@ pub use inspection::{Inspection, Seen};
 pub use outstanding::outstanding_effects;
 pub use payload::Stored;
 pub use program::Program;
-pub use step::{Budget, Environment, Outcome, Surroundings, step};
+pub use step::{Budget, Decision, Environment, Outcome, Surroundings, step};
 pub use text::Text;
 pub use time::Timestamp;

@@ -28,6 +28,20 @@ pub trait Environment {
     fn activity_exists(&self, arn: &str) -> bool;
     /// The task token of one attempt of a task.
     fn task_token(&self, task: TaskId) -> String;
+    /// Hears of a decision that no event shows, taken by `state` right before the event `ordinal`. Tests that measure
+    /// coverage listen; nothing that is decided rests on it.
+    fn decided(&self, _state: StateIndex, _ordinal: u32, _decision: Decision) {}
+}
+
+/// A decision that can't be told from events: two rules or catchers may lead to the same state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The rule of a Choice state at this position held.
+    Rule(usize),
+    /// No rule held, and `Default` is taken.
+    Default,
+    /// The catcher at this position takes the error.
+    Catcher(usize),
 }
 
 /// What a step is given besides the command.
@@ -205,6 +219,12 @@ pub(crate) struct Stepper<'a> {
 }
 
 impl<'a> Stepper<'a> {
+    /// Tells whoever listens what the state of a frame has decided.
+    pub(crate) fn decided(&self, frame: FrameIndex, decision: Decision) {
+        let state = self.state_index_of(frame);
+        self.surroundings.environment.decided(state, self.execution.next_event, decision);
+    }
+
     fn command(&mut self, command: Command) -> Result<(), Refusal> {
         match command {
             Command::Start { about, input } => {

@@ -34,6 +34,8 @@ fn kinds() -> Vec<EventKind> {
         synchronous: true,
         revision: 7,
         trace_header: Some("Root=1".into()),
+        version_arn: None,
+        alias_arn: None,
         mock: None,
     };
     let error = ErrorOutput::new("Name", "cause");

@@ -95,6 +95,13 @@ impl MockFile {
         self.machines.get(machine)?.get(case)
     }
 
+    /// All test cases: the machine's name, the case's name and the case, in no order.
+    pub fn cases(&self) -> impl Iterator<Item = (&str, &str, &Arc<TestCase>)> {
+        self.machines
+            .iter()
+            .flat_map(|(machine, cases)| cases.iter().map(move |(name, case)| (&**machine, &**name, case)))
+    }
+
     /// A test case of a state machine, or a text for people that says what is missing.
     ///
     /// # Errors

@@ -226,8 +226,8 @@ impl Projection<'_> {
             EventKind::ExecutionStarted { input, about } => Kind::ExecutionStarted {
                 input: input.payload.text().clone(),
                 role_arn: about.role_arn.0.clone(),
-                state_machine_alias_arn: None,
-                state_machine_version_arn: None,
+                state_machine_alias_arn: about.alias_arn.as_ref().map(|arn| arn.0.clone()),
+                state_machine_version_arn: about.version_arn.as_ref().map(|arn| arn.0.clone()),
             },
             EventKind::StateEntered { state, input, .. } => {
                 let state = self.state(*state)?;

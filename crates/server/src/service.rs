@@ -301,18 +301,18 @@ async fn dispatch(
         Operation::TagResource => act!(tag_resource),
         Operation::UntagResource => act!(untag_resource),
         Operation::ListTagsForResource => call!(list_tags_for_resource),
-        Operation::CreateStateMachineAlias
-        | Operation::DeleteStateMachineAlias
-        | Operation::DeleteStateMachineVersion
-        | Operation::DescribeMapRun
-        | Operation::DescribeStateMachineAlias
+        Operation::PublishStateMachineVersion => call!(publish_state_machine_version),
+        Operation::ListStateMachineVersions => call!(list_state_machine_versions),
+        Operation::DeleteStateMachineVersion => act!(delete_state_machine_version),
+        Operation::CreateStateMachineAlias => call!(create_state_machine_alias),
+        Operation::UpdateStateMachineAlias => call!(update_state_machine_alias),
+        Operation::DescribeStateMachineAlias => call!(describe_state_machine_alias),
+        Operation::ListStateMachineAliases => call!(list_state_machine_aliases),
+        Operation::DeleteStateMachineAlias => act!(delete_state_machine_alias),
+        Operation::DescribeMapRun
         | Operation::ListMapRuns
-        | Operation::ListStateMachineAliases
-        | Operation::ListStateMachineVersions
-        | Operation::PublishStateMachineVersion
         | Operation::RedriveExecution
-        | Operation::UpdateMapRun
-        | Operation::UpdateStateMachineAlias => return Err(ApiError::not_implemented(operation)),
+        | Operation::UpdateMapRun => return Err(ApiError::not_implemented(operation)),
     })
 }
 

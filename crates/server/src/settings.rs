@@ -72,6 +72,10 @@ pub struct Limits {
     pub open_executions_max: u64,
     /// State machines of all accounts (AWS: 100,000); then StateMachineLimitExceeded.
     pub state_machines_max: usize,
+    /// Versions of one state machine (AWS: 1,000); then ServiceQuotaExceededException.
+    pub versions_max: usize,
+    /// Aliases of one state machine (AWS: 100); then ServiceQuotaExceededException.
+    pub aliases_max: usize,
     /// Activities of all accounts (AWS: 100,000); then ActivityLimitExceeded.
     pub activities_max: usize,
     /// Compiled definitions that are kept in memory besides those in use.
@@ -107,6 +111,8 @@ impl Default for Limits {
             shard: stepwell_engine::Limits::default(),
             open_executions_max: 1_000_000,
             state_machines_max: 100_000,
+            versions_max: 1_000,
+            aliases_max: 100,
             activities_max: 100_000,
             programs_max: 512,
             starts_max: 2_048,

@@ -113,6 +113,8 @@ pub fn about(name: &str) -> About {
         synchronous: false,
         revision: 1,
         trace_header: None,
+        version_arn: None,
+        alias_arn: None,
         mock: None,
     }
 }

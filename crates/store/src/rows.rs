@@ -88,7 +88,7 @@ pub struct ExecutionRow {
     /// The execution ARN.
     #[n(0)]
     pub arn: String,
-    /// The ARN under which the execution is listed: its state machine's.
+    /// The ARN of its state machine, under which it is listed.
     #[n(1)]
     pub state_machine_arn: String,
     /// The name of the execution.
@@ -164,6 +164,12 @@ impl ExecutionRow {
         }
     }
 
+    /// The ARNs under which the execution is listed: its state machine's, and those of the version and the alias that it
+    /// was started with.
+    pub fn owners(&self) -> impl Iterator<Item = &str> {
+        owners(&self.state_machine_arn, self.version_arn.as_deref(), self.alias_arn.as_deref())
+    }
+
     /// Where the execution stands in the lists: by start time while it runs, by stop time afterwards.
     pub fn listed(&self) -> Listed {
         let listed_at_ms =
@@ -190,4 +196,13 @@ impl ExecutionRow {
         minicbor::decode(bytes)
             .map_err(|error| StoreError::damaged(format!("the row of an execution: {error}")))
     }
+}
+
+/// The ARNs under which an execution is listed.
+pub(crate) fn owners<'a>(
+    state_machine_arn: &'a str,
+    version_arn: Option<&'a str>,
+    alias_arn: Option<&'a str>,
+) -> impl Iterator<Item = &'a str> {
+    std::iter::once(state_machine_arn).chain(version_arn).chain(alias_arn)
 }

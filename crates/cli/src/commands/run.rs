@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use stepwell_server::Server;
 
+use super::client::follow::Teller;
 use super::client::start::print_end;
 use super::client::{block_on, follow, text};
 use super::host::{self, Plan, Registered};
@@ -166,9 +167,9 @@ async fn execute(
         }
         Err(error) => return Err(error.into()),
     };
-    let mut view = PathView::new(WaitTimes::of(&file.json, wait_scale));
+    let mut teller = Teller::Path(Box::new(PathView::new(WaitTimes::of(&file.json, wait_scale))));
     let mut is_stopping = false;
-    let mut following = std::pin::pin!(follow::follow(client, &execution, &mut view));
+    let mut following = std::pin::pin!(follow::follow(client, &execution, &mut teller, Duration::ZERO));
     loop {
         tokio::select! {
             answer = &mut following => return Ok(answer?),

@@ -60,9 +60,9 @@ impl<R> Shard<R> {
         }
     }
 
-    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile. The offer left its
-    /// execution after its commit, so the command rests on durable facts; for an execution of this shard it is decided at
-    /// once, in the batch of this turn.
+    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile. For an execution of
+    /// this shard it is decided at once, in the batch of this turn, which is durable after the one that scheduled the task
+    /// or together with it; the offer of another shard's execution left that after its commit.
     fn hand_out(&mut self, offer: ActivityOffer, poller: Poller<R>, now: Timestamp) {
         let command = Command::TaskStarted { task: offer.task, worker: poller.worker.clone() };
         let reply =
@@ -96,6 +96,8 @@ impl<R> Shard<R> {
         );
         row.express = about.express;
         row.trace_header = about.trace_header.as_deref().map(str::to_owned);
+        row.version_arn = about.version_arn.as_deref().map(str::to_owned);
+        row.alias_arn = about.alias_arn.as_deref().map(str::to_owned);
         let mut resident = Box::new(Resident::started(program, row, self.seed(key)));
         if about.express {
             self.start_express(key, *about, input, resident, reply);

@@ -66,6 +66,12 @@ pub struct About {
     /// X-Ray header given by the caller.
     #[n(10)]
     pub trace_header: Option<Text>,
+    /// The version that it was started with, if any.
+    #[n(11)]
+    pub version_arn: Option<Text>,
+    /// The alias that it was started with, if any.
+    #[n(12)]
+    pub alias_arn: Option<Text>,
     /// The test case whose answers stand in for those of services.
     #[n(19)]
     pub mock: Option<Box<MockCase>>,

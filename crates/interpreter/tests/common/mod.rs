@@ -53,6 +53,8 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
         synchronous: false,
         revision: 1,
         trace_header: None,
+        version_arn: None,
+        alias_arn: None,
         mock: None,
     };
     let input = Payload::from_text(input.to_string()).expect("JSON");

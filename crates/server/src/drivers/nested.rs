@@ -44,12 +44,12 @@ pub(super) async fn start(
     };
     let name = request.name.as_deref().or(derived.as_deref());
     let input = request.input.clone();
-    let started = match operations.resolve_start(&request.state_machine_arn) {
+    let started = match operations.resolve(&request.state_machine_arn) {
         // An Express execution can't be described, so its end can't be waited for.
-        Ok((machine, _)) if machine.express && must_wait => Err(ApiError::state_machine_type_not_supported()),
-        Ok((machine, case)) => {
-            operations.launch(&machine, case, name, input, request.trace_header.clone()).await
+        Ok(target) if target.machine.is_express() && must_wait => {
+            Err(ApiError::state_machine_type_not_supported())
         }
+        Ok(target) => operations.launch(&target, name, input, request.trace_header.clone()).await,
         Err(error) => Err(error),
     };
     let started = match started {
@@ -76,7 +76,7 @@ fn started_before(
     request: &Request,
     name: Option<&str>,
 ) -> Option<Started> {
-    let machine = operations.resolve_machine(&request.state_machine_arn).ok()?;
+    let (machine, _) = operations.find_named(&request.state_machine_arn).ok()?;
     let arn = format!("{}{}", machine.execution_prefix, name?);
     let key = operations.store.find(&arn).ok()??;
     let row = operations.store.row(key).ok()??;
@@ -273,7 +273,9 @@ fn describe(row: &ExecutionRow, ends: &Ends, as_json: bool) -> Object {
     add("RedriveStatus", Some(Value::from(redrive_status.as_str())));
     add("RedriveStatusReason", reason.map(Value::from));
     add("StartDate", Some(date_value(row.start_ms)));
+    add("StateMachineAliasArn", row.alias_arn.as_deref().map(Value::from));
     add("StateMachineArn", Some(Value::from(row.state_machine_arn.as_str())));
+    add("StateMachineVersionArn", row.version_arn.as_deref().map(Value::from));
     add("Status", Some(Value::from(status.as_str())));
     add("StopDate", row.stop_ms.map(date_value));
     add("TraceHeader", row.trace_header.as_deref().map(Value::from));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stepwell_api::{
     ApiError, Operation, Timestamp,
-    arn::{ExecutionArn, StateMachineArn},
+    arn::ExecutionArn,
     identity::Identity,
     name::check_name,
     pagination::PageScope,
@@ -23,9 +23,8 @@ use stepwell_interpreter::{
 use stepwell_json::Payload;
 use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, arn_hash};
 
-use super::{Operations, answer, answered, internal};
+use super::{Operations, Target, answer, answered, internal, target::Named};
 use crate::{
-    catalogue::Machine,
     drivers::mocked,
     express,
     history::{self, HistoryError},
@@ -65,24 +64,23 @@ impl Operations {
         _caller: Identity<'_>,
         request: StartExecutionRequest,
     ) -> Result<StartExecutionResponse, ApiError> {
-        let (machine, case) = self.resolve_start(&request.state_machine_arn)?;
+        let target = self.resolve(&request.state_machine_arn)?;
         let input = execution_input(request.input)?;
         let trace_header = request.trace_header.map(Text::from);
-        let started = self.launch(&machine, case, request.name.as_deref(), input, trace_header).await?;
+        let started = self.launch(&target, request.name.as_deref(), input, trace_header).await?;
         Ok(StartExecutionResponse {
             execution_arn: started.arn.0,
             start_date: Timestamp::from(started.start_ms),
         })
     }
 
-    /// Starts an execution of a machine, durably.
+    /// Starts an execution, durably.
     ///
     /// # Errors
     /// Those of StartExecution.
     pub(crate) async fn launch(
         &self,
-        machine: &Machine,
-        case: Option<&str>,
+        target: &Target,
         name: Option<&str>,
         input: Payload,
         trace_header: Option<Text>,
@@ -94,14 +92,15 @@ impl Operations {
         if self.store.count_open() >= self.settings.limits.open_executions_max {
             return Err(ApiError::execution_limit_exceeded());
         }
+        let machine = &target.machine;
         let Some(_starting) = machine.gate.enter() else {
             return Err(ApiError::state_machine_deleting(&machine.arn));
         };
-        let program = self.catalogue.program(machine.revision).map_err(internal)?;
-        let mut about = self.about(machine, name, trace_header, false);
-        about.mock = self.mock_case(machine, case, &program).await?;
+        let program = self.catalogue.program(target.revision).map_err(internal)?;
+        let mut about = self.about(target, name, trace_header, false);
+        about.mock = self.mock_case(target, &program).await?;
         // Names of Express executions may repeat.
-        let must_be_free = name.is_some() && !machine.express;
+        let must_be_free = name.is_some() && !machine.is_express();
         for _ in 0..LOOK_UPS_MAX {
             let arn = &about.execution_arn;
             let name_free_at = if must_be_free {
@@ -141,28 +140,13 @@ impl Operations {
         Err(ApiError::throttling())
     }
 
-    /// The machine of a start, and the test case that its ARN names behind a `#`.
-    pub(crate) fn resolve_start<'a>(
-        &self,
-        arn: &'a str,
-    ) -> Result<(Arc<Machine>, Option<&'a str>), ApiError> {
-        let (arn, case) = arn.split_once('#').map_or((arn, None), |(arn, case)| (arn, Some(case)));
-        Ok((self.resolve_machine(arn)?, case))
-    }
-
-    /// What a test case mocks of a program, as the mock file has it now.
-    async fn mock_case(
-        &self,
-        machine: &Machine,
-        case: Option<&str>,
-        program: &Program,
-    ) -> Result<Option<Box<MockCase>>, ApiError> {
-        let Some(case) = case else { return Ok(None) };
-        let file = self.mocks.reloaded().await.map_err(|error| ApiError::validation(error.to_string()))?;
-        let found =
-            file.find(&machine.name, case).map_err(|error| ApiError::validation(error.to_string()))?;
-        let mock = mocked::case_of(case, found, program).map_err(ApiError::validation)?;
-        Ok(Some(Box::new(mock)))
+    /// What the target's test case mocks of its program, as the mock file has it now.
+    async fn mock_case(&self, target: &Target, program: &Program) -> Result<Option<Box<MockCase>>, ApiError> {
+        let Some(case) = &target.case else { return Ok(None) };
+        let refused = |error: String| ApiError::validation(error);
+        let file = self.mocks.reloaded().await.map_err(|error| refused(error.to_string()))?;
+        let found = file.find(&target.machine.name, case).map_err(|error| refused(error.to_string()))?;
+        mocked::case_of(case, found, program).map(|mock| Some(Box::new(mock))).map_err(refused)
     }
 
     /// What a start answers whose name is taken; none when the execution has been removed meanwhile.
@@ -185,11 +169,12 @@ impl Operations {
     /// What is known of a new execution; the shard sets the start time.
     fn about(
         &self,
-        machine: &Machine,
+        target: &Target,
         name: Option<&str>,
         trace_header: Option<Text>,
         synchronous: bool,
     ) -> Box<About> {
+        let machine = &target.machine;
         let now = self.clock.now();
         let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
         let name = match name {
@@ -199,7 +184,7 @@ impl Operations {
         let mut arn = String::with_capacity(machine.execution_prefix.len() + name.len() + 40);
         arn.push_str(&machine.execution_prefix);
         arn.push_str(name);
-        if machine.express {
+        if machine.is_express() {
             arn.push(':');
             let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
             arn.push_str(random::uuid().hyphenated().encode_lower(&mut buffer));
@@ -209,13 +194,15 @@ impl Operations {
             name: name.into(),
             state_machine_arn: machine.arn.clone(),
             state_machine_name: machine.name.clone(),
-            role_arn: machine.role_arn.clone(),
+            role_arn: target.role_arn.clone(),
             region: machine.region.clone(),
             start_time: now,
-            express: machine.express,
+            express: machine.is_express(),
             synchronous,
-            revision: machine.revision,
+            revision: target.revision,
             trace_header,
+            version_arn: target.version_arn.clone(),
+            alias_arn: target.alias_arn.clone(),
             mock: None,
         })
     }
@@ -229,8 +216,9 @@ impl Operations {
         _caller: Identity<'_>,
         request: StartSyncExecutionRequest,
     ) -> Result<StartSyncExecutionResponse, ApiError> {
-        let (machine, case) = self.resolve_start(&request.state_machine_arn)?;
-        if !machine.express {
+        let target = self.resolve(&request.state_machine_arn)?;
+        let machine = &target.machine;
+        if !machine.is_express() {
             return Err(ApiError::state_machine_type_not_supported());
         }
         if let Some(name) = &request.name {
@@ -243,10 +231,10 @@ impl Operations {
         let Ok(permit) = self.express_permits.clone().try_acquire_owned() else {
             return Err(ApiError::throttling());
         };
-        let program: Arc<Program> = self.catalogue.program(machine.revision).map_err(internal)?;
+        let program: Arc<Program> = self.catalogue.program(target.revision).map_err(internal)?;
         let trace_header = request.trace_header.map(Text::from);
-        let mut about = self.about(&machine, request.name.as_deref(), trace_header, true);
-        about.mock = self.mock_case(&machine, case, &program).await?;
+        let mut about = self.about(&target, request.name.as_deref(), trace_header, true);
+        about.mock = self.mock_case(&target, &program).await?;
         let (arn, name, trace_header, start_ms) = (
             about.execution_arn.0.clone(),
             about.name.0.clone(),
@@ -360,8 +348,8 @@ impl Operations {
             // An execution that timed out is described without the error that its history shows.
             error: ends.error.filter(|_| row.status != Status::TimedOut),
             cause: ends.cause.filter(|_| row.status != Status::TimedOut),
-            state_machine_version_arn: None,
-            state_machine_alias_arn: None,
+            state_machine_version_arn: row.version_arn.as_deref().map(Into::into),
+            state_machine_alias_arn: row.alias_arn.as_deref().map(Into::into),
             redrive_count: Some(row.redrive_count.into()),
             redrive_date: row.redrive_ms.map(Timestamp::from),
             redrive_status: Some(redrive_status),
@@ -387,14 +375,13 @@ impl Operations {
                 ));
             }
         };
-        let machine = match self.catalogue.machine(given) {
-            Some(machine) => machine,
-            None => {
-                StateMachineArn::parse(given)?;
-                return Err(ApiError::state_machine_does_not_exist(given));
-            }
+        let (machine, named) = self.find_named(given)?;
+        let owner_arn = match &named {
+            Named::Machine => &machine.arn,
+            Named::Version(version) => &version.arn,
+            Named::Alias(alias) => &alias.arn,
         };
-        if machine.express {
+        if machine.is_express() {
             return Err(ApiError::state_machine_type_not_supported());
         }
         if request.status_filter == Some(ExecutionStatus::PendingRedrive) {
@@ -423,7 +410,7 @@ impl Operations {
         let limit = page_size(request.max_results);
         let status = request.status_filter.map(row_status);
         let mut listed =
-            self.store.list_executions(&machine.arn, status, before, limit + 1).map_err(internal)?;
+            self.store.list_executions(owner_arn, status, before, limit + 1).map_err(internal)?;
         let mut next_token = None;
         if listed.len() > limit {
             listed.truncate(limit);
@@ -532,8 +519,8 @@ fn list_item(row: &ExecutionRow) -> ExecutionListItem {
         stop_date: row.stop_ms.map(Timestamp::from),
         map_run_arn: None,
         item_count: None,
-        state_machine_version_arn: None,
-        state_machine_alias_arn: None,
+        state_machine_version_arn: row.version_arn.as_deref().map(Into::into),
+        state_machine_alias_arn: row.alias_arn.as_deref().map(Into::into),
         redrive_count: Some(row.redrive_count.into()),
         redrive_date: row.redrive_ms.map(Timestamp::from),
     }

@@ -1,15 +1,18 @@
 //! The operations of the Step Functions API: each validates, resolves, acts. Used by HTTP and in process alike.
 
 mod activity;
+mod alias;
 mod configuration;
 mod deletion;
 mod execution;
 mod history;
 mod state_machine;
 mod tag;
+mod target;
 mod task;
 mod test_state;
 mod validate;
+mod version;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
@@ -24,6 +27,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use execution::{Ends, Started, execution_status};
 pub use history::HistoryPage;
+pub(crate) use target::Target;
 
 use crate::{
     admission::Admission,

@@ -129,6 +129,7 @@ impl World<'_> {
             .map(|number| {
                 Shard::new(Config {
                     number,
+                    owned: HashRange::of_shard(number, count),
                     limits: self.plan.limits.clone(),
                     store_seed: [5; 32],
                     token_key: self.node.token_key.clone(),

@@ -1,9 +1,12 @@
 //! `stepwell start NAME`, and how the end of an execution is told.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ServerArgument, block_on, follow, names, text};
+use super::follow::{self, Teller};
+use super::{ServerArgument, block_on, names, text};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::input;
@@ -75,8 +78,8 @@ async fn start(
         let started = client.call("StartExecution", &request).await?;
         let execution = text(&started, "executionArn");
         if arguments.follow {
-            let mut view = PathView::new(WaitTimes::of(text(&machine, "definition"), 1.0));
-            follow::follow(client, execution, &mut view).await?
+            let view = PathView::new(WaitTimes::of(text(&machine, "definition"), 1.0));
+            follow::follow(client, execution, &mut Teller::Path(Box::new(view)), Duration::ZERO).await?
         } else {
             follow::wait(client, execution).await?
         }

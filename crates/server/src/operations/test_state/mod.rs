@@ -79,6 +79,8 @@ fn about(caller: Identity<'_>, request: &TestStateRequest, now: Timestamp) -> Ab
         synchronous: true,
         revision: 0,
         trace_header: None,
+        version_arn: None,
+        alias_arn: None,
         mock: None,
     }
 }
