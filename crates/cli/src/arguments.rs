@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{
-    backup, create, delete, describe, history, list, start, stop, task, test_state, update, watch,
+    backup, create, delete, describe, history, list, redrive, start, stop, task, test_state, update, watch,
 };
 use crate::commands::{completions, deploy, doctor, env, eval, run, serve, test, validate};
 use crate::output::Format;
@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Watch(watch::WatchArguments),
     /// Stop an execution
     Stop(stop::StopArguments),
+    /// Let an execution that failed, timed out or was stopped go on
+    Redrive(redrive::RedriveArguments),
     /// Answer a task that waits for its token
     Task(task::TaskArguments),
     /// Test one state, with a mock or for real, and show the way of its data

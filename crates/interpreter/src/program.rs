@@ -44,6 +44,8 @@ impl Program {
 pub struct State {
     /// Its name.
     pub name: Text,
+    /// The Parallel or Map state that it is in, and the number of the branch; none at the top level.
+    pub within: Option<(StateIndex, u32)>,
     /// What it does with its data.
     pub flow: DataFlow,
     /// What is particular to the type.

@@ -286,6 +286,7 @@ async fn dispatch(
         Operation::StartExecution => call!(start_execution),
         Operation::StartSyncExecution => call!(start_sync_execution),
         Operation::StopExecution => call!(stop_execution),
+        Operation::RedriveExecution => call!(redrive_execution),
         Operation::DescribeExecution => call!(describe_execution),
         Operation::ListExecutions => call!(list_executions),
         Operation::GetExecutionHistory => call!(get_execution_history),
@@ -311,7 +312,6 @@ async fn dispatch(
         Operation::DeleteStateMachineAlias => act!(delete_state_machine_alias),
         Operation::DescribeMapRun
         | Operation::ListMapRuns
-        | Operation::RedriveExecution
         | Operation::UpdateMapRun => return Err(ApiError::not_implemented(operation)),
     })
 }

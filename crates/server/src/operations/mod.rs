@@ -6,6 +6,7 @@ mod configuration;
 mod deletion;
 mod execution;
 mod history;
+mod redrive;
 mod state_machine;
 mod tag;
 mod target;
