@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
-use crate::commands::{completions, eval, run, serve, validate};
+use crate::commands::{completions, eval, integrations, run, serve, validate};
 use crate::output::Format;
 
 /// AWS Step Functions on your own machines: serve, run and check state machines.
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Validate(validate::ValidateArguments),
     /// Evaluate a JSONata expression or a JSONPath
     Eval(eval::EvalArguments),
+    /// List the services, actions and parameters that tasks can use
+    Integrations(integrations::IntegrationsArguments),
     /// Create a state machine from a definition
     Create(create::CreateArguments),
     /// Give a state machine another definition

@@ -3,7 +3,7 @@
 use crate::{
     command::TaskId,
     effect::Effect,
-    execution::{Execution, Phase, TaskStatus},
+    execution::{Debt, Execution, Phase, TaskStatus},
     program::{Program, StateKind},
 };
 
@@ -32,6 +32,8 @@ pub fn outstanding_effects(program: &Program, execution: &Execution) -> Vec<Effe
                     task: id,
                     state: frame.state,
                     submitted: submitted.payload.clone(),
+                    parameters: task.parameters.payload.clone(),
+                    credentials_role: task.credentials_role.clone(),
                 });
             }
             (TaskStatus::Started, _) if !state.is_activity() => effects.push(Effect::InvokeTask {
@@ -43,10 +45,6 @@ pub fn outstanding_effects(program: &Program, execution: &Execution) -> Vec<Effe
             _ => {}
         }
     }
-    effects.extend(execution.debts.iter().map(|debt| Effect::StopJob {
-        task: debt.task,
-        state: debt.state,
-        submitted: debt.submitted.payload.clone(),
-    }));
+    effects.extend(execution.debts.iter().map(Debt::effect));
     effects
 }

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     catalogue::{Catalogue, CatalogueError},
-    drivers::{Calls, Drivers},
+    drivers::{Calls, Drivers, JobWaits},
     metrics::Metrics,
     operations::Operations,
     retention,
@@ -128,6 +128,8 @@ impl Server {
             waiters: Waiters::default(),
             metrics: Metrics::new(),
             lambda,
+            aws: stepwell_integrations::aws::Aws::new(aws_config(&settings)),
+            job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),
             express_permits: Arc::new(Semaphore::new(settings.limits.express_max)),
             settings,
@@ -205,6 +207,7 @@ impl Server {
             task.abort();
         }
         // Calls under way end as interrupted: a restart makes them again.
+        self.operations.aws.shutdown();
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());
@@ -235,6 +238,12 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+fn aws_config(settings: &Settings) -> stepwell_integrations::aws::AwsConfig {
+    let mut config = settings.aws.clone();
+    config.endpoints.extend(settings.service_endpoints.iter().map(|(name, url)| (name.clone(), url.clone())));
+    config
 }
 
 /// A task that called this server as a service would wait for itself.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
-use stepwell_integrations::LambdaConfig;
+use stepwell_integrations::{LambdaConfig, aws::AwsConfig};
 
 /// Everything that can be set; the defaults suit one machine.
 #[derive(Debug, Clone)]
@@ -20,7 +20,9 @@ pub struct Settings {
     pub allow_unauthenticated: bool,
     /// Where Lambda functions run.
     pub lambda: LambdaConfig,
-    /// Where other services are reached: service to base address.
+    /// How AWS services are called.
+    pub aws: AwsConfig,
+    /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
     /// The region of requests whose signature names none.
     pub default_region: String,
@@ -40,6 +42,7 @@ impl Default for Settings {
             retention_days: 90,
             allow_unauthenticated: false,
             lambda: LambdaConfig::default(),
+            aws: AwsConfig::default(),
             service_endpoints: BTreeMap::new(),
             default_region: identity.region,
             default_account: identity.account,

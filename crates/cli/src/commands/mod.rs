@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod eval;
 mod host;
+pub(crate) mod integrations;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod validate;
@@ -19,6 +20,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Run(arguments) => run::run(&arguments, format),
         Command::Eval(arguments) => eval::run(&arguments, format),
         Command::Validate(arguments) => validate::run(&arguments, format),
+        Command::Integrations(arguments) => integrations::run(&arguments, format),
         Command::Create(arguments) => client::create::run(&arguments, format),
         Command::Update(arguments) => client::update::run(&arguments, format),
         Command::Delete(arguments) => client::delete::run(&arguments, format),

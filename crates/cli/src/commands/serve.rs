@@ -41,6 +41,9 @@ pub(crate) struct ServeArguments {
     /// Where tasks reach a service; can be repeated [variable: STEPWELL_SERVICE_ENDPOINT, with commas]
     #[arg(long = "service-endpoint", value_name = "SERVICE=URL", value_parser = endpoints::parse_flag)]
     service_endpoints: Vec<(String, String)>,
+    /// Call services without an address of their own at AWS, with this machine's credentials [variable: STEPWELL_ALLOW_AWS]
+    #[arg(long)]
+    allow_aws: bool,
 }
 
 /// Serves until a signal comes or the store stops.
@@ -59,6 +62,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         config: &config,
         environment: &environment,
         service_endpoints: &arguments.service_endpoints,
+        allow_aws: arguments.allow_aws,
         listen: options.listen,
         allow_unauthenticated: options.allow_unauthenticated,
         retention_days: options.retention_days,

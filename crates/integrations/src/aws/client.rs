@@ -17,7 +17,7 @@ use hyper::{
     Method,
     header::{HeaderName, HeaderValue},
 };
-use stepwell_aws_model::{AuthType, Operation, Service, service};
+use stepwell_aws_model::{AuthType, Checksum, Operation, Service, service};
 use stepwell_json::{Object, Value};
 use tokio::sync::{Semaphore, watch};
 
@@ -194,6 +194,18 @@ impl Aws {
             && !self.config.endpoints.keys().any(|name| endpoint::is_name_of(name, service))
     }
 
+    /// Whether the service would be called at AWS itself.
+    #[must_use]
+    pub fn is_at_aws(&self, service: &Service) -> bool {
+        endpoint::target(&self.config, service, "us-east-1").is_ok_and(|target| target.is_aws)
+    }
+
+    /// Sleeps; none when the server is stopping.
+    pub(super) async fn sleep(&self, pause: Duration) -> Option<()> {
+        let mut stop = self.stop.subscribe();
+        tokio::time::timeout(pause, stop.wait_for(|stopped| *stopped)).await.is_err().then_some(())
+    }
+
     fn integration(&self, service: &Service) -> AwsIntegration {
         let found = self.config.integrations.iter().find(|(name, _)| endpoint::is_name_of(name, service));
         found.map_or_else(AwsIntegration::default, |(_, section)| section.clone())
@@ -338,9 +350,7 @@ impl Aws {
         if let Some(authority) = uri.authority() {
             headers.push(("host".to_owned(), authority.to_string()));
         }
-        if operation.checksum == stepwell_aws_model::Checksum::Required {
-            headers.push(("content-md5".to_owned(), content_md5(&request.body)));
-        }
+        headers.extend(checksum(service, operation, &request.body));
         if let Some(credentials) = credentials {
             let scope = sign::Scope { region: &target.signing_region, service: &target.signing_name };
             let signed = sign::headers(
@@ -521,14 +531,74 @@ fn address(service: &Service, target: &Target, request: &WireRequest) -> String 
     format!("{scheme}://{}{host}{}", request.host_prefix.as_deref().unwrap_or_default(), request.path)
 }
 
-fn content_md5(body: &[u8]) -> String {
+/// The checksum of the body. S3's is CRC32, as the SDKs send it, and shows in results (recorded).
+fn checksum(service: &Service, operation: &Operation, body: &[u8]) -> Vec<(String, String)> {
     use base64::Engine;
     use md5::{Digest, Md5};
-    base64::engine::general_purpose::STANDARD.encode(Md5::digest(body))
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    match operation.checksum {
+        Checksum::None => Vec::new(),
+        Checksum::Supported | Checksum::Required if &*service.word == "s3" => vec![
+            ("x-amz-sdk-checksum-algorithm".to_owned(), "CRC32".to_owned()),
+            ("x-amz-checksum-crc32".to_owned(), base64(&crc32(body).to_be_bytes())),
+        ],
+        Checksum::Supported => Vec::new(),
+        Checksum::Required => vec![("content-md5".to_owned(), base64(&Md5::digest(body)))],
+    }
+}
+
+/// CRC-32 as in gzip. Bodies are small: a task's parameters have at most 256 KiB.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |remainder: u32, byte: &u8| {
+        (0..8).fold(remainder ^ u32::from(*byte), |remainder, _| {
+            (remainder >> 1) ^ (0xEDB8_8320 & (remainder & 1).wrapping_neg())
+        })
+    };
+    !bytes.iter().fold(u32::MAX, step)
 }
 
 /// A uniform number from 0 to 1, for pauses.
-fn random() -> f64 {
+pub(super) fn random() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u128() as u32;
     f64::from(bits) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_are_those_of_gzip() {
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+        assert_eq!(crc32(b""), 0);
+    }
+
+    #[test]
+    fn buckets_are_in_the_host_at_aws_and_in_the_path_elsewhere() {
+        let s3 = service("s3").expect("s3");
+        let request = |path: &str| WireRequest {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            host_prefix: None,
+        };
+        let target = |base: &str, is_aws| Target {
+            base: base.to_owned(),
+            signing_name: "s3".to_owned(),
+            signing_region: "eu-west-1".to_owned(),
+            is_aws,
+        };
+        let aws = target("https://s3.eu-west-1.amazonaws.com", true);
+        let near = target("http://127.0.0.1:9000", false);
+        for (target, path, expected) in [
+            (&aws, "/bucket/a/b?x=1", "https://bucket.s3.eu-west-1.amazonaws.com/a/b?x=1"),
+            (&aws, "/bucket?list-type=2", "https://bucket.s3.eu-west-1.amazonaws.com/?list-type=2"),
+            (&aws, "/dotted.bucket/a", "https://s3.eu-west-1.amazonaws.com/dotted.bucket/a"),
+            (&aws, "/", "https://s3.eu-west-1.amazonaws.com/"),
+            (&near, "/bucket/a", "http://127.0.0.1:9000/bucket/a"),
+        ] {
+            assert_eq!(address(&s3, target, &request(path)), expected);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Where a service is.
 
-use stepwell_aws_model::Service;
+use stepwell_aws_model::{Service, service_called};
 
 use super::config::AwsConfig;
 
@@ -64,21 +64,7 @@ fn configured<'a>(config: &'a AwsConfig, service: &Service) -> Option<&'a str> {
         .map(|(_, url)| url.as_str())
 }
 
-/// Whether a name in the configuration is one of the service's: the word in `Resource`, that of its optimized
-/// integration, its name in botocore, or its id.
+/// Whether a name in the configuration is one of the service's.
 pub(super) fn is_name_of(name: &str, service: &Service) -> bool {
-    let folded = |text: &str| -> String {
-        text.chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|character| character.to_ascii_lowercase())
-            .collect()
-    };
-    let name = folded(name);
-    [&service.word, &service.botocore_name, &service.service_id]
-        .into_iter()
-        .any(|known| folded(known) == name)
-        || matches!(
-            (&*service.word, name.as_str()),
-            ("sfn", "states") | ("emr", "elasticmapreduce") | ("eventbridge", "events")
-        )
+    name == &*service.word || service_called(name).is_some_and(|found| found.word == &*service.word)
 }

@@ -8,6 +8,7 @@ mod config;
 mod credentials;
 mod endpoint;
 mod face;
+mod job;
 mod read;
 mod retry;
 mod schema;
@@ -20,6 +21,7 @@ mod write;
 pub use client::{Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalService};
 pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
 pub use face::{optimized_error, optimized_result, sdk_error, sdk_result};
+pub use job::{Caller, JobOutcome, Work};
 
 use stepwell_aws_model::{Operation, Service};
 use stepwell_json::Value;

@@ -26,7 +26,7 @@ pub use history::HistoryPage;
 
 use crate::{
     catalogue::Catalogue,
-    drivers::Calls,
+    drivers::{Calls, JobWaits},
     metrics::Metrics,
     runtime::{Answer, Clock, Router},
     settings::Settings,
@@ -46,6 +46,8 @@ pub struct Operations {
     pub(crate) waiters: Waiters,
     pub(crate) metrics: Metrics,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
+    pub(crate) aws: stepwell_integrations::aws::Aws,
+    pub(crate) job_waits: JobWaits,
     pub(crate) pollers: AtomicU64,
     pub(crate) express_permits: Arc<Semaphore>,
     /// Calls of drivers under way.
