@@ -346,8 +346,14 @@ fn give_up_job(program: &Program, execution: &mut Execution, index: FrameIndex) 
         && let Some(StateKind::Task(state)) = program.get(frame.state).map(|state| &state.kind)
         && state.waits_for_job()
     {
-        let task = TaskId { frame: index, attempt: task.attempt };
-        execution.debts.push(Debt { task, state: frame.state, submitted: submitted.clone() });
+        let id = TaskId { frame: index, attempt: task.attempt };
+        execution.debts.push(Debt {
+            task: id,
+            state: frame.state,
+            submitted: submitted.clone(),
+            parameters: task.parameters.clone(),
+            credentials_role: task.credentials_role.clone(),
+        });
     }
 }
 

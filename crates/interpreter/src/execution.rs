@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     command::{TaskId, TimerId, TimerKind},
-    effect::Timer,
+    effect::{Effect, Timer},
     event::{About, ErrorOutput, FrameIndex, HistoryId, StateIndex},
     limits::{EXECUTION_DURATION_SECONDS_MAX, EXPRESS_DURATION_SECONDS_MAX},
     payload::Stored,
@@ -91,6 +91,23 @@ pub struct Debt {
     pub state: StateIndex,
     /// The answer of the call that submitted it.
     pub submitted: Stored,
+    /// What had been sent to submit it.
+    pub parameters: Stored,
+    /// `Credentials.RoleArn`.
+    pub credentials_role: Option<Text>,
+}
+
+impl Debt {
+    /// What settles it.
+    pub(crate) fn effect(&self) -> Effect {
+        Effect::StopJob {
+            task: self.task,
+            state: self.state,
+            submitted: self.submitted.payload.clone(),
+            parameters: self.parameters.payload.clone(),
+            credentials_role: self.credentials_role.clone(),
+        }
+    }
 }
 
 /// One running chain of states: the root, a Parallel branch, or a Map iteration.

@@ -10,7 +10,7 @@ use crate::{
     effect::{Effect, Timer},
     entropy::Entropy,
     event::{ErrorOutput, Event, EventKind, FrameIndex, StateIndex},
-    execution::{Entered, Execution, ForkIndex, Phase, Status},
+    execution::{Debt, Entered, Execution, ForkIndex, Phase, Status},
     inspection::Inspection,
     limits::{
         CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX,
@@ -454,11 +454,7 @@ impl<'a> Stepper<'a> {
     /// Asks for the jobs of tasks that were just given up to be stopped.
     pub(crate) fn stop_jobs(&mut self, known: usize) {
         let new = self.execution.debts.iter().skip(known);
-        self.out.effects.extend(new.map(|debt| Effect::StopJob {
-            task: debt.task,
-            state: debt.state,
-            submitted: debt.submitted.payload.clone(),
-        }));
+        self.out.effects.extend(new.map(Debt::effect));
     }
 
     /// Emits an event: the only way in which a step changes anything. Gives the event's ordinal.

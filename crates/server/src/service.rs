@@ -256,7 +256,7 @@ impl Service {
 }
 
 /// Decodes a request, carries it out, writes the answer.
-async fn dispatch(
+pub(crate) async fn dispatch(
     operations: &Arc<Operations>,
     operation: Operation,
     caller: Identity<'_>,
