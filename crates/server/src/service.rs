@@ -310,9 +310,9 @@ pub(crate) async fn dispatch(
         Operation::DescribeStateMachineAlias => call!(describe_state_machine_alias),
         Operation::ListStateMachineAliases => call!(list_state_machine_aliases),
         Operation::DeleteStateMachineAlias => act!(delete_state_machine_alias),
-        Operation::DescribeMapRun
-        | Operation::ListMapRuns
-        | Operation::UpdateMapRun => return Err(ApiError::not_implemented(operation)),
+        Operation::DescribeMapRun | Operation::ListMapRuns | Operation::UpdateMapRun => {
+            return Err(ApiError::not_implemented(operation));
+        }
     })
 }
 
