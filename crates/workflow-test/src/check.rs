@@ -232,7 +232,10 @@ impl Checker<'_> {
             && error != Some(&*expected.value)
         {
             let message = format!("expected {}, but {}", expected.value, shown(error));
-            self.mismatches.push(Mismatch::new("error", expected.span, message));
+            let mut mismatch = Mismatch::new("error", expected.span, message);
+            let cause = cause.map(|cause| format!("cause: {}", shorten(cause, SHOWN_CHARACTERS)));
+            mismatch.notes.extend(cause);
+            self.mismatches.push(mismatch);
         }
         if let Some(expected) = &expectation.cause {
             let actual = match &expected.value {
