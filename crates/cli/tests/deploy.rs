@@ -17,7 +17,7 @@ fn fixture(path: &str) -> String {
 
 /// A server in memory, in a directory with a mapping file.
 fn server(mapping: &str) -> (tempfile::TempDir, Server) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), "map.toml", mapping);
     let server = Server::start(directory.path(), &["--memory"]);
     (directory, server)
@@ -27,7 +27,7 @@ const ORDERS_MAP: &str = "StageName = \"dev\"\n\"export:SharedBusArn\" = \"arn:a
 
 fn definition(server: &Server, name: &str) -> Value {
     let machine = server.client(&["describe", name, "--output", "json"]).expect(0).json();
-    serde_json::from_str(machine["definition"].as_str().unwrap()).unwrap()
+    serde_json::from_str(machine["definition"].as_str().expect("a definition")).expect("JSON")
 }
 
 #[test]
