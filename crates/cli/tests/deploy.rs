@@ -271,6 +271,17 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Definition:\n        StartAt: First\n        States:\n          First: {Type: Pass, Next: Secnd}\n          Second: {Type: Succeed}\n",
         "a.yaml:8:37: error: Missing 'Next' target: Secnd",
     ),
+    // In a text of the template, the place in the text is shown.
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n      DefinitionString: !Sub |\n        {\"Comment\": \"${AWS::StackName} ${!x}\", \"StartAt\": \"First\",\n        \"States\": {\"First\": {\"Type\": \"Pass\", \"Next\": \"Secnd\"},\n        \"Second\": {\"Type\": \"Succeed\"}}}\n",
+        "a.yaml:7:54: error: Missing 'Next' target: Secnd",
+    ),
+    (
+        "a.json",
+        "{\"Resources\": {\"M\": {\"Type\": \"AWS::StepFunctions::StateMachine\", \"Properties\": {\n\"DefinitionString\": \"{\\\"StartAt\\\": \\\"é\\\",\\n\\\"States\\\": {\\\"P\\\": {\\\"Type\\\": \\\"Succeed\\\"}}}\"}}}}\n",
+        "a.json:2:36: error: ",
+    ),
     // One in a file is shown there, where it is before placeholders are replaced.
     (
         "a.yaml",
