@@ -179,6 +179,7 @@ fn about(case: &Case, machine_type: MachineType) -> About {
         synchronous: express,
         revision: 1,
         trace_header: None,
+        mock: None,
         version_arn: None,
         alias_arn: None,
     }

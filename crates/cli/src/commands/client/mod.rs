@@ -8,9 +8,11 @@ pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod list;
 mod names;
+pub(crate) mod redrive;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod task;
+pub(crate) mod test_state;
 pub(crate) mod update;
 pub(crate) mod watch;
 
