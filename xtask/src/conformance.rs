@@ -16,7 +16,7 @@ use stepwell_benchmarks::{
 use crate::build;
 
 /// Features that this version refuses.
-const WITHOUT: [&str; 5] = ["distributed-map", "versions", "aliases", "test-state", "redrive"];
+const WITHOUT: [&str; 3] = ["distributed-map", "test-state", "redrive"];
 
 /// What to play.
 #[derive(Debug, clap::Args)]

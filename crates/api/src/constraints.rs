@@ -54,6 +54,13 @@ pub enum Constraint {
     },
     /// Items of a list.
     Items(&'static Constraint),
+    /// A list with that many items.
+    List {
+        /// Fewest items.
+        min: usize,
+        /// Most items.
+        max: usize,
+    },
 }
 
 /// Shape `Name`. Its characters are checked by [`crate::name`].
@@ -80,6 +87,17 @@ pub const EXECUTIONS_PAGE_TOKEN: Constraint = Constraint::Text { min: 1, max: 30
 pub const TASK_TOKEN: Constraint = Constraint::Text { min: 1, max: 2048 };
 /// Shapes `VersionDescription` and `AliasDescription`.
 pub const DESCRIPTION: Constraint = Constraint::SensitiveText { min: 0, max: 256 };
+/// Shape `CharacterRestrictedName`: the name of an alias.
+pub const ALIAS_NAME: Constraint = Constraint::Pattern {
+    min: 1,
+    max: 80,
+    pattern: r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$",
+    matches: is_alias_name,
+};
+/// Shape `RoutingConfigurationList`.
+pub const ROUTING_CONFIGURATION: Constraint = Constraint::List { min: 1, max: 2 };
+/// Shape `VersionWeight`.
+pub const VERSION_WEIGHT: Constraint = Constraint::Integer { min: 0, max: 100 };
 /// Shape `TagKey`.
 pub const TAG_KEY: Constraint = Constraint::Text { min: 1, max: 128 };
 /// Items of shape `TagKeyList`.
@@ -92,11 +110,27 @@ pub const KMS_KEY_ID: Constraint = Constraint::Text { min: 1, max: 2048 };
 pub const KMS_DATA_KEY_REUSE_PERIOD_SECONDS: Constraint = Constraint::Integer { min: 60, max: 900 };
 /// Shape `ValidateStateMachineDefinitionMaxResult`.
 pub const DIAGNOSTICS_MAX: Constraint = Constraint::Integer { min: 0, max: 100 };
+/// Shapes `RetrierRetryCount` and `MapIterationFailureCount`.
+pub const TEST_COUNT: Constraint = Constraint::Integer { min: 0, max: i32::MAX as i64 };
 /// Shape `TraceHeader`.
 pub const TRACE_HEADER: Constraint =
     Constraint::Pattern { min: 0, max: 256, pattern: r"\p{ASCII}*", matches: str::is_ascii };
+/// Shape `ClientToken`.
+pub const CLIENT_TOKEN: Constraint = Constraint::Pattern {
+    min: 1,
+    max: 64,
+    pattern: r"[!-~]+",
+    matches: |text| text.bytes().all(|byte| byte.is_ascii_graphic()),
+};
 /// Members without a limit of their own.
 pub const ANY: Constraint = Constraint::Any;
+
+/// ASCII letters, digits, `_`, `-` and `.`, but not digits alone: those are versions.
+fn is_alias_name(text: &str) -> bool {
+    let is_sign = |byte: u8| matches!(byte, b'_' | b'-' | b'.');
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_sign(byte))
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic() || is_sign(byte))
+}
 
 /// Where a member stands in a request: `loggingConfiguration.destinations.1.member`.
 #[derive(Clone, Copy)]
@@ -179,7 +213,8 @@ impl Violations {
                     );
                 }
             }
-            Constraint::Any | Constraint::Integer { .. } | Constraint::Items(_) => {}
+            Constraint::Any | Constraint::Integer { .. } | Constraint::Items(_) | Constraint::List { .. } => {
+            }
         }
     }
 
@@ -215,6 +250,18 @@ impl Violations {
                     path,
                     format_args!("Member must have value greater than or equal to {min}"),
                 );
+            }
+        }
+    }
+
+    /// Checks the number of a list's items. The items are checked apart.
+    pub(crate) fn list(&mut self, length: usize, path: &Path<'_>, constraint: &Constraint) {
+        if let Constraint::List { min, max } = *constraint {
+            if length > max {
+                self.too_long(None, path, max);
+            }
+            if length < min {
+                self.add(None, path, format_args!("Member must have length greater than or equal to {min}"));
             }
         }
     }

@@ -294,6 +294,7 @@ impl<T: Member> Member for Vec<T> {
             Constraint::Items(constraint) => constraint,
             _ => &Constraint::Any,
         };
+        violations.list(raw.0.len(), path, constraint);
         let mut items = Vec::with_capacity(raw.0.len());
         for (index, item) in raw.0.into_iter().enumerate() {
             let path = Path::Item(path, index + 1);

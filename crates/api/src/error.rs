@@ -118,6 +118,15 @@ impl ApiError {
         ))
     }
 
+    /// The body is compressed. No client compresses requests of this service by itself.
+    /// The text is ours.
+    pub fn unsupported_content_encoding(value: &str) -> ApiError {
+        ApiError::serialization(format!(
+            "The content encoding '{}' is not accepted; send the body as it is.",
+            shortened(value)
+        ))
+    }
+
     /// The body is larger than the service reads. `limit` is in bytes. AWS answers HTTP 413 to these.
     /// The text is ours.
     pub fn request_too_large(limit: usize) -> ApiError {
@@ -284,7 +293,54 @@ impl ApiError {
         ))
     }
 
-    /// Too many versions or aliases; `message` is the whole text.
+    /// A version that is to be deleted is in use; `aliases` by name.
+    pub fn version_in_use(aliases: &[&str]) -> ApiError {
+        let aliases = aliases.join(", ");
+        ApiError::conflict(format!(
+            "Version to be deleted must not be referenced by an alias. Current list of aliases referencing this \
+             version: [{aliases}]"
+        ))
+    }
+
+    /// CreateStateMachineAlias with the name of an alias that is not the same.
+    pub fn alias_differs() -> ApiError {
+        ApiError::conflict(
+            "Failed to create alias because an alias with the same name and a different routing configuration \
+             already exists.",
+        )
+    }
+
+    /// The routing of an alias names something other than versions that exist.
+    pub fn routing_without_versions<'a>(arns: impl Iterator<Item = &'a str>) -> ApiError {
+        ApiError::invalid_routing(format_args!(
+            "Routing configuration must contain state machine version ARNs. Received: [{}]",
+            arns.collect::<Vec<_>>().join(", ")
+        ))
+    }
+
+    /// The routing of an alias names a version twice.
+    pub fn routing_not_distinct<'a>(arns: impl Iterator<Item = &'a str>) -> ApiError {
+        ApiError::invalid_routing(format_args!(
+            "Routing configuration must contain distinct state machine version ARNs. Received: [{}]",
+            arns.collect::<Vec<_>>().join(", ")
+        ))
+    }
+
+    /// The weights of an alias do not total 100.
+    pub fn routing_weights(weights: impl Iterator<Item = i64>) -> ApiError {
+        let weights: Vec<String> = weights.map(|weight| weight.to_string()).collect();
+        ApiError::invalid_routing(format_args!(
+            "Sum of routing configuration weights must equal 100. Received: [{}]",
+            weights.join(", ")
+        ))
+    }
+
+    /// The routing of an alias is not allowed; `detail` is the whole text.
+    pub fn invalid_routing(detail: impl fmt::Display) -> ApiError {
+        ApiError::validation_because(ValidationReason::InvalidRoutingConfiguration, detail.to_string())
+    }
+
+    /// Too many versions or aliases; `message` is the whole text. The model documents HTTP status 402.
     pub fn service_quota_exceeded(message: impl Into<Cow<'static, str>>) -> ApiError {
         ApiError::new("ServiceQuotaExceededException", message)
     }

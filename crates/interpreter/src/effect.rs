@@ -22,6 +22,9 @@ pub enum Effect {
         parameters: Payload,
         /// `Credentials.RoleArn`.
         credentials_role: Option<Text>,
+        /// Of a mocked task: which invocation of its state within the execution it is, from 0. The answer comes from
+        /// the mock file then; no service is called.
+        mock: Option<u32>,
     },
     /// Offer an activity task to the workers that poll.
     OfferActivityTask {

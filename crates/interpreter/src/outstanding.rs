@@ -22,11 +22,13 @@ pub fn outstanding_effects(program: &Program, execution: &Execution) -> Vec<Effe
         };
         let id = TaskId { frame: index, attempt: task.attempt };
         match (task.status, &task.submitted) {
-            (TaskStatus::Scheduled, _) if state.is_activity() => effects.push(Effect::OfferActivityTask {
-                task: id,
-                state: frame.state,
-                input: task.parameters.payload.clone(),
-            }),
+            (TaskStatus::Scheduled, _) if state.is_activity() && task.mock.is_none() => {
+                effects.push(Effect::OfferActivityTask {
+                    task: id,
+                    state: frame.state,
+                    input: task.parameters.payload.clone(),
+                })
+            }
             (TaskStatus::Submitted, Some(submitted)) if state.waits_for_job() => {
                 effects.push(Effect::AwaitJob {
                     task: id,
@@ -36,12 +38,15 @@ pub fn outstanding_effects(program: &Program, execution: &Execution) -> Vec<Effe
                     credentials_role: task.credentials_role.clone(),
                 });
             }
-            (TaskStatus::Started, _) if !state.is_activity() => effects.push(Effect::InvokeTask {
-                task: id,
-                state: frame.state,
-                parameters: task.parameters.payload.clone(),
-                credentials_role: task.credentials_role.clone(),
-            }),
+            (TaskStatus::Started, _) if !state.is_activity() || task.mock.is_some() => {
+                effects.push(Effect::InvokeTask {
+                    task: id,
+                    state: frame.state,
+                    parameters: task.parameters.payload.clone(),
+                    credentials_role: task.credentials_role.clone(),
+                    mock: task.mock,
+                })
+            }
             _ => {}
         }
     }

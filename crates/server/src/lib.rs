@@ -5,11 +5,13 @@
 //! [`Operations`] validate and resolve, `runtime` takes commands to shards and their batches to the store, `drivers`
 //! carry out what leaves the shards once it is durable.
 
+mod admission;
 mod catalogue;
 mod drivers;
 mod express;
 mod history;
 mod metrics;
+mod mocks;
 mod operations;
 mod random;
 mod retention;
@@ -21,6 +23,7 @@ mod settings;
 mod waiters;
 
 pub use catalogue::CatalogueError;
+pub use mocks::MockError;
 pub use operations::{HistoryPage, Operations};
 pub use server::{Server, StartError};
 pub use settings::{Limits, Settings};

@@ -68,6 +68,12 @@ pub(crate) fn uuid_in_time_order(now_ms: i64) -> Uuid {
     Builder::from_random_bytes(bytes).into_uuid()
 }
 
+/// A number below `bound`, each as likely as the others. `bound` must not be 0.
+pub(crate) fn below(bound: u64) -> u64 {
+    // The bias of a remainder of 64 random bits is far below anything that could be noticed.
+    GENERATOR.with_borrow_mut(Generator::next) % bound
+}
+
 /// Random bytes for an execution that nothing is stored of.
 pub(crate) fn seed() -> [u8; 32] {
     let mut seed = [0; 32];

@@ -82,14 +82,13 @@ impl Retention {
         }
     }
 
-    /// Removes revisions that are not the present one of a machine and that no execution kept refers to.
+    /// Removes revisions that are neither the present one of a machine nor a version, and that no execution kept refers to.
     async fn remove_revisions(&mut self) -> Result<(), CatalogueError> {
         let catalogue = self.operations.catalogue.clone();
         let mut superseded: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for (number, machine_arn) in catalogue.revisions()? {
-            let is_present =
-                catalogue.machine(&machine_arn).is_some_and(|machine| machine.revision == number);
-            if !is_present {
+            let is_used = catalogue.machine(&machine_arn).is_some_and(|machine| machine.refers_to(number));
+            if !is_used {
                 superseded.entry(machine_arn).or_default().push(number);
             }
         }
@@ -114,7 +113,7 @@ impl Retention {
         let mut before: Option<ListCursor> = None;
         for _ in 0..USE_PAGES_MAX {
             let page = self.operations.store.list_executions(machine_arn, None, before, PAGE)?;
-            used.extend(page.iter().map(|execution| execution.row.revision));
+            used.extend(page.iter().flat_map(|execution| execution.row.revisions()));
             if page.len() < PAGE {
                 return Ok(Some(used));
             }

@@ -17,9 +17,11 @@ use tokio::{
 };
 
 use crate::{
+    admission::Admission,
     catalogue::{Catalogue, CatalogueError},
     drivers::{Calls, Drivers, JobWaits},
     metrics::Metrics,
+    mocks::{MockError, Mocks},
     operations::Operations,
     retention,
     runtime::{self, Clock, Runtime, ShardSettings},
@@ -51,6 +53,9 @@ pub enum StartError {
     /// A setting for Lambda functions can't be used.
     #[error(transparent)]
     Lambda(#[from] ConfigError),
+    /// The mock file can't be used.
+    #[error(transparent)]
+    Mock(#[from] MockError),
     /// The system gives no thread.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
@@ -100,6 +105,7 @@ impl Server {
         let local_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         check_endpoints(&settings, local_address)?;
         let lambda = Arc::new(Lambda::new(settings.lambda.clone())?);
+        let mocks = Mocks::open(settings.mock_file.clone()).await?;
         let programs_max = settings.limits.programs_max;
         let catalogue_store = store.clone();
         let catalogue = tokio::task::spawn_blocking(move || Catalogue::open(catalogue_store, programs_max))
@@ -128,9 +134,12 @@ impl Server {
             waiters: Waiters::default(),
             metrics: Metrics::new(),
             lambda,
+            mocks,
             aws: stepwell_integrations::aws::Aws::new(aws_config(&settings)),
             job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),
+            state_tests: Semaphore::new(settings.limits.state_tests_max),
+            admission: Admission::new(&settings.limits),
             express_permits: Arc::new(Semaphore::new(settings.limits.express_max)),
             settings,
         });

@@ -1,6 +1,6 @@
 //! What a server is started with.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
 use stepwell_integrations::{LambdaConfig, aws::AwsConfig};
@@ -24,6 +24,8 @@ pub struct Settings {
     pub aws: AwsConfig,
     /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
+    /// The mock file, for executions that are started with a test case.
+    pub mock_file: Option<PathBuf>,
     /// The region of requests whose signature names none.
     pub default_region: String,
     /// The account of requests whose access key is not an account number.
@@ -44,6 +46,7 @@ impl Default for Settings {
             lambda: LambdaConfig::default(),
             aws: AwsConfig::default(),
             service_endpoints: BTreeMap::new(),
+            mock_file: None,
             default_region: identity.region,
             default_account: identity.account,
             limits: Limits::default(),
@@ -72,10 +75,21 @@ pub struct Limits {
     pub open_executions_max: u64,
     /// State machines of all accounts (AWS: 100,000); then StateMachineLimitExceeded.
     pub state_machines_max: usize,
+    /// Versions of one state machine (AWS: 1,000); then ServiceQuotaExceededException.
+    pub versions_max: usize,
+    /// Aliases of one state machine (AWS: 100); then ServiceQuotaExceededException.
+    pub aliases_max: usize,
     /// Activities of all accounts (AWS: 100,000); then ActivityLimitExceeded.
     pub activities_max: usize,
     /// Compiled definitions that are kept in memory besides those in use.
     pub programs_max: usize,
+    /// Calls of StartExecution that wait for their answer at once; then ThrottlingException. What waits longer than
+    /// this queue is long is better refused: the caller's retry costs less than its patience.
+    pub starts_max: usize,
+    /// Bytes of request bodies in memory at once; then ThrottlingException.
+    pub body_bytes_in_flight_max: usize,
+    /// Resident memory of the process, in bytes, above which new executions get ThrottlingException.
+    pub memory_bytes_max: u64,
     /// Bytes of a request's body; then HTTP 413. Twice the largest definition, as its text is escaped.
     pub request_bytes_max: usize,
     /// Connections at once; then clients wait to be accepted.
@@ -88,6 +102,8 @@ pub struct Limits {
     pub activity_poll: Duration,
     /// Synchronous Express executions at once; then ThrottlingException.
     pub express_max: usize,
+    /// Tests of single states at once; then ThrottlingException.
+    pub state_tests_max: usize,
     /// Bytes of texts in one page of GetExecutionHistory; then the page ends early.
     pub history_page_bytes_max: usize,
 }
@@ -98,14 +114,20 @@ impl Default for Limits {
             shard: stepwell_engine::Limits::default(),
             open_executions_max: 1_000_000,
             state_machines_max: 100_000,
+            versions_max: 1_000,
+            aliases_max: 100,
             activities_max: 100_000,
             programs_max: 512,
+            starts_max: 2_048,
+            body_bytes_in_flight_max: 256 * 1024 * 1024,
+            memory_bytes_max: 2 * 1024 * 1024 * 1024,
             request_bytes_max: 2 * 1024 * 1024,
             connections_max: 10_000,
             header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
             activity_poll: Duration::from_millis(59_500),
             express_max: 10_000,
+            state_tests_max: 256,
             history_page_bytes_max: 8 * 1024 * 1024,
         }
     }

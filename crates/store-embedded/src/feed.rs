@@ -93,14 +93,18 @@ fn put_row(changes: &mut Changes, buffer: &mut Vec<u8>, change: &RowChange) {
     let row = &change.after;
     row.encode_into(buffer);
     changes.put(Table::Executions, change.key.as_bytes(), buffer);
-    let owner = keys::list_owner(&row.state_machine_arn);
     let after = row.listed();
     match change.before {
         None => changes.put(Table::Names, row.arn.as_bytes(), change.key.as_bytes()),
         Some(before) if before == after => return,
-        Some(before) => changes.remove(Table::Lists, &list_key(&owner, before, change.key)),
+        Some(_) => {}
     }
-    changes.put(Table::Lists, &list_key(&owner, after, change.key), &[]);
+    for owner in row.owners().map(keys::list_owner) {
+        if let Some(before) = change.before {
+            changes.remove(Table::Lists, &list_key(&owner, before, change.key));
+        }
+        changes.put(Table::Lists, &list_key(&owner, after, change.key), &[]);
+    }
 }
 
 fn list_key(owner: &[u8; 16], listed: Listed, key: ExecutionKey) -> [u8; keys::LIST_KEY_LENGTH] {
@@ -138,8 +142,9 @@ fn remove_execution(
         changes.remove(Table::Events, &key);
     }
     changes.remove(Table::Executions, prefix);
-    let owner = keys::list_owner(&gone.state_machine_arn);
-    changes.remove(Table::Lists, &list_key(&owner, gone.listed, gone.key));
+    for owner in gone.owners().map(keys::list_owner) {
+        changes.remove(Table::Lists, &list_key(&owner, gone.listed, gone.key));
+    }
     let arn = gone.arn.as_bytes();
     let named: Option<Bytes> = match changes.get(Table::Names, arn) {
         Some(value) => value.map(Bytes::copy_from_slice),

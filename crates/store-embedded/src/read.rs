@@ -110,12 +110,12 @@ pub(crate) fn chunks(
 /// One page of a list, from new to old. Without a status the ranges of all statuses are merged.
 pub(crate) fn list_executions(
     view: &dyn View,
-    state_machine_arn: &str,
+    owner_arn: &str,
     status: Option<Status>,
     before: Option<ListCursor>,
     limit: usize,
 ) -> Result<Vec<ListedExecution>, StoreError> {
-    let owner = keys::list_owner(state_machine_arn);
+    let owner = keys::list_owner(owner_arn);
     let all = Status::ALL;
     let statuses = match &status {
         Some(status) => std::slice::from_ref(status),

@@ -148,12 +148,12 @@ impl Store for EmbeddedStore {
 
     fn list_executions(
         &self,
-        state_machine_arn: &str,
+        owner_arn: &str,
         status: Option<Status>,
         before: Option<ListCursor>,
         limit: usize,
     ) -> Result<Vec<ListedExecution>, StoreError> {
-        read::list_executions(self.view().as_ref(), state_machine_arn, status, before, limit)
+        read::list_executions(self.view().as_ref(), owner_arn, status, before, limit)
     }
 
     fn running(

@@ -1,6 +1,7 @@
 //! What a shard commits at once.
 
 use crate::codec;
+use crate::rows::owners;
 use crate::{ExecutionKey, ExecutionRow, Status};
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
@@ -172,12 +173,18 @@ pub struct DeletedExecution {
     /// Its ARN. The name stays taken if another execution uses it by now.
     #[n(1)]
     pub arn: String,
-    /// The ARN under which it is listed.
+    /// The ARN of its state machine, under which it is listed.
     #[n(2)]
     pub state_machine_arn: String,
     /// Where it stands in the lists.
     #[n(3)]
     pub listed: Listed,
+    /// The version's ARN under which it is listed too.
+    #[n(4)]
+    pub version_arn: Option<String>,
+    /// The alias's ARN under which it is listed too.
+    #[n(5)]
+    pub alias_arn: Option<String>,
 }
 
 impl DeletedExecution {
@@ -188,6 +195,13 @@ impl DeletedExecution {
             arn: row.arn.clone(),
             state_machine_arn: row.state_machine_arn.clone(),
             listed: row.listed(),
+            version_arn: row.version_arn.clone(),
+            alias_arn: row.alias_arn.clone(),
         }
+    }
+
+    /// The ARNs under which the execution is listed, as [`ExecutionRow::owners`].
+    pub fn owners(&self) -> impl Iterator<Item = &str> {
+        owners(&self.state_machine_arn, self.version_arn.as_deref(), self.alias_arn.as_deref())
     }
 }

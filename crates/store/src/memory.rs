@@ -75,9 +75,10 @@ impl Tables {
             };
         }
         for gone in batch.deleted {
-            let owner = list_owner(&gone.state_machine_arn);
             self.executions.remove(&gone.key);
-            self.lists.remove(&list_key(owner, gone.listed, gone.key));
+            for owner in gone.owners() {
+                self.lists.remove(&list_key(list_owner(owner), gone.listed, gone.key));
+            }
             if self.names.get(gone.arn.as_str()) == Some(&gone.key) {
                 self.names.remove(gone.arn.as_str());
             }
@@ -88,16 +89,15 @@ impl Tables {
     }
 
     fn apply_row(&mut self, change: RowChange) {
-        let owner = list_owner(&change.after.state_machine_arn);
-        match change.before {
-            None => {
-                self.names.insert(change.after.arn.as_str().into(), change.key);
-            }
-            Some(before) => {
+        if change.before.is_none() {
+            self.names.insert(change.after.arn.as_str().into(), change.key);
+        }
+        for owner in change.after.owners().map(list_owner) {
+            if let Some(before) = change.before {
                 self.lists.remove(&list_key(owner, before, change.key));
             }
+            self.lists.insert(list_key(owner, change.after.listed(), change.key));
         }
-        self.lists.insert(list_key(owner, change.after.listed(), change.key));
         self.executions.entry(change.key).or_default().row = Some(change.after);
     }
 
@@ -182,13 +182,13 @@ impl Store for MemoryStore {
 
     fn list_executions(
         &self,
-        state_machine_arn: &str,
+        owner_arn: &str,
         status: Option<Status>,
         before: Option<ListCursor>,
         limit: usize,
     ) -> Result<Vec<ListedExecution>, StoreError> {
         let tables = self.read();
-        let owner = list_owner(state_machine_arn);
+        let owner = list_owner(owner_arn);
         let statuses = status.map_or(Status::ALL.to_vec(), |status| vec![status]);
         let mut places: Vec<ListCursor> = Vec::new();
         for status in statuses {

@@ -110,11 +110,11 @@ pub trait Store: Send + Sync {
         limit_bytes: usize,
     ) -> Result<Vec<EventChunk>, StoreError>;
 
-    /// Executions of a state machine from new to old (running ones by start, others by stop), of one status or of all,
-    /// after the place `before`, `limit` at most.
+    /// Executions of a state machine, or those started with a version or an alias of it, from new to old (running ones by
+    /// start, others by stop), of one status or of all, after the place `before`, `limit` at most.
     fn list_executions(
         &self,
-        state_machine_arn: &str,
+        owner_arn: &str,
         status: Option<Status>,
         before: Option<ListCursor>,
         limit: usize,

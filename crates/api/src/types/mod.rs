@@ -3,10 +3,13 @@
 //! Texts that the engine keeps (definitions, inputs, outputs, causes) are `Arc<str>`, made once from the body.
 
 pub mod activity;
+pub mod alias;
 pub mod execution;
 pub mod map_run;
 pub mod state_machine;
 pub mod tag;
 pub mod task;
+pub mod test_state;
 pub mod timestamp;
 pub mod validate;
+pub mod version;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use stepwell_api::types::state_machine::{
 use stepwell_api::{ApiError, arn};
 use stepwell_integrations::LambdaConfig;
 use stepwell_integrations::aws::{AwsConfig, RoleSection};
-use stepwell_server::{Operations, Server, Settings, StartError};
+use stepwell_server::{MockError, Operations, Server, Settings, StartError};
 use stepwell_store::{MemoryStore, Store};
 use stepwell_store_embedded::{EmbeddedStore, OpenError, Options};
 
@@ -47,6 +47,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) retention_days: u32,
     /// What the durations of Wait states are multiplied by.
     pub(crate) wait_scale: f64,
+    /// The mock file.
+    pub(crate) mock_file: Option<PathBuf>,
 }
 
 impl Plan<'_> {
@@ -86,6 +88,7 @@ impl Plan<'_> {
             },
             aws: self.aws_config()?,
             service_endpoints: urls(&endpoints),
+            mock_file: self.mock_file.clone(),
             default_region: region,
             default_account: server::account(self.environment).map_err(Failure::Usage)?,
             ..Settings::default()
@@ -188,6 +191,13 @@ pub(crate) async fn start(settings: Settings, store: Arc<dyn Store>) -> Result<S
             Failure::Usage(format!(
                 "can't listen on {address}: the port is taken; stop what uses it or choose another with --port"
             ))
+        }
+        StartError::Mock(MockError::Faulty { path, faults }) => {
+            let lines = faults.iter().map(|fault| {
+                let pointer = if fault.pointer.is_empty() { "" } else { " at " };
+                format!("\n  {}:{}:{}: {}{pointer}{}", path.display(), fault.line, fault.column, fault.message, fault.pointer)
+            });
+            Failure::Usage(format!("the mock file can't be used:{}", lines.collect::<String>()))
         }
         StartError::Catalogue(_) | StartError::Thread(_) => Failure::internal(error),
         error => Failure::usage(error),

@@ -25,6 +25,7 @@ static DOCUMENT: Keys = Keys::Table(&[
     ("http", Keys::Later),
     ("integrations", Keys::Named(&INTEGRATION)),
     ("lambda", Keys::Table(&[("functions", Keys::Named(&FUNCTION))])),
+    ("mock", Keys::Table(&[("file", Keys::Any)])),
     ("server", SERVER),
 ]);
 
@@ -62,6 +63,7 @@ const SERVER: Keys = Keys::Table(&[
     ("memory", Keys::Any),
     ("port", Keys::Any),
     ("retention_days", Keys::Any),
+    ("memory_max_megabytes", Keys::Any),
 ]);
 
 /// What is wrong, and at which byte of the file.

@@ -2,6 +2,7 @@
 
 pub(crate) mod endpoints;
 mod keys;
+pub(crate) mod mock;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
 
 pub(crate) use server::ServerSection;
+
+use mock::MockSection;
 
 use crate::definition::plain;
 
@@ -38,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) aws: AwsSection,
     /// `[endpoints]`.
     pub(crate) endpoints: BTreeMap<String, String>,
+    /// `[mock]`.
+    pub(crate) mock: MockSection,
     /// What the user should know, though it is no error: sections that this version does not use.
     pub(crate) warnings: Vec<String>,
 }
@@ -51,6 +56,7 @@ struct Document {
     integrations: Integrations,
     aws: AwsSection,
     endpoints: BTreeMap<String, String>,
+    mock: MockSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -131,6 +137,7 @@ impl Config {
             integrations: document.integrations.others,
             aws: document.aws,
             endpoints: document.endpoints,
+            mock: document.mock,
             warnings,
         })
     }

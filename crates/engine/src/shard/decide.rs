@@ -12,7 +12,7 @@ use stepwell_store::{ExecutionKey, ExecutionRow};
 use super::{Shard, Slot};
 use crate::{
     activity_queue::Polled,
-    input::{ActivityOffer, Input, Poller, Released, Reply, ReplyTo, StartRequest},
+    input::{ActivityOffer, Input, Load, Poller, Released, Reply, ReplyTo, StartRequest},
     recent_names::NameCheck,
     resident::Resident,
     task_token::{TokenKey, account_of},
@@ -60,9 +60,9 @@ impl<R> Shard<R> {
         }
     }
 
-    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile. The offer left its
-    /// execution after its commit, so the command rests on durable facts; for an execution of this shard it is decided at
-    /// once, in the batch of this turn.
+    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile. For an execution of
+    /// this shard it is decided at once, in the batch of this turn, which is durable after the one that scheduled the task
+    /// or together with it; the offer of another shard's execution left that after its commit.
     fn hand_out(&mut self, offer: ActivityOffer, poller: Poller<R>, now: Timestamp) {
         let command = Command::TaskStarted { task: offer.task, worker: poller.worker.clone() };
         let reply =
@@ -96,6 +96,8 @@ impl<R> Shard<R> {
         );
         row.express = about.express;
         row.trace_header = about.trace_header.as_deref().map(str::to_owned);
+        row.version_arn = about.version_arn.as_deref().map(str::to_owned);
+        row.alias_arn = about.alias_arn.as_deref().map(str::to_owned);
         let mut resident = Box::new(Resident::started(program, row, self.seed(key)));
         if about.express {
             self.start_express(key, *about, input, resident, reply);
@@ -117,7 +119,8 @@ impl<R> Shard<R> {
         let mut resident = match self.table.remove(&key) {
             Some(Slot::Resident(resident)) => resident,
             None => {
-                self.turn.loads.push(key);
+                let even_closed = matches!(command, Command::Redrive { .. });
+                self.turn.loads.push(Load { key, even_closed });
                 self.table.insert(key, Slot::Loading(vec![(command, reply)]));
                 return;
             }
@@ -189,6 +192,11 @@ impl<R> Shard<R> {
             budget: self.config.budget,
             wait_scale: self.config.wait_scale,
             environment: &facts,
+            inspection: None,
+        };
+        let new_definition = match &command {
+            Command::Redrive { request } => request.definition.as_ref().map(|new| new.program.clone()),
+            _ => None,
         };
         let (program, execution) = (&resident.program, &mut resident.execution);
         let result =
@@ -205,6 +213,9 @@ impl<R> Shard<R> {
                 self.turn.held.push(Released::Quarantined { key, reason });
                 return Stepped::Panicked;
             }
+        }
+        if let Some(program) = new_definition {
+            resident.program = program;
         }
         self.turn.bytes += resident.record(&outcome.events, number);
         resident.timers.add(outcome.timers);

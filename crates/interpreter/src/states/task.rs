@@ -35,12 +35,14 @@ pub(crate) fn enter(
     if parameters.payload.size() > PAYLOAD_BYTES_MAX {
         return Err(Fault::Catchable(data_limit_exceeded(task.limit_name())).into());
     }
+    let index = stepper.state_index_of(frame);
+    let is_mocked = stepper.execution.is_mocked(index);
     if let Resource::Activity { arn } = &task.resource
+        && !is_mocked
         && !stepper.surroundings.environment.activity_exists(arn)
     {
         return Err(stepper.runtime_fault(frame, format_args!("The activity {arn} does not exist.")));
     }
-    let index = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);
     let attempt = stepper.emit(EventKind::TaskScheduled {
         frame,
@@ -52,13 +54,15 @@ pub(crate) fn enter(
         previous,
     })?;
     let id = TaskId { frame, attempt };
-    if task.is_activity() {
+    if task.is_activity() && !is_mocked {
         let input = parameters.payload;
         stepper.out.effects.push(Effect::OfferActivityTask { task: id, state: index, input });
     } else {
         started(stepper, frame, None)?;
+        let mock = if is_mocked { stepper.execution.task(id).and_then(|task| task.mock) } else { None };
         let parameters = parameters.payload;
-        stepper.out.effects.push(Effect::InvokeTask { task: id, state: index, parameters, credentials_role });
+        let effect = Effect::InvokeTask { task: id, state: index, parameters, credentials_role, mock };
+        stepper.out.effects.push(effect);
     }
     arm_timers(stepper, frame);
     Ok(())

@@ -1,8 +1,9 @@
-//! The catalogue: state machines, their revisions, activities, tags.
+//! The catalogue: state machines, their revisions, versions and aliases, activities, tags.
 //!
 //! An index of small records is in memory; definitions stay in the store. Writes are made one at a time, each as one
 //! batch that is durable before the index shows it and before the caller is answered.
 
+mod machine;
 mod programs;
 pub(crate) mod records;
 
@@ -11,114 +12,28 @@ use std::{
     ops::Bound,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 use bytes::Bytes;
-use stepwell_interpreter::{Program, Text};
+use stepwell_interpreter::Program;
 use stepwell_store::{Batch, CatalogueChange, CommitError, Store, StoreError};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::random;
+pub(crate) use machine::{Alias, Machine, Version, alias_arn, version_arn};
 use programs::Programs;
 pub(crate) use programs::compile_text;
 use records::{
-    ACTIVITY, ActivityRecord, MACHINE, MachineRecord, REVISION, RevisionRecord, STORE_KEY, StoreRecord, TAGS,
-    TagsRecord, arn_key, revision_key, to_bytes,
+    ACTIVITY, ALIAS, ActivityRecord, AliasRecord, MACHINE, REVISION, RevisionRecord, STORE_KEY, StoreRecord,
+    TAGS, TagsRecord, VERSION, VersionRecord, arn_key, revision_key, to_bytes,
 };
 
 /// Entries read from the store at once.
 const SCAN_PAGE: usize = 1_000;
 /// Names the catalogue's batches in diagnostics; no shard has this number.
 const CATALOGUE_SHARD: u16 = u16::MAX;
-
-/// A state machine as the index has it.
-#[derive(Debug)]
-pub(crate) struct Machine {
-    pub(crate) arn: Text,
-    pub(crate) name: Text,
-    pub(crate) express: bool,
-    pub(crate) creation_ms: i64,
-    pub(crate) revision: u64,
-    pub(crate) updated: bool,
-    pub(crate) role_arn: Text,
-    /// The region of its ARN.
-    pub(crate) region: Text,
-    /// What the ARNs of its executions begin with.
-    pub(crate) execution_prefix: String,
-    pub(crate) gate: Arc<Gate>,
-}
-
-impl Machine {
-    fn new(arn: &str, record: &MachineRecord, gate: Arc<Gate>) -> Self {
-        gate.deleting.store(record.deleting, Ordering::SeqCst);
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let kind = if record.express { "express" } else { "execution" };
-        let location = parts.get(..5).unwrap_or_default().join(":");
-        Self {
-            region: parts.get(3).copied().unwrap_or_default().into(),
-            execution_prefix: format!("{location}:{kind}:{}:", record.name),
-            arn: arn.into(),
-            name: record.name.as_str().into(),
-            express: record.express,
-            creation_ms: record.creation_ms,
-            revision: record.revision,
-            updated: record.updated,
-            role_arn: record.role_arn.as_str().into(),
-            gate,
-        }
-    }
-
-    /// Its record.
-    pub(crate) fn record(&self) -> MachineRecord {
-        MachineRecord {
-            name: self.name.to_string(),
-            express: self.express,
-            creation_ms: self.creation_ms,
-            revision: self.revision,
-            updated: self.updated,
-            deleting: self.gate.is_deleting(),
-            role_arn: self.role_arn.to_string(),
-        }
-    }
-}
-
-/// Where starts of a machine and its deletion meet: a deletion waits until the starts under way can be seen in the
-/// store, and lets no new one in.
-#[derive(Debug, Default)]
-pub(crate) struct Gate {
-    deleting: AtomicBool,
-    starting: AtomicU32,
-}
-
-/// A start under way.
-#[derive(Debug)]
-pub(crate) struct Starting(Arc<Gate>);
-
-impl Gate {
-    /// Lets a start in, unless the machine is being deleted.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Starting> {
-        self.starting.fetch_add(1, Ordering::SeqCst);
-        let starting = Starting(self.clone());
-        (!self.is_deleting()).then_some(starting)
-    }
-
-    pub(crate) fn is_deleting(&self) -> bool {
-        self.deleting.load(Ordering::SeqCst)
-    }
-
-    /// Whether no start is under way.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.starting.load(Ordering::SeqCst) == 0
-    }
-}
-
-impl Drop for Starting {
-    fn drop(&mut self) {
-        self.0.starting.fetch_sub(1, Ordering::SeqCst);
-    }
-}
 
 /// An activity as the index has it.
 #[derive(Debug)]
@@ -190,12 +105,7 @@ impl Catalogue {
                 record
             }
         };
-        let mut machines = BTreeMap::new();
-        scan(&*store, MACHINE, |arn, key, bytes| {
-            let machine = Arc::new(Machine::new(arn, &decode(key, bytes)?, Arc::default()));
-            machines.insert(machine.arn.0.clone(), machine);
-            Ok(())
-        })?;
+        let machines = read_machines(&*store)?;
         let mut activities = BTreeMap::new();
         scan(&*store, ACTIVITY, |arn, key, bytes| {
             let activity = Arc::new(Activity::new(arn, &decode(key, bytes)?));
@@ -264,9 +174,28 @@ impl Catalogue {
     /// # Errors
     /// [`CatalogueError`] when it is not there or can't be read.
     pub(crate) fn revision(&self, number: u64) -> Result<RevisionRecord, CatalogueError> {
-        let key = revision_key(number);
-        let bytes = self.store.catalogue_get(&key)?.ok_or(CatalogueError::NoRevision(number))?;
-        decode(&key, &bytes)
+        self.record(&revision_key(number))?.ok_or(CatalogueError::NoRevision(number))
+    }
+
+    /// A version's record.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when the store can't be read.
+    pub(crate) fn version_record(&self, version: &Version) -> Result<Option<VersionRecord>, CatalogueError> {
+        self.record(&arn_key(VERSION, &version.arn))
+    }
+
+    /// An alias's record.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] when the store can't be read.
+    pub(crate) fn alias_record(&self, alias: &Alias) -> Result<Option<AliasRecord>, CatalogueError> {
+        self.record(&arn_key(ALIAS, &alias.arn))
+    }
+
+    /// The entry under a key.
+    fn record<T: for<'b> minicbor::Decode<'b, ()>>(&self, key: &[u8]) -> Result<Option<T>, CatalogueError> {
+        self.store.catalogue_get(key)?.map(|bytes| decode(key, &bytes)).transpose()
     }
 
     /// The program of a revision, compiled when it is not at hand.
@@ -311,11 +240,7 @@ impl Catalogue {
     /// # Errors
     /// [`CatalogueError`] when the store can't be read.
     pub(crate) fn tags(&self, arn: &str) -> Result<TagsRecord, CatalogueError> {
-        let key = arn_key(TAGS, arn);
-        match self.store.catalogue_get(&key)? {
-            Some(bytes) => decode(&key, &bytes),
-            None => Ok(TagsRecord::default()),
-        }
+        Ok(self.record(&arn_key(TAGS, arn))?.unwrap_or_default())
     }
 
     /// Waits for the right to change the catalogue.
@@ -389,24 +314,59 @@ impl Writer {
         self.catalogue.programs.insert(revision, Arc::new(program));
     }
 
-    /// Adds or replaces a machine. `gate` is that of the machine it replaces.
-    pub(crate) fn put_machine(
-        &mut self,
-        arn: &str,
-        record: &MachineRecord,
-        gate: Option<Arc<Gate>>,
-    ) -> Arc<Machine> {
-        self.put(arn_key(MACHINE, arn), to_bytes(record));
-        let machine = Arc::new(Machine::new(arn, record, gate.unwrap_or_default()));
+    /// Adds a machine, or puts it in the place of the one that was there. To be called after all other changes of the machine.
+    pub(crate) fn put_machine(&mut self, machine: Machine) -> Arc<Machine> {
+        self.put(arn_key(MACHINE, &machine.arn), to_bytes(&machine.record));
+        let machine = Arc::new(machine);
         self.effects.push(IndexChange::Machine(machine.clone()));
         machine
     }
 
-    /// Removes a machine and its tags; its revisions stay as long as executions refer to them.
-    pub(crate) fn remove_machine(&mut self, arn: &str) {
-        self.remove(arn_key(MACHINE, arn));
-        self.remove(arn_key(TAGS, arn));
-        self.effects.push(IndexChange::NoMachine(arn.to_owned()));
+    /// Publishes the present revision of a machine under the next number. Gives the number.
+    pub(crate) fn publish(&mut self, machine: &mut Machine, description: Option<String>, now_ms: i64) -> u64 {
+        let number = machine.record.newest_version + 1;
+        machine.record.newest_version = number;
+        let record = VersionRecord {
+            revision: machine.revision(),
+            created_ms: now_ms,
+            role_arn: machine.record.role_arn.clone(),
+            description,
+        };
+        self.put(arn_key(VERSION, &version_arn(&machine.arn, number)), to_bytes(&record));
+        machine.insert_version(number, &record);
+        number
+    }
+
+    /// Removes a version. Its revision stays as long as something refers to it.
+    pub(crate) fn remove_version(&mut self, machine: &mut Machine, number: u64) {
+        self.remove(arn_key(VERSION, &version_arn(&machine.arn, number)));
+        Arc::make_mut(&mut machine.versions).remove(&number);
+    }
+
+    /// Adds or replaces an alias.
+    pub(crate) fn put_alias(&mut self, machine: &mut Machine, record: &AliasRecord) {
+        machine.record.newest_alias = machine.record.newest_alias.max(record.serial);
+        self.put(arn_key(ALIAS, &alias_arn(&machine.arn, &record.name)), to_bytes(record));
+        machine.insert_alias(record);
+    }
+
+    /// Removes an alias.
+    pub(crate) fn remove_alias(&mut self, machine: &mut Machine, alias: &Alias) {
+        self.remove(arn_key(ALIAS, &alias.arn));
+        Arc::make_mut(&mut machine.aliases).remove(&alias.serial);
+    }
+
+    /// Removes a machine with its versions, aliases and tags; its revisions stay as long as executions refer to them.
+    pub(crate) fn remove_machine(&mut self, machine: &Machine) {
+        self.remove(arn_key(MACHINE, &machine.arn));
+        self.remove(arn_key(TAGS, &machine.arn));
+        for version in machine.versions() {
+            self.remove(arn_key(VERSION, &version.arn));
+        }
+        for alias in machine.aliases() {
+            self.remove(arn_key(ALIAS, &alias.arn));
+        }
+        self.effects.push(IndexChange::NoMachine(machine.arn.to_string()));
     }
 
     /// Removes a revision that nothing refers to.
@@ -491,10 +451,7 @@ fn page<T: Clone>(map: &BTreeMap<Arc<str>, T>, prefix: &str, after: Option<&str>
 }
 
 fn decode<'b, T: minicbor::Decode<'b, ()>>(key: &[u8], bytes: &'b [u8]) -> Result<T, CatalogueError> {
-    minicbor::decode(bytes).map_err(|error| CatalogueError::Undecodable {
-        key: key.escape_ascii().to_string(),
-        reason: error.to_string(),
-    })
+    minicbor::decode(bytes).map_err(|error| undecodable(key, error.to_string()))
 }
 
 /// Calls `visit` with ARN, key and value of each entry of a kind.
@@ -508,9 +465,8 @@ fn scan(
         let page = store.catalogue_scan(&[kind], after.as_deref(), SCAN_PAGE)?;
         let is_full = page.len() == SCAN_PAGE;
         for (key, bytes) in page {
-            let arn = std::str::from_utf8(key.get(1..).unwrap_or_default()).map_err(|error| {
-                CatalogueError::Undecodable { key: key.escape_ascii().to_string(), reason: error.to_string() }
-            })?;
+            let arn = std::str::from_utf8(key.get(1..).unwrap_or_default())
+                .map_err(|error| undecodable(&key, error.to_string()))?;
             visit(arn, &key, &bytes)?;
             after = Some(key);
         }
@@ -518,4 +474,44 @@ fn scan(
             return Ok(());
         }
     }
+}
+
+/// All machines with their versions and aliases.
+fn read_machines(store: &dyn Store) -> Result<BTreeMap<Arc<str>, Arc<Machine>>, CatalogueError> {
+    let mut machines = BTreeMap::new();
+    scan(store, MACHINE, |arn, key, bytes| {
+        let machine = Machine::new(arn, decode(key, bytes)?);
+        machines.insert(machine.arn.0.clone(), machine);
+        Ok(())
+    })?;
+    scan(store, VERSION, |arn, key, bytes| {
+        let (machine, number) = machine_of(&mut machines, arn, key)?;
+        let number = number
+            .parse()
+            .map_err(|_| undecodable(key, "a version's ARN must end in its number".to_owned()))?;
+        machine.insert_version(number, &decode(key, bytes)?);
+        Ok(())
+    })?;
+    scan(store, ALIAS, |arn, key, bytes| {
+        let (machine, _) = machine_of(&mut machines, arn, key)?;
+        machine.insert_alias(&decode(key, bytes)?);
+        Ok(())
+    })?;
+    Ok(machines.into_iter().map(|(arn, machine)| (arn, Arc::new(machine))).collect())
+}
+
+/// The machine of a version's or alias's ARN, and what stands after its ARN.
+fn machine_of<'m, 'a>(
+    machines: &'m mut BTreeMap<Arc<str>, Machine>,
+    arn: &'a str,
+    key: &[u8],
+) -> Result<(&'m mut Machine, &'a str), CatalogueError> {
+    let found = arn
+        .rsplit_once(':')
+        .and_then(|(machine_arn, qualifier)| Some((machines.get_mut(machine_arn)?, qualifier)));
+    found.ok_or_else(|| undecodable(key, "its state machine is not there".to_owned()))
+}
+
+fn undecodable(key: &[u8], reason: String) -> CatalogueError {
+    CatalogueError::Undecodable { key: key.escape_ascii().to_string(), reason }
 }

@@ -6,6 +6,10 @@ use minicbor::{Decode, Encode};
 pub(crate) const MACHINE: u8 = b'm';
 /// Begins the key of a revision: `r` and its number, big-endian.
 pub(crate) const REVISION: u8 = b'r';
+/// Begins the key of a version: `v` and its ARN.
+pub(crate) const VERSION: u8 = b'v';
+/// Begins the key of an alias: `l` and its ARN.
+pub(crate) const ALIAS: u8 = b'l';
 /// Begins the key of an activity: `a` and its ARN.
 pub(crate) const ACTIVITY: u8 = b'a';
 /// Begins the key of the tags of a resource: `t` and its ARN.
@@ -75,6 +79,71 @@ pub(crate) struct MachineRecord {
     /// The role of the present revision.
     #[n(6)]
     pub(crate) role_arn: String,
+    /// The highest version number ever given; numbers are not used again.
+    #[n(7)]
+    #[cbor(default)]
+    pub(crate) newest_version: u64,
+    /// The highest serial ever given to an alias; they order the aliases by age.
+    #[n(8)]
+    #[cbor(default)]
+    pub(crate) newest_alias: u64,
+    /// It was created with `publish`: a repeated creation must say so too.
+    #[n(9)]
+    #[cbor(default)]
+    pub(crate) created_published: bool,
+    /// The `versionDescription` that it was created with.
+    #[n(10)]
+    pub(crate) created_description: Option<String>,
+}
+
+/// A version of a state machine; never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct VersionRecord {
+    /// The number of the revision that it is.
+    #[n(0)]
+    pub(crate) revision: u64,
+    /// When it was published, in milliseconds since 1970.
+    #[n(1)]
+    pub(crate) created_ms: i64,
+    /// The role of the revision.
+    #[n(2)]
+    pub(crate) role_arn: String,
+    #[n(3)]
+    pub(crate) description: Option<String>,
+}
+
+/// An alias of a state machine.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct AliasRecord {
+    #[n(0)]
+    pub(crate) name: String,
+    /// Counts the aliases of its machine up.
+    #[n(1)]
+    pub(crate) serial: u64,
+    /// In milliseconds since 1970, as is the next.
+    #[n(2)]
+    pub(crate) created_ms: i64,
+    #[n(3)]
+    pub(crate) updated_ms: i64,
+    /// One or two, in the order in which they were sent.
+    #[n(4)]
+    pub(crate) routes: Vec<RouteRecord>,
+    #[n(5)]
+    pub(crate) description: Option<String>,
+}
+
+/// A version that an alias routes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct RouteRecord {
+    /// The version's number.
+    #[n(0)]
+    pub(crate) version: u64,
+    /// How many executions of a hundred it gets.
+    #[n(1)]
+    pub(crate) weight: u8,
 }
 
 /// A revision of a state machine; never changed.

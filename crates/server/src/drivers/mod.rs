@@ -2,6 +2,7 @@
 
 mod aws;
 mod lambda;
+pub(crate) mod mocked;
 mod nested;
 
 pub(crate) use aws::JobWaits;
@@ -138,7 +139,11 @@ pub(crate) async fn perform(
         _ => None,
     };
     match effect {
-        Effect::InvokeTask { task, state, parameters, credentials_role } => {
+        Effect::InvokeTask { task, state, mock: Some(invocation), .. } => {
+            let completion = mocked::answer(&operations.mocks, about, program, state, invocation);
+            complete(task, completion)
+        }
+        Effect::InvokeTask { task, state, parameters, credentials_role, mock: None } => {
             let state = state_of(state)?;
             let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
             let completion = invoke(operations, &caller, state, parameters).await;

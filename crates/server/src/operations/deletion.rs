@@ -46,8 +46,9 @@ impl Operations {
         if machine.gate.is_deleting() {
             return Ok(());
         }
-        let record = MachineRecord { deleting: true, ..machine.record() };
-        let machine = writer.put_machine(&arn, &record, Some(machine.gate.clone()));
+        let mut machine = Machine::clone(&machine);
+        machine.set_record(MachineRecord { deleting: true, ..machine.record.clone() });
+        let machine = writer.put_machine(machine);
         writer.commit(|| ()).await.map_err(internal)?;
         // Goes on when the caller has gone.
         let operations = self.clone();
@@ -86,10 +87,12 @@ impl Operations {
             tokio::time::sleep(DELETION_PAUSE).await;
         }
         let mut writer = self.catalogue.write().await;
-        writer.remove_machine(&machine.arn);
+        // Versions and aliases may have been deleted meanwhile.
+        let newest = self.catalogue.machine(&machine.arn);
+        writer.remove_machine(newest.as_deref().unwrap_or(machine));
         // Without executions nothing refers to its revisions; else retention removes them later.
         if self.store.list_executions(&machine.arn, None, None, 1).map_err(internal)?.is_empty() {
-            writer.remove_revision(machine.revision);
+            machine.revisions().for_each(|revision| writer.remove_revision(revision));
         }
         writer.commit(|| ()).await.map_err(internal)
     }

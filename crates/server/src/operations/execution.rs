@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stepwell_api::{
     ApiError, Operation, Timestamp,
-    arn::{ExecutionArn, StateMachineArn},
+    arn::ExecutionArn,
     identity::Identity,
     name::check_name,
     pagination::PageScope,
@@ -17,15 +17,15 @@ use stepwell_api::{
 };
 use stepwell_engine::{Input, Reply, ReplyTo, StartRequest};
 use stepwell_interpreter::{
-    About, Command, ErrorOutput, EventKind, Program, Rejection, Text,
+    About, Command, ErrorOutput, EventKind, MockCase, Program, Rejection, Text,
     event::codec::{Payloads, decode_chunk},
 };
 use stepwell_json::Payload;
-use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, arn_hash};
+use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, StoreError, arn_hash};
 
-use super::{Operations, answer, answered, internal};
+use super::{Operations, Target, answer, answered, internal, target::Named};
 use crate::{
-    catalogue::Machine,
+    drivers::mocked,
     express,
     history::{self, HistoryError},
     random,
@@ -33,6 +33,8 @@ use crate::{
 
 /// How often a name is looked up for one start before the caller is told to come again.
 const LOOK_UPS_MAX: usize = 16;
+/// Pages of a list that are looked at for one page of executions that a filter lets through.
+const FILTERED_PAGES_MAX: usize = 20;
 /// What AWS bills the shortest run for, in milliseconds, and in what steps.
 const BILLED_STEP_MILLIS: i64 = 100;
 /// What AWS bills the smallest run for, in megabytes.
@@ -64,23 +66,23 @@ impl Operations {
         _caller: Identity<'_>,
         request: StartExecutionRequest,
     ) -> Result<StartExecutionResponse, ApiError> {
-        let machine = self.resolve_machine(&request.state_machine_arn)?;
+        let target = self.resolve(&request.state_machine_arn)?;
         let input = execution_input(request.input)?;
         let trace_header = request.trace_header.map(Text::from);
-        let started = self.launch(&machine, request.name.as_deref(), input, trace_header).await?;
+        let started = self.launch(&target, request.name.as_deref(), input, trace_header).await?;
         Ok(StartExecutionResponse {
             execution_arn: started.arn.0,
             start_date: Timestamp::from(started.start_ms),
         })
     }
 
-    /// Starts an execution of a machine, durably.
+    /// Starts an execution, durably.
     ///
     /// # Errors
     /// Those of StartExecution.
     pub(crate) async fn launch(
         &self,
-        machine: &Machine,
+        target: &Target,
         name: Option<&str>,
         input: Payload,
         trace_header: Option<Text>,
@@ -92,13 +94,15 @@ impl Operations {
         if self.store.count_open() >= self.settings.limits.open_executions_max {
             return Err(ApiError::execution_limit_exceeded());
         }
+        let machine = &target.machine;
         let Some(_starting) = machine.gate.enter() else {
             return Err(ApiError::state_machine_deleting(&machine.arn));
         };
-        let program = self.catalogue.program(machine.revision).map_err(internal)?;
-        let about = self.about(machine, name, trace_header, false);
+        let program = self.catalogue.program(target.revision).map_err(internal)?;
+        let mut about = self.about(target, name, trace_header, false);
+        about.mock = self.mock_case(target, &program).await?;
         // Names of Express executions may repeat.
-        let must_be_free = name.is_some() && !machine.express;
+        let must_be_free = name.is_some() && !machine.is_express();
         for _ in 0..LOOK_UPS_MAX {
             let arn = &about.execution_arn;
             let name_free_at = if must_be_free {
@@ -138,6 +142,15 @@ impl Operations {
         Err(ApiError::throttling())
     }
 
+    /// What the target's test case mocks of its program, as the mock file has it now.
+    async fn mock_case(&self, target: &Target, program: &Program) -> Result<Option<Box<MockCase>>, ApiError> {
+        let Some(case) = &target.case else { return Ok(None) };
+        let refused = |error: String| ApiError::validation(error);
+        let file = self.mocks.reloaded().await.map_err(|error| refused(error.to_string()))?;
+        let found = file.find(&target.machine.name, case).map_err(|error| refused(error.to_string()))?;
+        mocked::case_of(case, found, program).map(|mock| Some(Box::new(mock))).map_err(refused)
+    }
+
     /// What a start answers whose name is taken; none when the execution has been removed meanwhile.
     fn started_before(
         &self,
@@ -158,11 +171,12 @@ impl Operations {
     /// What is known of a new execution; the shard sets the start time.
     fn about(
         &self,
-        machine: &Machine,
+        target: &Target,
         name: Option<&str>,
         trace_header: Option<Text>,
         synchronous: bool,
     ) -> Box<About> {
+        let machine = &target.machine;
         let now = self.clock.now();
         let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
         let name = match name {
@@ -172,7 +186,7 @@ impl Operations {
         let mut arn = String::with_capacity(machine.execution_prefix.len() + name.len() + 40);
         arn.push_str(&machine.execution_prefix);
         arn.push_str(name);
-        if machine.express {
+        if machine.is_express() {
             arn.push(':');
             let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
             arn.push_str(random::uuid().hyphenated().encode_lower(&mut buffer));
@@ -182,13 +196,16 @@ impl Operations {
             name: name.into(),
             state_machine_arn: machine.arn.clone(),
             state_machine_name: machine.name.clone(),
-            role_arn: machine.role_arn.clone(),
+            role_arn: target.role_arn.clone(),
             region: machine.region.clone(),
             start_time: now,
-            express: machine.express,
+            express: machine.is_express(),
             synchronous,
-            revision: machine.revision,
+            revision: target.revision,
             trace_header,
+            version_arn: target.version_arn.clone(),
+            alias_arn: target.alias_arn.clone(),
+            mock: None,
         })
     }
 
@@ -201,8 +218,9 @@ impl Operations {
         _caller: Identity<'_>,
         request: StartSyncExecutionRequest,
     ) -> Result<StartSyncExecutionResponse, ApiError> {
-        let machine = self.resolve_machine(&request.state_machine_arn)?;
-        if !machine.express {
+        let target = self.resolve(&request.state_machine_arn)?;
+        let machine = &target.machine;
+        if !machine.is_express() {
             return Err(ApiError::state_machine_type_not_supported());
         }
         if let Some(name) = &request.name {
@@ -215,9 +233,10 @@ impl Operations {
         let Ok(permit) = self.express_permits.clone().try_acquire_owned() else {
             return Err(ApiError::throttling());
         };
-        let program: Arc<Program> = self.catalogue.program(machine.revision).map_err(internal)?;
+        let program: Arc<Program> = self.catalogue.program(target.revision).map_err(internal)?;
         let trace_header = request.trace_header.map(Text::from);
-        let about = self.about(&machine, request.name.as_deref(), trace_header, true);
+        let mut about = self.about(&target, request.name.as_deref(), trace_header, true);
+        about.mock = self.mock_case(&target, &program).await?;
         let (arn, name, trace_header, start_ms) = (
             about.execution_arn.0.clone(),
             about.name.0.clone(),
@@ -313,7 +332,8 @@ impl Operations {
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         let ends = if with_data { self.ends(key, &row).map_err(internal)? } else { Ends::default() };
         let status = execution_status(row.status);
-        let (redrive_status, reason) = status.redrive();
+        let (redrive_status, redrive_status_reason) = self.redrive_status(&row);
+        let redrive_edits = if with_data { self.redrive_edits(key, &row).map_err(internal)? } else { None };
         let details = DataDetails { included: with_data };
         Ok(DescribeExecutionResponse {
             execution_arn: row.arn.as_str().into(),
@@ -331,12 +351,13 @@ impl Operations {
             // An execution that timed out is described without the error that its history shows.
             error: ends.error.filter(|_| row.status != Status::TimedOut),
             cause: ends.cause.filter(|_| row.status != Status::TimedOut),
-            state_machine_version_arn: None,
-            state_machine_alias_arn: None,
+            state_machine_version_arn: row.version_arn.as_deref().map(Into::into),
+            state_machine_alias_arn: row.alias_arn.as_deref().map(Into::into),
             redrive_count: Some(row.redrive_count.into()),
             redrive_date: row.redrive_ms.map(Timestamp::from),
             redrive_status: Some(redrive_status),
-            redrive_status_reason: reason.map(Into::into),
+            redrive_status_reason,
+            redrive_edits,
         })
     }
 
@@ -358,14 +379,13 @@ impl Operations {
                 ));
             }
         };
-        let machine = match self.catalogue.machine(given) {
-            Some(machine) => machine,
-            None => {
-                StateMachineArn::parse(given)?;
-                return Err(ApiError::state_machine_does_not_exist(given));
-            }
+        let (machine, named) = self.find_named(given)?;
+        let owner_arn = match &named {
+            Named::Machine => &machine.arn,
+            Named::Version(version) => &version.arn,
+            Named::Alias(alias) => &alias.arn,
         };
-        if machine.express {
+        if machine.is_express() {
             return Err(ApiError::state_machine_type_not_supported());
         }
         if request.status_filter == Some(ExecutionStatus::PendingRedrive) {
@@ -387,23 +407,53 @@ impl Operations {
             }
             None => None,
         };
-        if request.redrive_filter == Some(ExecutionRedriveFilter::Redriven) {
-            // No execution can be redriven yet.
-            return Ok(ListExecutionsResponse { executions: Vec::new(), next_token: None });
-        }
         let limit = page_size(request.max_results);
         let status = request.status_filter.map(row_status);
-        let mut listed =
-            self.store.list_executions(&machine.arn, status, before, limit + 1).map_err(internal)?;
-        let mut next_token = None;
-        if listed.len() > limit {
-            listed.truncate(limit);
-            if let Some(last) = listed.last() {
-                next_token = Some(self.tokens.issue(scope, &last.cursor.to_bytes(), now_ms)?);
+        let (executions, next) =
+            self.list_page(owner_arn, status, request.redrive_filter, before, limit).map_err(internal)?;
+        let next_token = match next {
+            Some(cursor) => Some(self.tokens.issue(scope, &cursor.to_bytes(), now_ms)?),
+            None => None,
+        };
+        Ok(ListExecutionsResponse { executions, next_token })
+    }
+
+    /// A page of executions, and where the next one goes on. A filter by redrives looks at a bounded number of
+    /// executions; the page may then hold fewer, or none, and still have a next one.
+    fn list_page(
+        &self,
+        owner_arn: &str,
+        status: Option<Status>,
+        redrives: Option<ExecutionRedriveFilter>,
+        mut before: Option<ListCursor>,
+        limit: usize,
+    ) -> Result<(Vec<ExecutionListItem>, Option<ListCursor>), StoreError> {
+        let is_wanted = |row: &ExecutionRow| match redrives {
+            None => true,
+            Some(ExecutionRedriveFilter::Redriven) => row.redrive_count > 0,
+            Some(ExecutionRedriveFilter::NotRedriven) => row.redrive_count == 0,
+        };
+        let mut executions = Vec::new();
+        for _ in 0..FILTERED_PAGES_MAX {
+            let listed = self.store.list_executions(owner_arn, status, before, limit + 1)?;
+            let is_last = listed.len() <= limit;
+            for execution in listed.iter().take(limit) {
+                if executions.len() == limit {
+                    return Ok((executions, before));
+                }
+                before = Some(execution.cursor);
+                if is_wanted(&execution.row) {
+                    executions.push(list_item(&execution.row));
+                }
+            }
+            if is_last {
+                return Ok((executions, None));
+            }
+            if executions.len() == limit {
+                break;
             }
         }
-        let executions = listed.iter().map(|execution| list_item(&execution.row)).collect();
-        Ok(ListExecutionsResponse { executions, next_token })
+        Ok((executions, before))
     }
 
     /// Waits until an execution has ended; returns at once when it has.
@@ -453,7 +503,7 @@ impl Operations {
             if let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) {
                 ends.input = Some(input.payload.text().clone());
             }
-            if row.last_chunk == chunk.first_event {
+            if row.status.is_closed() && row.last_chunk == chunk.first_event {
                 last = events.into_iter().rev().find(|event| event.kind.is_terminal());
             }
         }
@@ -485,7 +535,7 @@ impl Operations {
 }
 
 /// The input of an execution; `{}` when the caller gives none.
-fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
+pub(super) fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
     let Some(text) = input else { return Ok(Payload::from_trusted_text("{}".into())) };
     if text.is_empty() {
         return Err(ApiError::empty_execution_input());
@@ -503,8 +553,8 @@ fn list_item(row: &ExecutionRow) -> ExecutionListItem {
         stop_date: row.stop_ms.map(Timestamp::from),
         map_run_arn: None,
         item_count: None,
-        state_machine_version_arn: None,
-        state_machine_alias_arn: None,
+        state_machine_version_arn: row.version_arn.as_deref().map(Into::into),
+        state_machine_alias_arn: row.alias_arn.as_deref().map(Into::into),
         redrive_count: Some(row.redrive_count.into()),
         redrive_date: row.redrive_ms.map(Timestamp::from),
     }

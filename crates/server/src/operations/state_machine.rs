@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stepwell_api::{
     ApiError, Operation, Timestamp,
-    arn::{Location, Qualifier, StateMachineArn, check_role},
+    arn::{Location, check_role},
     identity::Identity,
     name::check_name,
     pagination::PageScope,
@@ -25,14 +25,17 @@ use stepwell_interpreter::{Program, compile};
 
 use super::{
     Operations,
-    configuration::{check_settings, logging_configuration},
+    configuration::{CheckedSettings, check_settings, logging_configuration},
     internal,
     tag::merge_tags,
+    target::Named,
+    version::{arn_of, check_description},
 };
 use crate::{
     catalogue::{
         Machine,
-        records::{LoggingRecord, MachineRecord, ReferencesRecord, RevisionRecord, TagsRecord},
+        records::{MachineRecord, ReferencesRecord, RevisionRecord, TagsRecord},
+        version_arn,
     },
     random,
 };
@@ -51,7 +54,7 @@ impl Operations {
         request: CreateStateMachineRequest,
     ) -> Result<CreateStateMachineResponse, ApiError> {
         check_name(&request.name)?;
-        refuse_versions(request.publish, request.version_description.as_deref())?;
+        check_description(request.publish, request.version_description.as_deref())?;
         let settings = check_settings(
             request.logging_configuration,
             request.tracing_configuration,
@@ -61,20 +64,22 @@ impl Operations {
         check_tags(&tags)?;
         check_role(&request.role_arn)?;
         self.admit()?;
-        let express = request.state_machine_type == Some(StateMachineType::Express);
         let arn = Location::new(caller.region, caller.account).state_machine(&request.name);
+        let creation = Creation {
+            express: request.state_machine_type == Some(StateMachineType::Express),
+            definition: &request.definition,
+            settings: &settings,
+            published: request.publish == Some(true),
+            version_description: request.version_description.as_deref(),
+        };
         // A repeated creation need not be analysed again: what was accepted is accepted.
-        if let Some(response) =
-            self.created_before(&arn, express, &request.definition, &settings.logging, settings.tracing)?
-        {
+        if let Some(response) = self.created_before(&arn, &creation)? {
             return Ok(response);
         }
-        let (analysis, program) = analyse_for(request.definition.clone(), express).await?;
+        let (analysis, program) = analyse_for(request.definition.clone(), creation.express).await?;
 
         let mut writer = self.catalogue.write().await;
-        if let Some(response) =
-            self.created_before(&arn, express, &request.definition, &settings.logging, settings.tracing)?
-        {
+        if let Some(response) = self.created_before(&arn, &creation)? {
             return Ok(response);
         }
         if self.catalogue.machine_count() >= self.settings.limits.state_machines_max {
@@ -86,6 +91,7 @@ impl Operations {
             return Err(ApiError::too_many_tags(&arn));
         }
         let now = self.clock.now().0;
+        let Creation { express, published, .. } = creation;
         let revision = writer.add_revision(&RevisionRecord {
             machine_arn: arn.clone(),
             machine_name: request.name.clone(),
@@ -108,8 +114,18 @@ impl Operations {
             updated: false,
             deleting: false,
             role_arn: request.role_arn,
+            newest_version: 0,
+            newest_alias: 0,
+            created_published: published,
+            created_description: request.version_description.clone(),
         };
-        let machine = writer.put_machine(&arn, &record, None);
+        let mut machine = Machine::new(&arn, record);
+        let version = if published {
+            Some(self.publish(&mut writer, &mut machine, request.version_description)?)
+        } else {
+            None
+        };
+        let machine = writer.put_machine(machine);
         if !tag_record.tags.is_empty() {
             writer.put_tags(&arn, &tag_record);
         }
@@ -117,7 +133,7 @@ impl Operations {
         Ok(CreateStateMachineResponse {
             state_machine_arn: machine.arn.0.clone(),
             creation_date: Timestamp::from(now),
-            state_machine_version_arn: None,
+            state_machine_version_arn: arn_of(version),
         })
     }
 
@@ -125,27 +141,28 @@ impl Operations {
     fn created_before(
         &self,
         arn: &str,
-        express: bool,
-        definition: &str,
-        logging: &LoggingRecord,
-        tracing: bool,
+        creation: &Creation<'_>,
     ) -> Result<Option<CreateStateMachineResponse>, ApiError> {
         let Some(machine) = self.catalogue.machine(arn) else { return Ok(None) };
         if machine.gate.is_deleting() {
             return Err(ApiError::state_machine_deleting(arn));
         }
-        let revision = self.catalogue.revision(machine.revision).map_err(internal)?;
-        let is_same = machine.express == express
-            && revision.definition == definition
-            && revision.logging == *logging
-            && revision.tracing == tracing;
+        let revision = self.catalogue.revision(machine.revision()).map_err(internal)?;
+        let record = &machine.record;
+        let is_same = record.express == creation.express
+            && revision.definition == creation.definition
+            && revision.logging == creation.settings.logging
+            && revision.tracing == creation.settings.tracing
+            && record.created_published == creation.published
+            && record.created_description.as_deref() == creation.version_description;
         if !is_same {
             return Err(ApiError::state_machine_already_exists(arn));
         }
         Ok(Some(CreateStateMachineResponse {
             state_machine_arn: machine.arn.0.clone(),
-            creation_date: Timestamp::from(machine.creation_ms),
-            state_machine_version_arn: None,
+            creation_date: Timestamp::from(record.creation_ms),
+            // The first version has the number 1.
+            state_machine_version_arn: creation.published.then(|| version_arn(arn, 1).into()),
         }))
     }
 
@@ -159,8 +176,8 @@ impl Operations {
         request: UpdateStateMachineRequest,
     ) -> Result<UpdateStateMachineResponse, ApiError> {
         let given = &request.state_machine_arn;
-        let arn = unqualified(given)?;
-        refuse_versions(request.publish, request.version_description.as_deref())?;
+        let found = self.machine_itself(given);
+        check_description(request.publish, request.version_description.as_deref())?;
         let changes_nothing = request.definition.is_none()
             && request.role_arn.is_none()
             && request.logging_configuration.is_none()
@@ -179,16 +196,16 @@ impl Operations {
         if let Some(role) = &request.role_arn {
             check_role(role)?;
         }
-        let found = self.machine(&arn, given)?;
+        let found = found?;
         let analysed = match &request.definition {
-            Some(definition) => Some(analyse_for(definition.clone(), found.express).await?),
+            Some(definition) => Some(analyse_for(definition.clone(), found.is_express()).await?),
             None => None,
         };
         self.admit()?;
 
         let mut writer = self.catalogue.write().await;
-        let machine = self.machine(&arn, given)?;
-        let current = self.catalogue.revision(machine.revision).map_err(internal)?;
+        let mut machine = Machine::clone(&*self.machine_itself(given)?);
+        let current = self.catalogue.revision(machine.revision()).map_err(internal)?;
         let mut next = current.clone();
         if let Some(definition) = &request.definition {
             next.definition = definition.to_string();
@@ -205,25 +222,35 @@ impl Operations {
         if let Some((analysis, _)) = &analysed {
             next.variable_references = references(analysis);
         }
-        // The revision that a machine was created with has no id to answer, so any first update makes a new one.
-        if machine.updated && next == current {
-            return Ok(update_response(&current));
+        let is_changed = next != current;
+        if is_changed {
+            next.created_ms = self.clock.now().0;
+            next.id = random::uuid().to_string();
+            next.shows_id = true;
+            let revision = writer.add_revision(&next);
+            if let Some((_, program)) = analysed {
+                writer.keep_program(revision, program);
+            }
+            let role_arn = next.role_arn.clone();
+            machine.set_record(MachineRecord { revision, updated: true, role_arn, ..machine.record.clone() });
         }
-        next.created_ms = self.clock.now().0;
-        next.id = random::uuid().to_string();
-        next.shows_id = true;
-        let revision = writer.add_revision(&next);
-        if let Some((_, program)) = analysed {
-            writer.keep_program(revision, program);
+        let version = match request.publish {
+            Some(true) => Some(self.publish(&mut writer, &mut machine, request.version_description)?),
+            _ => None,
+        };
+        if is_changed || version.as_ref().is_some_and(|(_, is_new)| *is_new) {
+            writer.put_machine(machine);
+            writer.commit(|| ()).await.map_err(internal)?;
         }
-        let record =
-            MachineRecord { revision, updated: true, role_arn: next.role_arn.clone(), ..machine.record() };
-        writer.put_machine(&arn, &record, Some(machine.gate.clone()));
-        writer.commit(|| ()).await.map_err(internal)?;
-        Ok(update_response(&next))
+        Ok(UpdateStateMachineResponse {
+            update_date: Timestamp::from(next.created_ms),
+            // The revision that a machine was created with has none (recorded).
+            revision_id: next.shows_id.then(|| next.id.as_str().into()),
+            state_machine_version_arn: arn_of(version),
+        })
     }
 
-    /// DescribeStateMachine.
+    /// DescribeStateMachine. An alias is described by the version that most of its executions get.
     ///
     /// # Errors
     /// As AWS documents them.
@@ -232,11 +259,24 @@ impl Operations {
         _caller: Identity<'_>,
         request: DescribeStateMachineRequest,
     ) -> Result<DescribeStateMachineResponse, ApiError> {
-        let machine = self.resolve_machine(&request.state_machine_arn)?;
-        let revision = self.catalogue.revision(machine.revision).map_err(internal)?;
+        let (machine, named) = self.find_named(&request.state_machine_arn)?;
+        let (arn, version) = match named {
+            Named::Machine => (&machine.arn, None),
+            Named::Version(ref version) => (&version.arn, Some(version)),
+            Named::Alias(ref alias) => {
+                (&alias.arn, alias.main_version().and_then(|number| machine.version(number)))
+            }
+        };
+        let record = version.map(|version| self.catalogue.version_record(version)).transpose();
+        let description = record.map_err(internal)?.flatten().and_then(|record| record.description);
+        let (number, creation_ms) = match version {
+            Some(version) => (version.revision, version.created_ms),
+            None => (machine.revision(), machine.record.creation_ms),
+        };
+        let revision = self.catalogue.revision(number).map_err(internal)?;
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         Ok(DescribeStateMachineResponse {
-            state_machine_arn: machine.arn.0.clone(),
+            state_machine_arn: arn.0.clone(),
             name: machine.name.0.clone(),
             status: if machine.gate.is_deleting() {
                 StateMachineStatus::Deleting
@@ -245,19 +285,20 @@ impl Operations {
             },
             definition: definition_text(&revision, with_data),
             role_arn: revision.role_arn.as_str().into(),
-            state_machine_type: machine_type(machine.express),
-            creation_date: Timestamp::from(machine.creation_ms),
+            state_machine_type: machine_type(machine.is_express()),
+            creation_date: Timestamp::from(creation_ms),
             logging_configuration: Some(logging_configuration(&revision.logging)),
             tracing_configuration: Some(TracingConfiguration { enabled: Some(revision.tracing) }),
             label: None,
             revision_id: revision.shows_id.then(|| revision.id.as_str().into()),
-            description: None,
+            description: description.map(Into::into),
             encryption_configuration: Some(EncryptionConfiguration::default()),
             variable_references: variable_references(&revision, with_data),
         })
     }
 
-    /// DescribeStateMachineForExecution: the machine as it was when the execution started.
+    /// DescribeStateMachineForExecution: the machine as it was when the execution started, or with the definition that a
+    /// redrive brought.
     ///
     /// # Errors
     /// As AWS documents them.
@@ -267,7 +308,11 @@ impl Operations {
         request: DescribeStateMachineForExecutionRequest,
     ) -> Result<DescribeStateMachineForExecutionResponse, ApiError> {
         let (_, row) = self.find_execution(&request.execution_arn)?;
-        let revision = self.catalogue.revision(row.revision).map_err(internal)?;
+        let edits = row.redrive_edits().iter().rev();
+        let redrives = request.redrive_count.unwrap_or(i64::MAX);
+        let number =
+            edits.filter(|edit| i64::from(edit.redrive_count) <= redrives).find_map(|edit| edit.revision);
+        let revision = self.catalogue.revision(number.unwrap_or(row.revision)).map_err(internal)?;
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         Ok(DescribeStateMachineForExecutionResponse {
             state_machine_arn: row.state_machine_arn.as_str().into(),
@@ -310,31 +355,11 @@ impl Operations {
             .map(|machine| StateMachineListItem {
                 state_machine_arn: machine.arn.0.clone(),
                 name: machine.name.0.clone(),
-                state_machine_type: machine_type(machine.express),
-                creation_date: Timestamp::from(machine.creation_ms),
+                state_machine_type: machine_type(machine.is_express()),
+                creation_date: Timestamp::from(machine.record.creation_ms),
             })
             .collect();
         Ok(ListStateMachinesResponse { state_machines, next_token })
-    }
-
-    /// A machine that can be used, by its unqualified ARN; `given` is the ARN for messages.
-    fn machine(&self, arn: &str, given: &str) -> Result<Arc<Machine>, ApiError> {
-        let machine =
-            self.catalogue.machine(arn).ok_or_else(|| ApiError::state_machine_does_not_exist(given))?;
-        if machine.gate.is_deleting() {
-            return Err(ApiError::state_machine_deleting(given));
-        }
-        Ok(machine)
-    }
-
-    /// The machine that an ARN of any form names. Versions and aliases do not exist yet.
-    pub(crate) fn resolve_machine(&self, given: &str) -> Result<Arc<Machine>, ApiError> {
-        // Almost always the ARN is that of a machine as it is.
-        if let Some(machine) = self.catalogue.machine(given) {
-            return Ok(machine);
-        }
-        StateMachineArn::parse(given)?.without_label()?;
-        Err(ApiError::state_machine_does_not_exist(given))
     }
 
     /// The ARN in a page token of a list that is ordered by ARN.
@@ -357,30 +382,20 @@ impl Operations {
     }
 }
 
-/// The ARN of a machine itself: what Update takes.
-fn unqualified(given: &str) -> Result<String, ApiError> {
-    let parsed = StateMachineArn::parse(given)?.without_label()?;
-    if parsed.qualifier == Qualifier::None {
-        Ok(parsed.unqualified())
-    } else {
-        Err(ApiError::state_machine_does_not_exist(given))
-    }
-}
-
-fn refuse_versions(publish: Option<bool>, description: Option<&str>) -> Result<(), ApiError> {
-    if publish == Some(true) {
-        return Err(ApiError::validation(
-            "publish is not implemented yet in this version of Stepwell: state machines have no versions.",
-        ));
-    }
-    match description {
-        Some(_) => Err(ApiError::version_description_without_publish()),
-        None => Ok(()),
-    }
+/// What a creation is compared by when it is repeated.
+struct Creation<'a> {
+    express: bool,
+    definition: &'a str,
+    settings: &'a CheckedSettings,
+    published: bool,
+    version_description: Option<&'a str>,
 }
 
 /// Analyses and compiles a definition.
-async fn analyse_for(definition: Arc<str>, express: bool) -> Result<(Analysis, Program), ApiError> {
+pub(super) async fn analyse_for(
+    definition: Arc<str>,
+    express: bool,
+) -> Result<(Analysis, Program), ApiError> {
     let machine_type = if express { MachineType::Express } else { MachineType::Standard };
     let mut analysis = analyse_apart(definition, machine_type).await?;
     let Some(parsed) = analysis.definition.take() else {
@@ -404,7 +419,7 @@ pub(super) async fn analyse_apart(
     tokio::task::spawn_blocking(move || analyse(&definition, &options)).await.map_err(internal)
 }
 
-fn references(analysis: &Analysis) -> Vec<ReferencesRecord> {
+pub(super) fn references(analysis: &Analysis) -> Vec<ReferencesRecord> {
     let record = |(state, variables): (&String, &Vec<String>)| ReferencesRecord {
         state: state.clone(),
         variables: variables.clone(),
@@ -429,12 +444,4 @@ fn definition_text(revision: &RevisionRecord, with_data: bool) -> Arc<str> {
 
 fn machine_type(express: bool) -> StateMachineType {
     if express { StateMachineType::Express } else { StateMachineType::Standard }
-}
-
-fn update_response(revision: &RevisionRecord) -> UpdateStateMachineResponse {
-    UpdateStateMachineResponse {
-        update_date: Timestamp::from(revision.created_ms),
-        revision_id: Some(revision.id.as_str().into()),
-        state_machine_version_arn: None,
-    }
 }

@@ -106,22 +106,22 @@ impl Model {
     }
 
     fn compare_lists(&self, store: &dyn Store) -> Result<(), String> {
-        for machine in Workload::machine_arns() {
+        for owner in Workload::owner_arns() {
             for status in std::iter::once(None).chain(Status::ALL.map(Some)) {
                 let mut expected: Vec<ListCursor> = self
                     .rows
                     .iter()
-                    .filter(|(_, row)| row.state_machine_arn == machine)
+                    .filter(|(_, row)| row.owners().any(|arn| arn == owner))
                     .filter(|(_, row)| status.is_none_or(|status| row.status == status))
                     .map(|(key, row)| ListCursor { listed_at_ms: row.listed().listed_at_ms, key: *key })
                     .collect();
                 expected.sort_by_key(|cursor| std::cmp::Reverse((cursor.listed_at_ms, cursor.key)));
-                let whole = read(store.list_executions(&machine, status, None, usize::MAX))?;
+                let whole = read(store.list_executions(&owner, status, None, usize::MAX))?;
                 same("list", whole.iter().map(|entry| entry.cursor).collect::<Vec<_>>(), expected)?;
                 let mut paged = Vec::new();
                 loop {
                     let before = paged.last().copied();
-                    let page = read(store.list_executions(&machine, status, before, 3))?;
+                    let page = read(store.list_executions(&owner, status, before, 3))?;
                     if page.is_empty() {
                         break;
                     }

@@ -86,9 +86,10 @@ impl Workload {
         }
     }
 
-    /// The ARNs under which executions are listed.
-    pub fn machine_arns() -> Vec<String> {
-        (0..MACHINES).map(machine_arn).collect()
+    /// The ARNs under which executions are listed: machines, a version and an alias of each.
+    pub fn owner_arns() -> Vec<String> {
+        let owners = |machine| [machine_arn(machine), version_arn(machine), alias_arn(machine)];
+        (0..MACHINES).flat_map(owners).collect()
     }
 
     /// Goes on with other random numbers: after a crash took batches back, new ones must not repeat them.
@@ -135,8 +136,11 @@ impl Workload {
             return;
         }
         touched.push(key);
-        let row =
+        let mut row =
             ExecutionRow::started(&arn, &machine_arn(machine), &format!("run-{name}"), self.now_ms, machine);
+        let started_with = self.random.below(3);
+        row.version_arn = (started_with > 0).then(|| version_arn(machine));
+        row.alias_arn = (started_with > 1).then(|| alias_arn(machine));
         let mut live = Live { key, row: Arc::new(row), wake_at: None, events: 1, name };
         let is_closed_at_once = self.random.chance(25);
         self.chunk(batch, &mut live);
@@ -242,4 +246,12 @@ impl Workload {
 
 fn machine_arn(machine: u64) -> String {
     format!("arn:aws:states:us-east-1:000000000000:stateMachine:machine-{machine}")
+}
+
+fn version_arn(machine: u64) -> String {
+    format!("{}:1", machine_arn(machine))
+}
+
+fn alias_arn(machine: u64) -> String {
+    format!("{}:live", machine_arn(machine))
 }
