@@ -341,7 +341,7 @@ class Stub(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.calls, self.state, self.lock = [], "RUNNING", threading.Condition()
+        self.calls, self.answers, self.state, self.lock = [], {}, "RUNNING", threading.Condition()
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -370,6 +370,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         self.do_POST()
 
+    def do_GET(self):
+        self.do_POST()
+
+    def do_DELETE(self):
+        self.do_POST()
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         operation = self.headers.get("X-Amz-Target", self.command).split(".")[-1]
@@ -380,10 +386,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer = {
             "StartJobRun": {"JobRunId": "run"},
             "GetJobRun": {"JobRun": {"Id": "run", "JobName": "job", "JobRunState": stub.state}},
-            "BatchStopJobRun": {},
-        }.get(operation, {})
+        }.get(operation, stub.answers.get(operation, {}))
         text = b"" if operation == "PUT" else json.dumps(answer).encode()
-        self.send_response(200)
+        if answer == 404:
+            text = b'{"__type":"ResourceNotFoundException","message":"gone"}'
+        self.send_response(404 if answer == 404 else 200)
         self.send_header("Content-Length", str(len(text)))
         self.send_header("Content-Type", "application/x-amz-json-1.1")
         self.end_headers()
@@ -438,6 +445,78 @@ class Jobs(unittest.TestCase):
             finally:
                 server.stop()
         self.assertEqual((error, json.loads(cause)["JobRunState"]), ("States.TaskFailed", "TIMEOUT"))
+
+
+class OwnWords(unittest.TestCase):
+    """Integrations whose parameters and results are not those of the operation."""
+
+    def test_requests_and_results_have_the_words_of_each_side(self):
+        step = {"Name": "s", "HadoopJarStep": {"Jar": "j"}}
+        cases = [
+            ("elasticmapreduce:createCluster.sync", {"Name": "n", "Instances": {}},
+             {"RunJobFlow": {"JobFlowId": "j", "ClusterArn": "a"}, "DescribeCluster": {"Cluster": {"Id": "j", "Status": {"State": "WAITING"}}}},
+             [("RunJobFlow", {"Name": "n", "Instances": {}}), ("DescribeCluster", {"ClusterId": "j"})],
+             {"Cluster": {"Id": "j", "Status": {"State": "WAITING"}}, "ClusterId": "j"}),
+            ("elasticmapreduce:terminateCluster.sync", {"ClusterId": "j"},
+             {"DescribeCluster": {"Cluster": {"Id": "j", "Status": {"State": "TERMINATED"}}}},
+             [("TerminateJobFlows", {"JobFlowIds": ["j"]}), ("DescribeCluster", {"ClusterId": "j"})],
+             {"Cluster": {"Id": "j", "Status": {"State": "TERMINATED"}}}),
+            ("elasticmapreduce:addStep.sync", {"ClusterId": "j", "Step": step},
+             {"AddJobFlowSteps": {"StepIds": ["s-1"]}, "DescribeStep": {"Step": {"Id": "s-1", "Status": {"State": "COMPLETED"}}}},
+             [("AddJobFlowSteps", {"JobFlowId": "j", "Steps": [step]}), ("DescribeStep", {"ClusterId": "j", "StepId": "s-1"})],
+             {"Step": {"Id": "s-1", "Status": {"State": "COMPLETED"}}}),
+            ("elasticmapreduce:cancelStep", {"ClusterId": "j", "StepId": "s-1"},
+             {"CancelSteps": {"CancelStepsInfoList": [{"StepId": "s-1", "Status": "SUBMITTED"}]}},
+             [("CancelSteps", {"ClusterId": "j", "StepIds": ["s-1"]})],
+             {"CancelStepsInfo": {"StepId": "s-1", "Status": "SUBMITTED"}}),
+            ("elasticmapreduce:setClusterTerminationProtection", {"ClusterId": "j", "TerminationProtected": True}, {},
+             [("SetTerminationProtection", {"JobFlowIds": ["j"], "TerminationProtected": True})], {}),
+            ("elasticmapreduce:modifyInstanceFleetByName", {"ClusterId": "j", "InstanceFleetName": "f", "InstanceFleet": {"TargetSpotCapacity": 1}},
+             {"ListInstanceFleets": {"InstanceFleets": [{"Id": "if-0", "Name": "other"}, {"Id": "if-1", "Name": "f"}]}},
+             [("ListInstanceFleets", {"ClusterId": "j"}),
+              ("ModifyInstanceFleet", {"ClusterId": "j", "InstanceFleet": {"InstanceFleetId": "if-1", "TargetSpotCapacity": 1}})], {}),
+            ("elasticmapreduce:modifyInstanceGroupByName", {"ClusterId": "j", "InstanceGroupName": "g", "InstanceGroup": {"InstanceCount": 2}},
+             {"ListInstanceGroups": {"InstanceGroups": [{"Id": "ig-1", "Name": "g"}]}},
+             [("ListInstanceGroups", {"ClusterId": "j"}),
+              ("ModifyInstanceGroups", {"ClusterId": "j", "InstanceGroups": [{"InstanceGroupId": "ig-1", "InstanceCount": 2}]})], {}),
+            ("bedrock:invokeModel", {"ModelId": "m", "Body": {"prompt": "p"}}, {"POST": {"completion": "c"}},
+             [("POST", {"prompt": "p"})], {"Body": {"completion": "c"}, "ContentType": "application/x-amz-json-1.1"}),
+            ("codebuild:startBuild.sync", {"ProjectName": "p"},
+             {"StartBuild": {"build": {"id": "b"}}, "BatchGetBuilds": {"builds": [{"id": "b", "buildStatus": "SUCCEEDED"}]}},
+             None, {"Build": {"Id": "b", "BuildStatus": "SUCCEEDED"}}),
+            ("eks:deleteCluster.sync", {"Name": "c"}, {"DELETE": {"cluster": {"name": "c"}}, "GET": 404}, None, {}),
+        ]
+        stub = Stub()
+        server = Server(environment={"AWS_ENDPOINT_URL": stub.url})
+        try:
+            for number, (resource, parameters, answers, calls, result) in enumerate(cases):
+                with self.subTest(resource):
+                    stub.calls, stub.answers = [], answers
+                    output = call(server.client(), resource, parameters, f"words-{number}")
+                    self.assertIsInstance(output, dict, output)
+                    self.assertEqual({k: v for k, v in output.items() if not k.startswith("Sdk")}, result)
+                    if calls is not None:
+                        self.assertEqual([(name, json.loads(body)) for name, _, _, body in stub.calls], calls)
+        finally:
+            server.stop()
+            stub.shutdown()
+            stub.server_close()
+
+    def test_a_failing_entry_of_events_fails_the_task(self):
+        stub = Stub()
+        failed = {"Entries": [{"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}], "FailedEntryCount": 1}
+        stub.answers = {"PutEvents": failed}
+        server = Server(environment={"AWS_ENDPOINT_URL": stub.url})
+        try:
+            entry = {"Source": "s", "DetailType": "d", "Detail": "x"}
+            error, cause = call(server.client(), "events:putEvents", {"Entries": [entry]}, "events")
+        finally:
+            server.stop()
+            stub.shutdown()
+            stub.server_close()
+        self.assertEqual((error, json.loads(cause)), ("EventBridge.FailedEntry", failed))
+        resources = json.loads(stub.calls[0][3])["Entries"][0]["Resources"]
+        self.assertEqual([resource.split(":")[5] for resource in resources], ["stateMachine", "execution"])
 
 
 class Signatures(unittest.TestCase):
