@@ -11,6 +11,7 @@ mod recovery;
 mod resident;
 mod run;
 mod shard;
+mod state_test;
 mod task_token;
 mod timer_queue;
 
@@ -22,4 +23,5 @@ pub use limits::Limits;
 pub use recovery::{FoldError, fold};
 pub use run::{Run, RunStep};
 pub use shard::{Config, Shard};
+pub use state_test::{StateTest, TestEnd, TestStatus, TestSubject};
 pub use task_token::{InvalidToken, TokenKey, account_of};

@@ -7,8 +7,8 @@
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use stepwell_interpreter::{
-    About, Command, Effect, Environment, Event, Execution, Outcome, Program, Rejection, Surroundings,
-    TimerId, Timestamp, step,
+    About, Budget, Command, Effect, Environment, Event, Execution, Inspection, Outcome, Program, Rejection,
+    Surroundings, Timer, TimerId, Timestamp, step,
 };
 use stepwell_json::Payload;
 
@@ -16,11 +16,14 @@ use stepwell_json::Payload;
 #[derive(Debug)]
 pub struct Run<E> {
     program: Arc<Program>,
-    execution: Execution,
+    pub(crate) execution: Execution,
     timers: BinaryHeap<Reverse<(Timestamp, TimerId)>>,
     seed: [u8; 32],
     wait_scale: f64,
     environment: E,
+    pub(crate) budget: Budget,
+    /// Of the test of a single state.
+    pub(crate) inspection: Option<Box<Inspection>>,
 }
 
 /// What a step of a run led to.
@@ -40,7 +43,8 @@ impl<E: Environment> Run<E> {
     #[must_use]
     pub fn with_environment(program: Arc<Program>, seed: [u8; 32], wait_scale: f64, environment: E) -> Self {
         let (execution, timers) = (Execution::default(), BinaryHeap::new());
-        Self { program, execution, timers, seed, wait_scale, environment }
+        let (budget, inspection) = (Budget::default(), None);
+        Self { program, execution, timers, seed, wait_scale, environment, budget, inspection }
     }
 
     /// Begins the run.
@@ -58,17 +62,22 @@ impl<E: Environment> Run<E> {
         let surroundings = Surroundings {
             now,
             seed: self.seed,
-            budget: Default::default(),
+            budget: self.budget,
             wait_scale: self.wait_scale,
             environment: &self.environment,
+            inspection: self.inspection.as_deref(),
         };
         let result = step(&self.program, &mut self.execution, command, &surroundings, &mut outcome);
-        self.timers.extend(outcome.timers.iter().map(|timer| Reverse((timer.at, timer.id))));
+        self.arm(&outcome.timers);
         result.map(|()| RunStep {
             effects: outcome.effects,
             events: outcome.events,
             unfinished: outcome.unfinished,
         })
+    }
+
+    pub(crate) fn arm(&mut self, timers: &[Timer]) {
+        self.timers.extend(timers.iter().map(|timer| Reverse((timer.at, timer.id))));
     }
 
     /// Fires one timer that is due, if any.

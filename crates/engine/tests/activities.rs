@@ -51,6 +51,7 @@ fn start() -> Input<&'static str> {
         synchronous: false,
         revision: 1,
         trace_header: None,
+        mock: None,
         version_arn: None,
         alias_arn: None,
     };

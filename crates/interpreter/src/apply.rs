@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     command::TaskId,
-    event::{ErrorOutput, Event, EventKind, FrameIndex, HistoryId},
+    event::{ErrorOutput, Event, EventKind, FrameIndex, HistoryId, StateIndex},
     execution::{Debt, Entered, Execution, Fork, ForkIndex, Frame, Phase, Status, TaskPhase, TaskStatus},
     kept,
     limits::REDRIVE_TOKENS_MAX,
@@ -82,12 +82,14 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::TaskScheduled {
             frame,
+            state,
             parameters,
             timeout_seconds,
             heartbeat_seconds,
             credentials_role,
             ..
         } => {
+            let mock = execution.is_mocked(*state).then(|| count_invocation(execution, *state));
             if let Some(frame) = execution.frames.get_mut(*frame) {
                 frame.last_event = id;
                 frame.phase = Phase::Task(Box::new(TaskPhase {
@@ -97,6 +99,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                     timeout_seconds: *timeout_seconds,
                     heartbeat_seconds: *heartbeat_seconds,
                     credentials_role: credentials_role.clone(),
+                    mock,
                     submitted: None,
                     clock: time,
                     last_heartbeat: None,
@@ -307,6 +310,14 @@ fn end(program: &Program, execution: &mut Execution, status: Status, time: Times
     execution.variables_bytes = 0;
 }
 
+/// The number of this invocation of a mocked state, from 0.
+fn count_invocation(execution: &mut Execution, state: StateIndex) -> u32 {
+    let count = execution.mock_invocations.entry(state).or_default();
+    let number = *count;
+    *count = count.saturating_add(1);
+    number
+}
+
 fn is_activity(program: &Program, state: u32) -> bool {
     matches!(program.get(state).map(|state| &state.kind), Some(StateKind::Task(task)) if task.is_activity())
 }
@@ -335,8 +346,14 @@ fn give_up_job(program: &Program, execution: &mut Execution, index: FrameIndex) 
         && let Some(StateKind::Task(state)) = program.get(frame.state).map(|state| &state.kind)
         && state.waits_for_job()
     {
-        let task = TaskId { frame: index, attempt: task.attempt };
-        execution.debts.push(Debt { task, state: frame.state, submitted: submitted.clone() });
+        let id = TaskId { frame: index, attempt: task.attempt };
+        execution.debts.push(Debt {
+            task: id,
+            state: frame.state,
+            submitted: submitted.clone(),
+            parameters: task.parameters.clone(),
+            credentials_role: task.credentials_role.clone(),
+        });
     }
 }
 

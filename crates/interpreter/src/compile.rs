@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use stepwell_asl::{self as asl, Definition, Transition};
+use stepwell_asl::{self as asl, Definition, ProcessorMode, Transition};
 
 use crate::{
     event::StateIndex,
@@ -117,6 +117,8 @@ impl Compiler {
                     items: map.items,
                     item_selector: map.item_selector,
                     max_concurrency: map.max_concurrency,
+                    distributed: (map.processor_config.mode == ProcessorMode::Distributed)
+                        .then(|| Box::new(map.distributed)),
                     next: transition(&map.transition, names)?,
                     handlers: handlers(map.retry, map.catch, names)?,
                 }))

@@ -1,10 +1,13 @@
 //! The state of one execution: frames, forks and what is owed. Only `apply` changes it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
     command::{TaskId, TimerId, TimerKind},
-    effect::Timer,
+    effect::{Effect, Timer},
     event::{About, ErrorOutput, FrameIndex, HistoryId, StateIndex},
     limits::{EXECUTION_DURATION_SECONDS_MAX, EXPRESS_DURATION_SECONDS_MAX},
     payload::Stored,
@@ -57,6 +60,8 @@ pub struct Execution {
     pub forks: Slab<Fork>,
     /// Bytes of all variables.
     pub variables_bytes: i64,
+    /// How often each mocked state has been invoked.
+    pub mock_invocations: BTreeMap<StateIndex, u32>,
     /// Jobs of tasks that were given up and must still be stopped.
     pub debts: Vec<Debt>,
     /// The output of an execution that succeeded.
@@ -86,6 +91,23 @@ pub struct Debt {
     pub state: StateIndex,
     /// The answer of the call that submitted it.
     pub submitted: Stored,
+    /// What had been sent to submit it.
+    pub parameters: Stored,
+    /// `Credentials.RoleArn`.
+    pub credentials_role: Option<Text>,
+}
+
+impl Debt {
+    /// What settles it.
+    pub(crate) fn effect(&self) -> Effect {
+        Effect::StopJob {
+            task: self.task,
+            state: self.state,
+            submitted: self.submitted.payload.clone(),
+            parameters: self.parameters.payload.clone(),
+            credentials_role: self.credentials_role.clone(),
+        }
+    }
 }
 
 /// One running chain of states: the root, a Parallel branch, or a Map iteration.
@@ -191,6 +213,8 @@ pub struct TaskPhase {
     pub heartbeat_seconds: Option<u32>,
     /// `Credentials.RoleArn`.
     pub credentials_role: Option<Text>,
+    /// Of a mocked task: which invocation of its state it is, from 0.
+    pub mock: Option<u32>,
     /// The answer of the call that submitted the work.
     pub submitted: Option<Stored>,
     /// When the clock of TimeoutSeconds began.
@@ -208,6 +232,7 @@ impl PartialEq for TaskPhase {
             && self.timeout_seconds == other.timeout_seconds
             && self.heartbeat_seconds == other.heartbeat_seconds
             && self.credentials_role == other.credentials_role
+            && self.mock == other.mock
             && self.submitted == other.submitted
             && self.clock == other.clock
             && self.last_heartbeat.is_some() == other.last_heartbeat.is_some()
@@ -275,6 +300,13 @@ impl Execution {
     #[must_use]
     pub fn about(&self) -> &Arc<About> {
         self.about.as_ref().expect("an execution has started before anything else happens to it")
+    }
+
+    /// Whether the execution's test case mocks a state.
+    #[must_use]
+    pub fn is_mocked(&self, state: StateIndex) -> bool {
+        let mock = self.about.as_ref().and_then(|about| about.mock.as_ref());
+        mock.is_some_and(|mock| mock.states.binary_search(&state).is_ok())
     }
 
     /// Whether it has started and not ended.
@@ -391,6 +423,7 @@ impl Execution {
                 Phase::Task(task) => match &program.state(frame.state).kind {
                     StateKind::Task(state) => {
                         task.heartbeat_seconds.is_none()
+                            && task.mock.is_none()
                             && (state.is_activity() && task.status == TaskStatus::Started
                                 || state.waits_for_token() && task.status == TaskStatus::Submitted)
                     }

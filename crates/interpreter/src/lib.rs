@@ -13,6 +13,7 @@ mod entropy;
 pub mod event;
 pub mod execution;
 mod failure;
+mod inspection;
 mod kept;
 pub mod limits;
 mod outstanding;
@@ -31,8 +32,9 @@ pub use command::{Command, NewDefinition, RedriveRequest, Rejection, TaskId, Tim
 pub use compile::{UnknownState, compile};
 pub use effect::{Effect, Timer};
 pub use entropy::Entropy;
-pub use event::{About, ErrorOutput, Event, EventKind};
+pub use event::{About, ErrorOutput, Event, EventKind, MockCase};
 pub use execution::{Execution, Status};
+pub use inspection::{Inspection, Seen};
 pub use outstanding::outstanding_effects;
 pub use payload::Stored;
 pub use program::Program;

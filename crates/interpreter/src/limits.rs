@@ -29,6 +29,10 @@ pub const TRANSITIONS_PER_STEP_MAX: u32 = 1_000;
 pub const STATE_EXPRESSION_STEPS_MAX: u64 = 2 * stepwell_jsonata::Limits::STEP_FUNCTIONS.steps;
 /// Steps of JSONata expressions that one step makes before it gives the shard back: some tens of milliseconds.
 pub const EXPRESSION_STEPS_PER_STEP_MAX: u64 = 1_000_000;
+/// Steps of JSONata expressions that the ItemSelector of a Map state may take over all items in a test.
+pub const EXPRESSION_STEPS_PER_TEST_MAX: u64 = 10 * EXPRESSION_STEPS_PER_STEP_MAX;
+/// Items of a Map state for which a test works an ItemSelector out.
+pub const MOCKED_ITEMS_MAX: usize = 10_000;
 /// Bytes of new payload text that one step makes before it gives the shard back.
 pub const STEP_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds that an execution may run: one year.

@@ -10,7 +10,8 @@ use crate::{
     effect::{Effect, Timer},
     entropy::Entropy,
     event::{ErrorOutput, Event, EventKind, FrameIndex, StateIndex},
-    execution::{Entered, Execution, ForkIndex, Phase, Status},
+    execution::{Debt, Entered, Execution, ForkIndex, Phase, Status},
+    inspection::Inspection,
     limits::{
         CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX,
         TRANSITIONS_PER_STEP_MAX,
@@ -55,6 +56,8 @@ pub struct Surroundings<'a> {
     pub wait_scale: f64,
     /// Facts that are asked for.
     pub environment: &'a dyn Environment,
+    /// In the test of a single state: what is given for it, and what is seen of it.
+    pub inspection: Option<&'a Inspection>,
 }
 
 /// How much one step may do before it gives the shard back.
@@ -407,7 +410,7 @@ impl<'a> Stepper<'a> {
             StateKind::Wait(wait) => states::wait::enter(self, frame, state, wait),
             StateKind::Succeed => states::succeed::enter(self, frame, state),
             StateKind::Fail(fail) => states::fail::enter(self, frame, fail),
-            StateKind::Parallel(_) => states::parallel::enter(self, frame, state),
+            StateKind::Parallel(parallel) => states::parallel::enter(self, frame, state, parallel),
             StateKind::Map(map) => states::map::enter(self, frame, state, map),
         }
     }
@@ -451,11 +454,7 @@ impl<'a> Stepper<'a> {
     /// Asks for the jobs of tasks that were just given up to be stopped.
     pub(crate) fn stop_jobs(&mut self, known: usize) {
         let new = self.execution.debts.iter().skip(known);
-        self.out.effects.extend(new.map(|debt| Effect::StopJob {
-            task: debt.task,
-            state: debt.state,
-            submitted: debt.submitted.payload.clone(),
-        }));
+        self.out.effects.extend(new.map(Debt::effect));
     }
 
     /// Emits an event: the only way in which a step changes anything. Gives the event's ordinal.
@@ -527,8 +526,12 @@ impl<'a> Stepper<'a> {
         Entropy::new(self.surroundings.seed, self.execution.next_event, evaluation)
     }
 
-    /// `An error occurred while executing the state '…' (entered at the event id #…). …`
+    /// `An error occurred while executing the state '…' (entered at the event id #…). …`; in a test the text alone
+    /// (recorded).
     pub(crate) fn cause(&self, frame: FrameIndex, text: impl fmt::Display) -> Text {
+        if self.surroundings.inspection.is_some() {
+            return text.to_string().into();
+        }
         format!(
             "An error occurred while executing the state '{}' (entered at the event id #{}). {text}",
             self.state_of(frame).name,

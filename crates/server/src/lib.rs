@@ -11,6 +11,7 @@ mod drivers;
 mod express;
 mod history;
 mod metrics;
+mod mocks;
 mod operations;
 mod random;
 mod retention;
@@ -22,6 +23,7 @@ mod settings;
 mod waiters;
 
 pub use catalogue::CatalogueError;
+pub use mocks::MockError;
 pub use operations::{HistoryPage, Operations};
 pub use server::{Server, StartError};
 pub use settings::{Limits, Settings};

@@ -256,7 +256,7 @@ impl Service {
 }
 
 /// Decodes a request, carries it out, writes the answer.
-async fn dispatch(
+pub(crate) async fn dispatch(
     operations: &Arc<Operations>,
     operation: Operation,
     caller: Identity<'_>,
@@ -290,6 +290,7 @@ async fn dispatch(
         Operation::DescribeExecution => call!(describe_execution),
         Operation::ListExecutions => call!(list_executions),
         Operation::GetExecutionHistory => call!(get_execution_history),
+        Operation::TestState => call!(test_state),
         Operation::CreateActivity => call!(create_activity),
         Operation::DescribeActivity => call!(describe_activity),
         Operation::ListActivities => call!(list_activities),
@@ -309,10 +310,9 @@ async fn dispatch(
         Operation::DescribeStateMachineAlias => call!(describe_state_machine_alias),
         Operation::ListStateMachineAliases => call!(list_state_machine_aliases),
         Operation::DeleteStateMachineAlias => act!(delete_state_machine_alias),
-        Operation::DescribeMapRun
-        | Operation::ListMapRuns
-        | Operation::TestState
-        | Operation::UpdateMapRun => return Err(ApiError::not_implemented(operation)),
+        Operation::DescribeMapRun | Operation::ListMapRuns | Operation::UpdateMapRun => {
+            return Err(ApiError::not_implemented(operation));
+        }
     })
 }
 

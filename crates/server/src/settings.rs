@@ -1,9 +1,9 @@
 //! What a server is started with.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
-use stepwell_integrations::LambdaConfig;
+use stepwell_integrations::{LambdaConfig, aws::AwsConfig};
 
 /// Everything that can be set; the defaults suit one machine.
 #[derive(Debug, Clone)]
@@ -20,8 +20,12 @@ pub struct Settings {
     pub allow_unauthenticated: bool,
     /// Where Lambda functions run.
     pub lambda: LambdaConfig,
-    /// Where other services are reached: service to base address.
+    /// How AWS services are called.
+    pub aws: AwsConfig,
+    /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
+    /// The mock file, for executions that are started with a test case.
+    pub mock_file: Option<PathBuf>,
     /// The region of requests whose signature names none.
     pub default_region: String,
     /// The account of requests whose access key is not an account number.
@@ -40,7 +44,9 @@ impl Default for Settings {
             retention_days: 90,
             allow_unauthenticated: false,
             lambda: LambdaConfig::default(),
+            aws: AwsConfig::default(),
             service_endpoints: BTreeMap::new(),
+            mock_file: None,
             default_region: identity.region,
             default_account: identity.account,
             limits: Limits::default(),
@@ -96,6 +102,8 @@ pub struct Limits {
     pub activity_poll: Duration,
     /// Synchronous Express executions at once; then ThrottlingException.
     pub express_max: usize,
+    /// Tests of single states at once; then ThrottlingException.
+    pub state_tests_max: usize,
     /// Bytes of texts in one page of GetExecutionHistory; then the page ends early.
     pub history_page_bytes_max: usize,
 }
@@ -119,6 +127,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             activity_poll: Duration::from_millis(59_500),
             express_max: 10_000,
+            state_tests_max: 256,
             history_page_bytes_max: 8 * 1024 * 1024,
         }
     }

@@ -119,6 +119,7 @@ pub fn about(name: &str) -> About {
         trace_header: None,
         version_arn: None,
         alias_arn: None,
+        mock: None,
     }
 }
 
@@ -235,6 +236,7 @@ impl Runner<'_> {
             budget: self.options.budget,
             wait_scale: 1.0,
             environment: &Facts,
+            inspection: None,
         };
         let number = command.number();
         let program = self.program.clone();

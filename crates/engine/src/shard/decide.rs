@@ -192,6 +192,7 @@ impl<R> Shard<R> {
             budget: self.config.budget,
             wait_scale: self.config.wait_scale,
             environment: &facts,
+            inspection: None,
         };
         let new_definition = match &command {
             Command::Redrive { request } => request.definition.as_ref().map(|new| new.program.clone()),

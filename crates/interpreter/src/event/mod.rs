@@ -72,6 +72,21 @@ pub struct About {
     /// The alias that it was started with, if any.
     #[n(12)]
     pub alias_arn: Option<Text>,
+    /// The test case whose answers stand in for those of services.
+    #[n(19)]
+    pub mock: Option<Box<MockCase>>,
+}
+
+/// A test case of a mock file. Which states it mocks is fixed when the execution starts, so that none of them ever
+/// reaches its service, whatever becomes of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct MockCase {
+    /// Its name; the machine's is beside it.
+    #[n(0)]
+    pub name: Text,
+    /// The Task states that it mocks, ascending.
+    #[n(1)]
+    pub states: Vec<StateIndex>,
 }
 
 /// An error as it travels through Retry and Catch.

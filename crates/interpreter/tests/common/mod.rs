@@ -55,6 +55,7 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
         trace_header: None,
         version_arn: None,
         alias_arn: None,
+        mock: None,
     };
     let input = Payload::from_text(input.to_string()).expect("JSON");
     let mut commands = vec![Command::Start { about: Box::new(about), input }];
@@ -76,6 +77,7 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
             budget: Default::default(),
             wait_scale: 1.0,
             environment: &Nothing,
+            inspection: None,
         };
         // A timer that is no longer wanted is rejected.
         let _ = step(program, &mut execution, command, &surroundings, &mut outcome);

@@ -17,7 +17,7 @@ use stepwell_api::{
 };
 use stepwell_engine::{Input, Reply, ReplyTo, StartRequest};
 use stepwell_interpreter::{
-    About, Command, ErrorOutput, EventKind, Program, Rejection, Text,
+    About, Command, ErrorOutput, EventKind, MockCase, Program, Rejection, Text,
     event::codec::{Payloads, decode_chunk},
 };
 use stepwell_json::Payload;
@@ -25,6 +25,7 @@ use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, StoreError,
 
 use super::{Operations, Target, answer, answered, internal, target::Named};
 use crate::{
+    drivers::mocked,
     express,
     history::{self, HistoryError},
     random,
@@ -98,7 +99,8 @@ impl Operations {
             return Err(ApiError::state_machine_deleting(&machine.arn));
         };
         let program = self.catalogue.program(target.revision).map_err(internal)?;
-        let about = self.about(target, name, trace_header, false);
+        let mut about = self.about(target, name, trace_header, false);
+        about.mock = self.mock_case(target, &program).await?;
         // Names of Express executions may repeat.
         let must_be_free = name.is_some() && !machine.is_express();
         for _ in 0..LOOK_UPS_MAX {
@@ -138,6 +140,15 @@ impl Operations {
             }
         }
         Err(ApiError::throttling())
+    }
+
+    /// What the target's test case mocks of its program, as the mock file has it now.
+    async fn mock_case(&self, target: &Target, program: &Program) -> Result<Option<Box<MockCase>>, ApiError> {
+        let Some(case) = &target.case else { return Ok(None) };
+        let refused = |error: String| ApiError::validation(error);
+        let file = self.mocks.reloaded().await.map_err(|error| refused(error.to_string()))?;
+        let found = file.find(&target.machine.name, case).map_err(|error| refused(error.to_string()))?;
+        mocked::case_of(case, found, program).map(|mock| Some(Box::new(mock))).map_err(refused)
     }
 
     /// What a start answers whose name is taken; none when the execution has been removed meanwhile.
@@ -194,6 +205,7 @@ impl Operations {
             trace_header,
             version_arn: target.version_arn.clone(),
             alias_arn: target.alias_arn.clone(),
+            mock: None,
         })
     }
 
@@ -223,7 +235,8 @@ impl Operations {
         };
         let program: Arc<Program> = self.catalogue.program(target.revision).map_err(internal)?;
         let trace_header = request.trace_header.map(Text::from);
-        let about = self.about(&target, request.name.as_deref(), trace_header, true);
+        let mut about = self.about(&target, request.name.as_deref(), trace_header, true);
+        about.mock = self.mock_case(&target, &program).await?;
         let (arn, name, trace_header, start_ms) = (
             about.execution_arn.0.clone(),
             about.name.0.clone(),
@@ -522,7 +535,7 @@ impl Operations {
 }
 
 /// The input of an execution; `{}` when the caller gives none.
-fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
+pub(super) fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
     let Some(text) = input else { return Ok(Payload::from_trusted_text("{}".into())) };
     if text.is_empty() {
         return Err(ApiError::empty_execution_input());

@@ -11,6 +11,7 @@ mod state_machine;
 mod tag;
 mod target;
 mod task;
+mod test_state;
 mod validate;
 mod version;
 
@@ -32,8 +33,9 @@ pub(crate) use target::Target;
 use crate::{
     admission::Admission,
     catalogue::Catalogue,
-    drivers::Calls,
+    drivers::{Calls, JobWaits},
     metrics::Metrics,
+    mocks::Mocks,
     runtime::{Answer, Clock, Router},
     settings::Settings,
     waiters::Waiters,
@@ -52,9 +54,14 @@ pub struct Operations {
     pub(crate) waiters: Waiters,
     pub(crate) metrics: Metrics,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
+    pub(crate) mocks: Mocks,
+    pub(crate) aws: stepwell_integrations::aws::Aws,
+    pub(crate) job_waits: JobWaits,
     pub(crate) pollers: AtomicU64,
     pub(crate) admission: Admission,
     pub(crate) express_permits: Arc<Semaphore>,
+    /// Tests of single states that may run at once.
+    pub(crate) state_tests: Semaphore,
     /// Calls of drivers under way.
     pub(crate) calls: Calls,
     /// Waits of drivers under way, which end with the server and go on after a restart.

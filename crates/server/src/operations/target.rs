@@ -33,6 +33,8 @@ pub(crate) struct Target {
     pub(crate) version_arn: Option<Text>,
     /// The alias that drew the version.
     pub(crate) alias_arn: Option<Text>,
+    /// The test case of the mock file, named behind a `#`.
+    pub(crate) case: Option<Text>,
 }
 
 impl Operations {
@@ -59,11 +61,15 @@ impl Operations {
         Ok((machine, named))
     }
 
-    /// What an execution started with an ARN runs. An alias draws one of its versions at each call.
+    /// What an execution started with an ARN, perhaps with a test case behind it, runs. An alias draws one of its versions at each call.
     ///
     /// # Errors
     /// Those of [`Operations::find_named`].
     pub(crate) fn resolve(&self, given: &str) -> Result<Target, ApiError> {
+        let (given, case) = match given.split_once('#') {
+            Some((given, case)) => (given, Some(Text::from(case))),
+            None => (given, None),
+        };
         let (machine, named) = self.find_named(given)?;
         let (version, alias_arn) = match named {
             Named::Machine => {
@@ -72,6 +78,7 @@ impl Operations {
                     role_arn: machine.role_arn.clone(),
                     version_arn: None,
                     alias_arn: None,
+                    case,
                     machine,
                 });
             }
@@ -89,6 +96,7 @@ impl Operations {
             role_arn: version.role_arn,
             version_arn: Some(version.arn),
             alias_arn,
+            case,
         })
     }
 

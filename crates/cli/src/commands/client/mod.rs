@@ -12,6 +12,7 @@ pub(crate) mod redrive;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod task;
+pub(crate) mod test_state;
 pub(crate) mod update;
 pub(crate) mod watch;
 

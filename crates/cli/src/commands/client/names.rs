@@ -14,6 +14,17 @@ enum Kind {
     Activity,
 }
 
+/// The ARN of a state machine to start, given as it is or by name; `#CASE` behind either names a test case.
+///
+/// # Errors
+/// As [`machine`].
+pub(crate) async fn machine_to_start(client: &Client, name: &str) -> Result<String, Failure> {
+    match name.split_once('#') {
+        Some((name, case)) => Ok(format!("{}#{case}", machine(client, name).await?)),
+        None => machine(client, name).await,
+    }
+}
+
 /// The ARN of a state machine, given as it is or by name.
 ///
 /// # Errors

@@ -21,10 +21,11 @@ Examples:
   stepwell start order --input '{\"order\": 1}'          prints the ARN
   stepwell start order --input @order.json --wait       prints the output
   stepwell start order --name run-1 --follow            prints the path, then the output
+  stepwell start 'order#HappyPath' --wait               with the answers of a test case
 
 Exit code with --wait and --follow: 0 when the execution succeeded, else 1.")]
 pub(crate) struct StartArguments {
-    /// The state machine: its name or ARN
+    /// The state machine: its name or ARN; #CASE behind it takes the answers of tasks from the server's mock file
     machine: String,
     /// The input as JSON, @FILE, or - for standard input
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -55,7 +56,7 @@ async fn start(
     input: String,
     format: Format,
 ) -> Result<(), Failure> {
-    let arn = names::machine(client, &arguments.machine).await?;
+    let arn = names::machine_to_start(client, &arguments.machine).await?;
     let mut request = json!({"stateMachineArn": arn, "input": input});
     if let Some(name) = &arguments.name {
         request["name"] = name.as_str().into();
@@ -68,7 +69,8 @@ async fn start(
         }
         return Ok(());
     }
-    let machine = client.call("DescribeStateMachine", &json!({"stateMachineArn": arn})).await?;
+    let machine_arn = arn.split('#').next().unwrap_or_default();
+    let machine = client.call("DescribeStateMachine", &json!({"stateMachineArn": machine_arn})).await?;
     let answer = if text(&machine, "type") == "EXPRESS" {
         // Express executions have no history, and can't be asked for once they have ended.
         client.call("StartSyncExecution", &request).await?
