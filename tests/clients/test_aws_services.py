@@ -238,8 +238,8 @@ class AgainstMoto(unittest.TestCase):
         output = call(self.sfn, "aws-sdk:sts:getCallerIdentity", {}, "own")
         self.assertNotIn("assumed-role", output["Arn"])
         credentials = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"}
-        read = call(self.sfn, "aws-sdk:ssm:getParameter", {"Name": "p"}, "as-role", Credentials=credentials)
-        self.assertEqual(read["Parameter"]["Value"], "v")
+        output = call(self.sfn, "aws-sdk:sts:getCallerIdentity", {}, "as-role", Credentials=credentials)
+        self.assertEqual(output["Arn"], f"arn:aws:sts::{ACCOUNT}:assumed-role/r/stepwell")
 
     def test_a_token_ends_a_task_that_waits_for_it(self):
         url = self.moto.client("sqs").create_queue(QueueName="tokens")["QueueUrl"]
