@@ -115,6 +115,13 @@ pub const TEST_COUNT: Constraint = Constraint::Integer { min: 0, max: i32::MAX a
 /// Shape `TraceHeader`.
 pub const TRACE_HEADER: Constraint =
     Constraint::Pattern { min: 0, max: 256, pattern: r"\p{ASCII}*", matches: str::is_ascii };
+/// Shape `ClientToken`.
+pub const CLIENT_TOKEN: Constraint = Constraint::Pattern {
+    min: 1,
+    max: 64,
+    pattern: r"[!-~]+",
+    matches: |text| text.bytes().all(|byte| byte.is_ascii_graphic()),
+};
 /// Members without a limit of their own.
 pub const ANY: Constraint = Constraint::Any;
 

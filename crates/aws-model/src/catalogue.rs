@@ -66,6 +66,25 @@ pub fn service_of(botocore_name: &str) -> Option<Arc<Service>> {
     catalogue.service(index)
 }
 
+/// The service that people call so: by its word in `Resource`, by that of its optimized integration, by its name in
+/// botocore or by AWS's id; letters' case and what is neither letter nor digit don't matter.
+pub fn service_called(name: &str) -> Option<Summary> {
+    let folded = |text: &str| -> String {
+        text.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|character| character.to_ascii_lowercase())
+            .collect()
+    };
+    let name = match folded(name).as_str() {
+        "states" => "sfn".to_owned(),
+        "elasticmapreduce" => "emr".to_owned(),
+        other => other.to_owned(),
+    };
+    services()
+        .find(|summary| summary.word == name)
+        .or_else(|| services().find(|summary| folded(summary.botocore_name) == name))
+}
+
 /// All services in the order of their words.
 pub fn services() -> impl Iterator<Item = Summary> {
     CATALOGUE.iter().flat_map(|catalogue| {

@@ -16,9 +16,10 @@ mod endpoint;
 mod model;
 mod names;
 mod nearest;
+mod optimized;
 mod read;
 
-pub use catalogue::{Summary, botocore_version, service, service_of, services};
+pub use catalogue::{Summary, botocore_version, service, service_called, service_of, services};
 pub use endpoint::{Endpoint, Partition, partition};
 pub use model::{
     AuthType, Checksum, ErrorShape, Location, Member, Operation, Protocol, Service, Shape, ShapeId,
@@ -26,3 +27,4 @@ pub use model::{
 };
 pub use names::{first_lower, first_upper};
 pub use nearest::nearest;
+pub use optimized::{Dialect, Ending, From, Job, Judge, Optimized, all_optimized, optimized};

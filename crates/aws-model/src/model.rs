@@ -71,6 +71,11 @@ impl Service {
         self.shapes.get(id.0 as usize).unwrap_or(&NONE)
     }
 
+    /// How many shapes there are; their numbers are below it.
+    pub fn shape_count(&self) -> usize {
+        self.shapes.len()
+    }
+
     /// All shapes that are errors.
     pub fn errors(&self) -> impl Iterator<Item = &ErrorShape> {
         self.shapes.iter().filter_map(|shape| shape.error.as_ref())

@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{
-    backup, create, delete, describe, history, list, start, stop, task, test_state, update, watch,
+    backup, create, delete, describe, history, list, redrive, start, stop, task, test_state, update, watch,
 };
-use crate::commands::{completions, deploy, doctor, env, eval, run, serve, test, validate};
+use crate::commands::{completions, deploy, doctor, env, eval, integrations, run, serve, test, validate};
 use crate::output::Format;
 
 /// AWS Step Functions on your own machines: serve, run and check state machines.
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Test(test::TestArguments),
     /// Evaluate a JSONata expression or a JSONPath
     Eval(eval::EvalArguments),
+    /// List the services, actions and parameters that tasks can use
+    Integrations(integrations::IntegrationsArguments),
     /// Create a state machine from a definition
     Create(create::CreateArguments),
     /// Give a state machine another definition
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     Watch(watch::WatchArguments),
     /// Stop an execution
     Stop(stop::StopArguments),
+    /// Let an execution that failed, timed out or was stopped go on
+    Redrive(redrive::RedriveArguments),
     /// Answer a task that waits for its token
     Task(task::TaskArguments),
     /// Test one state, with a mock or for real, and show the way of its data

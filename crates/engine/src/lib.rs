@@ -17,7 +17,7 @@ mod timer_queue;
 
 pub use express::{ExpressRun, ExpressStep, NoFacts};
 pub use input::{
-    ActivityOffer, Found, Input, LoadedExecution, Poller, Released, Reply, ReplyTo, StartRequest, Turn,
+    ActivityOffer, Found, Input, Load, LoadedExecution, Poller, Released, Reply, ReplyTo, StartRequest, Turn,
 };
 pub use limits::Limits;
 pub use recovery::{FoldError, fold};

@@ -20,7 +20,7 @@ use stepwell_store::{Batch, ExecutionKey, ExecutionRow, HashRange, arn_hash};
 
 use crate::{
     activity_queue::ActivityQueues,
-    input::{ActivityOffer, Input, Released, Reply, ReplyTo, Turn},
+    input::{ActivityOffer, Input, Load, Released, Reply, ReplyTo, Turn},
     limits::Limits,
     recent_names::RecentNames,
     resident::{Changes, Resident},
@@ -109,7 +109,7 @@ struct TurnAtWork<R> {
     held: Vec<Released<R>>,
     touched: Vec<ExecutionKey>,
     leaving: Vec<ExecutionKey>,
-    loads: Vec<ExecutionKey>,
+    loads: Vec<Load>,
     /// Executions whose slice ended.
     unfinished: Vec<ExecutionKey>,
     /// Activity tasks for workers that poll at this shard.

@@ -91,7 +91,10 @@ impl<'a> StateRoots<'a> {
             ("RoleArn", text(&about.role_arn)),
         ];
         if !about.synchronous {
-            execution.push(("RedriveCount", Value::from(0i64)));
+            execution.push(("RedriveCount", Value::from(i64::from(self.execution.redrive_count))));
+        }
+        if let Some(time) = self.execution.redrive_time {
+            execution.push(("RedriveTime", Value::from(time.to_iso())));
         }
         let state_machine =
             vec![("Id", text(&about.state_machine_arn)), ("Name", text(&about.state_machine_name))];

@@ -43,6 +43,10 @@ pub enum Effect {
         state: StateIndex,
         /// The answer of the call that submitted it.
         submitted: Payload,
+        /// What had been sent to submit it.
+        parameters: Payload,
+        /// `Credentials.RoleArn`.
+        credentials_role: Option<Text>,
     },
     /// Stop the job of a `.sync` task that was given up; answer with `Command::Settle`.
     StopJob {
@@ -52,6 +56,10 @@ pub enum Effect {
         state: StateIndex,
         /// The answer of the call that submitted it.
         submitted: Payload,
+        /// What had been sent to submit it.
+        parameters: Payload,
+        /// `Credentials.RoleArn`.
+        credentials_role: Option<Text>,
     },
 }
 

@@ -4,6 +4,16 @@
 pub const PAYLOAD_BYTES_MAX: usize = 262_144;
 /// History events of one Standard execution; the last one is ExecutionFailed.
 pub const HISTORY_EVENTS_MAX: u32 = 25_000;
+/// History events that an execution must stay below to be redriven.
+pub const REDRIVE_HISTORY_EVENTS_MAX: u32 = 24_999;
+/// Seconds after its end within which an execution can be redriven: 14 days.
+pub const REDRIVE_PERIOD_SECONDS: i64 = 14 * 24 * 3600;
+/// Redrives of one execution that may bring another input or definition.
+pub const REDRIVE_EDITS_MAX: u32 = 100;
+/// Tokens of redrives that an execution remembers.
+pub const REDRIVE_TOKENS_MAX: usize = 10;
+/// Seconds for which it remembers them.
+pub const REDRIVE_TOKEN_SECONDS: i64 = 15 * 60;
 /// Bytes of all variables of one execution.
 pub const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Iterations of one inline Map that run at once when the definition sets no lower limit.

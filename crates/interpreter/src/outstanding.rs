@@ -3,7 +3,7 @@
 use crate::{
     command::TaskId,
     effect::Effect,
-    execution::{Execution, Phase, TaskStatus},
+    execution::{Debt, Execution, Phase, TaskStatus},
     program::{Program, StateKind},
 };
 
@@ -34,6 +34,8 @@ pub fn outstanding_effects(program: &Program, execution: &Execution) -> Vec<Effe
                     task: id,
                     state: frame.state,
                     submitted: submitted.payload.clone(),
+                    parameters: task.parameters.payload.clone(),
+                    credentials_role: task.credentials_role.clone(),
                 });
             }
             (TaskStatus::Started, _) if !state.is_activity() || task.mock.is_some() => {
@@ -48,10 +50,6 @@ pub fn outstanding_effects(program: &Program, execution: &Execution) -> Vec<Effe
             _ => {}
         }
     }
-    effects.extend(execution.debts.iter().map(|debt| Effect::StopJob {
-        task: debt.task,
-        state: debt.state,
-        submitted: debt.submitted.payload.clone(),
-    }));
+    effects.extend(execution.debts.iter().map(Debt::effect));
     effects
 }

@@ -44,6 +44,8 @@ impl Program {
 pub struct State {
     /// Its name.
     pub name: Text,
+    /// The Parallel or Map state that it is in, and the number of the branch; none at the top level.
+    pub within: Option<(StateIndex, u32)>,
     /// What it does with its data.
     pub flow: DataFlow,
     /// What is particular to the type.
@@ -154,20 +156,13 @@ impl TaskState {
     /// Whether the task ends when its token is answered (`.waitForTaskToken`).
     #[must_use]
     pub fn waits_for_token(&self) -> bool {
-        matches!(
-            self.resource,
-            Resource::LambdaInvoke { wait_for_token: true }
-                | Resource::StartExecution { pattern: InvocationPattern::WaitForTaskToken }
-        )
+        self.resource.pattern() == InvocationPattern::WaitForTaskToken
     }
 
     /// Whether the task waits for the end of a job (`.sync`).
     #[must_use]
     pub fn waits_for_job(&self) -> bool {
-        matches!(
-            self.resource,
-            Resource::StartExecution { pattern: InvocationPattern::Sync | InvocationPattern::Sync2 }
-        )
+        matches!(self.resource.pattern(), InvocationPattern::Sync | InvocationPattern::Sync2)
     }
 
     /// Whether the context object shows a task token: callbacks, activities and, as recorded, `.sync`.

@@ -10,7 +10,7 @@ use crate::{
     effect::{Effect, Timer},
     entropy::Entropy,
     event::{ErrorOutput, Event, EventKind, FrameIndex, StateIndex},
-    execution::{Entered, Execution, ForkIndex, Phase, Status},
+    execution::{Debt, Entered, Execution, ForkIndex, Phase, Status},
     inspection::Inspection,
     limits::{
         CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX,
@@ -182,7 +182,7 @@ pub fn step(
     }
 }
 
-enum Refusal {
+pub(crate) enum Refusal {
     Rejected(Rejection),
     Halt(Halt),
 }
@@ -243,6 +243,7 @@ impl<'a> Stepper<'a> {
                 }
                 self.emit(EventKind::Settled { attempt })?;
             }
+            Command::Redrive { request } => crate::redrive::redrive(self, *request)?,
             _ if !self.execution.is_running() => return Err(Rejection::NotRunning.into()),
             Command::Continue => self.find_work(),
             Command::TaskStarted { task, worker } => {
@@ -343,7 +344,7 @@ impl<'a> Stepper<'a> {
             .forks
             .iter()
             .filter(|(_, fork)| fork.failure.is_some() || fork.is_complete() || fork.has_free_slot());
-        let frames = self.execution.frames.iter().filter(|(_, frame)| frame.phase == Phase::Ready);
+        let frames = self.execution.frames.iter().filter(|(_, frame)| frame.is_ready());
         self.work = frames
             .map(|(index, _)| Work::Frame(index))
             .chain(forks.map(|(index, _)| Work::Fork(index)))
@@ -372,7 +373,7 @@ impl<'a> Stepper<'a> {
     fn run_frame(&mut self, frame: FrameIndex) -> Progress {
         while self.execution.is_running() {
             let Some(at) = self.execution.frames.get(frame) else { return Ok(()) };
-            if at.phase != Phase::Ready || self.execution.is_being_stopped(frame) {
+            if !at.is_ready() || self.execution.is_being_stopped(frame) {
                 return Ok(());
             }
             if self.is_spent() {
@@ -385,8 +386,13 @@ impl<'a> Stepper<'a> {
                 input: at.input.clone(),
                 previous: at.last_event,
             };
+            // A redrive does not enter a state a second time, except Fail (documented).
+            let is_entered = at.phase == Phase::Again
+                && !matches!(self.program.get(at.state).map(|state| &state.kind), Some(StateKind::Fail(_)));
             self.spend_transition();
-            self.emit(entered)?;
+            if !is_entered {
+                self.emit(entered)?;
+            }
             if let Err(halt) = self.enter(frame) {
                 self.handle_halt(frame, halt)?;
             }
@@ -448,11 +454,7 @@ impl<'a> Stepper<'a> {
     /// Asks for the jobs of tasks that were just given up to be stopped.
     pub(crate) fn stop_jobs(&mut self, known: usize) {
         let new = self.execution.debts.iter().skip(known);
-        self.out.effects.extend(new.map(|debt| Effect::StopJob {
-            task: debt.task,
-            state: debt.state,
-            submitted: debt.submitted.payload.clone(),
-        }));
+        self.out.effects.extend(new.map(Debt::effect));
     }
 
     /// Emits an event: the only way in which a step changes anything. Gives the event's ordinal.

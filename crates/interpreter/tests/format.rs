@@ -4,7 +4,7 @@
 use stepwell_interpreter::{
     About, ErrorOutput, Event, EventKind, MockCase, Stored, Timestamp,
     event::{
-        Assigned,
+        Assigned, DefinitionEdit, InputEdit, MovedState,
         codec::{Payloads, decode_chunk, encode_record},
     },
     payload::PayloadRef,
@@ -121,6 +121,23 @@ fn kinds() -> Vec<EventKind> {
             previous: 23,
         },
         EventKind::EvaluationFailed { frame: 1, state: 2, error, location: None, previous: 23 },
+        EventKind::ExecutionRedriven {
+            count: 1,
+            client_token: Some("token".into()),
+            input: Some(Box::new(InputEdit { place: vec![0, 3], state: 5, input: new("{\"b\":1}") })),
+            definition: Some(Box::new(DefinitionEdit {
+                revision: 9,
+                moved: vec![MovedState { from: 4, to: 5 }],
+            })),
+            previous: 24,
+        },
+        EventKind::ExecutionRedriven {
+            count: 2,
+            client_token: None,
+            input: None,
+            definition: None,
+            previous: 25,
+        },
     ]
 }
 

@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     admission::Admission,
     catalogue::{Catalogue, CatalogueError},
-    drivers::{Calls, Drivers},
+    drivers::{Calls, Drivers, JobWaits},
     metrics::Metrics,
     mocks::{MockError, Mocks},
     operations::Operations,
@@ -135,6 +135,8 @@ impl Server {
             metrics: Metrics::new(),
             lambda,
             mocks,
+            aws: stepwell_integrations::aws::Aws::new(aws_config(&settings)),
+            job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),
             state_tests: Semaphore::new(settings.limits.state_tests_max),
             admission: Admission::new(&settings.limits),
@@ -214,6 +216,7 @@ impl Server {
             task.abort();
         }
         // Calls under way end as interrupted: a restart makes them again.
+        self.operations.aws.shutdown();
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());
@@ -244,6 +247,12 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+fn aws_config(settings: &Settings) -> stepwell_integrations::aws::AwsConfig {
+    let mut config = settings.aws.clone();
+    config.endpoints.extend(settings.service_endpoints.iter().map(|(name, url)| (name.clone(), url.clone())));
+    config
 }
 
 /// A task that called this server as a service would wait for itself.

@@ -256,7 +256,7 @@ impl Service {
 }
 
 /// Decodes a request, carries it out, writes the answer.
-async fn dispatch(
+pub(crate) async fn dispatch(
     operations: &Arc<Operations>,
     operation: Operation,
     caller: Identity<'_>,
@@ -286,6 +286,7 @@ async fn dispatch(
         Operation::StartExecution => call!(start_execution),
         Operation::StartSyncExecution => call!(start_sync_execution),
         Operation::StopExecution => call!(stop_execution),
+        Operation::RedriveExecution => call!(redrive_execution),
         Operation::DescribeExecution => call!(describe_execution),
         Operation::ListExecutions => call!(list_executions),
         Operation::GetExecutionHistory => call!(get_execution_history),
@@ -309,10 +310,9 @@ async fn dispatch(
         Operation::DescribeStateMachineAlias => call!(describe_state_machine_alias),
         Operation::ListStateMachineAliases => call!(list_state_machine_aliases),
         Operation::DeleteStateMachineAlias => act!(delete_state_machine_alias),
-        Operation::DescribeMapRun
-        | Operation::ListMapRuns
-        | Operation::RedriveExecution
-        | Operation::UpdateMapRun => return Err(ApiError::not_implemented(operation)),
+        Operation::DescribeMapRun | Operation::ListMapRuns | Operation::UpdateMapRun => {
+            return Err(ApiError::not_implemented(operation));
+        }
     })
 }
 

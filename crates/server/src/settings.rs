@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
-use stepwell_integrations::LambdaConfig;
+use stepwell_integrations::{LambdaConfig, aws::AwsConfig};
 
 /// Everything that can be set; the defaults suit one machine.
 #[derive(Debug, Clone)]
@@ -20,7 +20,9 @@ pub struct Settings {
     pub allow_unauthenticated: bool,
     /// Where Lambda functions run.
     pub lambda: LambdaConfig,
-    /// Where other services are reached: service to base address.
+    /// How AWS services are called.
+    pub aws: AwsConfig,
+    /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
     /// The mock file, for executions that are started with a test case.
     pub mock_file: Option<PathBuf>,
@@ -42,6 +44,7 @@ impl Default for Settings {
             retention_days: 90,
             allow_unauthenticated: false,
             lambda: LambdaConfig::default(),
+            aws: AwsConfig::default(),
             service_endpoints: BTreeMap::new(),
             mock_file: None,
             default_region: identity.region,

@@ -14,6 +14,7 @@ mod map;
 mod parallel;
 mod raw_string;
 mod retry;
+mod service_parameters;
 mod simple;
 mod state;
 mod task;

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod eval;
 mod host;
+pub(crate) mod integrations;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod test;
@@ -24,6 +25,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Test(arguments) => test::run(&arguments, format),
         Command::Eval(arguments) => eval::run(&arguments, format),
         Command::Validate(arguments) => validate::run(&arguments, format),
+        Command::Integrations(arguments) => integrations::run(&arguments, format),
         Command::Create(arguments) => client::create::run(&arguments, format),
         Command::Update(arguments) => client::update::run(&arguments, format),
         Command::Deploy(arguments) => deploy::run(&arguments, format),
@@ -33,6 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Describe(arguments) => client::describe::run(&arguments, format),
         Command::History(arguments) => client::history::run(&arguments, format),
         Command::Watch(arguments) => client::watch::run(&arguments, format),
+        Command::Redrive(arguments) => client::redrive::run(&arguments, format),
         Command::Stop(arguments) => client::stop::run(&arguments, format),
         Command::Task(arguments) => client::task::run(&arguments, format),
         Command::TestState(arguments) => client::test_state::run(&arguments, format),

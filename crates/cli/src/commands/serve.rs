@@ -44,6 +44,9 @@ pub(crate) struct ServeArguments {
     /// The mock file, for executions started with ARN#CASE [variables: STEPWELL_MOCK_CONFIG, SFN_MOCK_CONFIG]
     #[arg(long, value_name = "FILE")]
     mock_config: Option<PathBuf>,
+    /// Call services without an address of their own at AWS, with this machine's credentials [variable: STEPWELL_ALLOW_AWS]
+    #[arg(long)]
+    allow_aws: bool,
 }
 
 /// Serves until a signal comes or the store stops.
@@ -62,6 +65,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         config: &config,
         environment: &environment,
         service_endpoints: &arguments.service_endpoints,
+        allow_aws: arguments.allow_aws,
         listen: options.listen,
         allow_unauthenticated: options.allow_unauthenticated,
         retention_days: options.retention_days,

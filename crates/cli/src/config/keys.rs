@@ -17,19 +17,26 @@ enum Keys {
 }
 
 static DOCUMENT: Keys = Keys::Table(&[
-    ("aws", Keys::Later),
+    ("aws", Keys::Table(&[("allow", Keys::Any), ("roles", Keys::Named(&ROLE))])),
     ("batch", Keys::Later),
     ("connections", Keys::Later),
     ("ecs", Keys::Later),
     ("endpoints", Keys::Any),
     ("http", Keys::Later),
-    ("integrations", Keys::Table(&[("lambda", INTEGRATION)])),
+    ("integrations", Keys::Named(&INTEGRATION)),
     ("lambda", Keys::Table(&[("functions", Keys::Named(&FUNCTION))])),
     ("mock", Keys::Table(&[("file", Keys::Any)])),
     ("server", SERVER),
 ]);
 
-const INTEGRATION: Keys = Keys::Table(&[("concurrency", Keys::Any), ("on_uncertain", Keys::Any)]);
+static INTEGRATION: Keys =
+    Keys::Table(&[("concurrency", Keys::Any), ("on_uncertain", Keys::Any), ("timeout_seconds", Keys::Any)]);
+
+static ROLE: Keys = Keys::Table(&[
+    ("access_key_id", Keys::Any),
+    ("secret_access_key", Keys::Any),
+    ("session_token", Keys::Any),
+]);
 
 static FUNCTION: Keys = Keys::Table(&[
     ("command", Keys::Any),

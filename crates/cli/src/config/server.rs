@@ -253,7 +253,7 @@ fn number<T: FromStr>(environment: &Environment, name: &str) -> Result<Option<T>
     text.parse().map(Some).map_err(|_| format!("{name}: {text:?} is not a number that can be used"))
 }
 
-fn flag_variable(environment: &Environment, name: &str) -> Result<Option<bool>, String> {
+pub(crate) fn flag_variable(environment: &Environment, name: &str) -> Result<Option<bool>, String> {
     match environment.get(name).map(str::to_ascii_lowercase).as_deref() {
         None => Ok(None),
         Some("1" | "true" | "yes" | "on") => Ok(Some(true)),

@@ -12,7 +12,7 @@ use stepwell_store::{ExecutionKey, ExecutionRow};
 use super::{Shard, Slot};
 use crate::{
     activity_queue::Polled,
-    input::{ActivityOffer, Input, Poller, Released, Reply, ReplyTo, StartRequest},
+    input::{ActivityOffer, Input, Load, Poller, Released, Reply, ReplyTo, StartRequest},
     recent_names::NameCheck,
     resident::Resident,
     task_token::{TokenKey, account_of},
@@ -119,7 +119,8 @@ impl<R> Shard<R> {
         let mut resident = match self.table.remove(&key) {
             Some(Slot::Resident(resident)) => resident,
             None => {
-                self.turn.loads.push(key);
+                let even_closed = matches!(command, Command::Redrive { .. });
+                self.turn.loads.push(Load { key, even_closed });
                 self.table.insert(key, Slot::Loading(vec![(command, reply)]));
                 return;
             }
@@ -193,6 +194,10 @@ impl<R> Shard<R> {
             environment: &facts,
             inspection: None,
         };
+        let new_definition = match &command {
+            Command::Redrive { request } => request.definition.as_ref().map(|new| new.program.clone()),
+            _ => None,
+        };
         let (program, execution) = (&resident.program, &mut resident.execution);
         let result =
             catch_unwind(AssertUnwindSafe(|| step(program, execution, command, &surroundings, &mut outcome)));
@@ -208,6 +213,9 @@ impl<R> Shard<R> {
                 self.turn.held.push(Released::Quarantined { key, reason });
                 return Stepped::Panicked;
             }
+        }
+        if let Some(program) = new_definition {
+            resident.program = program;
         }
         self.turn.bytes += resident.record(&outcome.events, number);
         resident.timers.add(outcome.timers);

@@ -131,6 +131,42 @@ pub struct Assigned {
     pub value: Stored,
 }
 
+/// Another input for a state that a redrive runs again.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct InputEdit {
+    /// Branch numbers and item indexes that lead from the root to the chain of the state.
+    #[n(0)]
+    pub place: Vec<u32>,
+    /// The state, by the numbers that hold from this event on.
+    #[n(1)]
+    pub state: StateIndex,
+    /// Its new raw input.
+    #[n(2)]
+    pub input: Stored,
+}
+
+/// Another definition, from a redrive on. States in later events are those of this revision.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct DefinitionEdit {
+    /// Number of the revision in the catalogue.
+    #[n(0)]
+    pub revision: u64,
+    /// The states in which chains stand and whose number is another one now.
+    #[n(1)]
+    pub moved: Vec<MovedState>,
+}
+
+/// A state that has another number in a new definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct MovedState {
+    /// Its number until now.
+    #[n(0)]
+    pub from: StateIndex,
+    /// Its number from now on.
+    #[n(1)]
+    pub to: StateIndex,
+}
+
 /// The kinds of event. Slots of payloads are numbered in the order of the fields; an exit's output is slot 0
 /// and its variables are slots 1 and up.
 // The fields have the names of the history events' details; each variant says what it stands for.
@@ -474,6 +510,23 @@ pub enum EventKind {
         #[n(4)]
         previous: HistoryId,
     },
+    /// RedriveExecution: what had not come to its end goes on. Visible.
+    #[n(35)]
+    ExecutionRedriven {
+        /// How often the execution was redriven, this time included.
+        #[n(0)]
+        count: u32,
+        /// The caller's token, by which a repeated request is known.
+        #[n(1)]
+        client_token: Option<Text>,
+        #[n(2)]
+        input: Option<Box<InputEdit>>,
+        #[n(3)]
+        definition: Option<Box<DefinitionEdit>>,
+        /// The terminal event that this one takes back.
+        #[n(4)]
+        previous: HistoryId,
+    },
 }
 
 impl EventKind {
@@ -505,6 +558,16 @@ impl EventKind {
         )
     }
 
+    /// The revision whose states this event and those after it name, where it is another one than before.
+    #[must_use]
+    pub fn new_revision(&self) -> Option<u64> {
+        match self {
+            Self::ExecutionStarted { about, .. } => Some(about.revision),
+            Self::ExecutionRedriven { definition, .. } => definition.as_ref().map(|edit| edit.revision),
+            _ => None,
+        }
+    }
+
     /// Calls `visit` with each payload and its slot.
     pub fn payloads_mut(&mut self, mut visit: impl FnMut(u16, &mut Stored)) {
         match self {
@@ -525,6 +588,11 @@ impl EventKind {
             Self::MapStarted { items, input, .. } => {
                 visit(0, items);
                 visit(1, input);
+            }
+            Self::ExecutionRedriven { input, .. } => {
+                if let Some(edit) = input {
+                    visit(0, &mut edit.input);
+                }
             }
             Self::WaitStarted { .. }
             | Self::TaskStarted { .. }
@@ -573,7 +641,8 @@ impl EventKind {
             | Self::StateAborted { previous, .. }
             | Self::ExecutionSucceeded { previous, .. }
             | Self::ExecutionFailed { previous, .. }
-            | Self::EvaluationFailed { previous, .. } => *previous,
+            | Self::EvaluationFailed { previous, .. }
+            | Self::ExecutionRedriven { previous, .. } => *previous,
             _ => 0,
         }
     }

@@ -28,7 +28,10 @@ pub(crate) fn enter(
     let timeout_seconds = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSeconds", &effective)?;
     let heartbeat_seconds = seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSeconds", &effective)?;
     let credentials_role = credentials_role(stepper, frame, task, &effective)?;
-    let parameters = stepper.arguments(frame, state, effective)?;
+    let mut parameters = stepper.arguments(frame, state, effective)?;
+    if let Some(more) = task.resource.with_own_parameters(parameters.value()) {
+        parameters = Stored::new(Payload::from_value(more));
+    }
     if parameters.payload.size() > PAYLOAD_BYTES_MAX {
         return Err(Fault::Catchable(data_limit_exceeded(task.limit_name())).into());
     }
@@ -154,7 +157,18 @@ pub(crate) fn submitted(stepper: &mut Stepper<'_>, task: TaskId, output: Payload
     stepper.emit(EventKind::TaskSubmitted { frame, state: state_index, output: output.clone(), previous })?;
     if state.waits_for_job() {
         let submitted = output.payload;
-        stepper.out.effects.push(Effect::AwaitJob { task, state: state_index, submitted });
+        let Some(Phase::Task(phase)) = stepper.execution.frames.get(frame).map(|at| &at.phase) else {
+            return Ok(());
+        };
+        let parameters = phase.parameters.payload.clone();
+        let credentials_role = phase.credentials_role.clone();
+        stepper.out.effects.push(Effect::AwaitJob {
+            task,
+            state: state_index,
+            submitted,
+            parameters,
+            credentials_role,
+        });
     }
     arm_timers(stepper, frame);
     Ok(())

@@ -21,7 +21,7 @@ use stepwell_interpreter::{
     event::codec::{Payloads, decode_chunk},
 };
 use stepwell_json::Payload;
-use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, arn_hash};
+use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, StoreError, arn_hash};
 
 use super::{Operations, Target, answer, answered, internal, target::Named};
 use crate::{
@@ -33,6 +33,8 @@ use crate::{
 
 /// How often a name is looked up for one start before the caller is told to come again.
 const LOOK_UPS_MAX: usize = 16;
+/// Pages of a list that are looked at for one page of executions that a filter lets through.
+const FILTERED_PAGES_MAX: usize = 20;
 /// What AWS bills the shortest run for, in milliseconds, and in what steps.
 const BILLED_STEP_MILLIS: i64 = 100;
 /// What AWS bills the smallest run for, in megabytes.
@@ -330,7 +332,8 @@ impl Operations {
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         let ends = if with_data { self.ends(key, &row).map_err(internal)? } else { Ends::default() };
         let status = execution_status(row.status);
-        let (redrive_status, reason) = status.redrive();
+        let (redrive_status, redrive_status_reason) = self.redrive_status(&row);
+        let redrive_edits = if with_data { self.redrive_edits(key, &row).map_err(internal)? } else { None };
         let details = DataDetails { included: with_data };
         Ok(DescribeExecutionResponse {
             execution_arn: row.arn.as_str().into(),
@@ -353,7 +356,8 @@ impl Operations {
             redrive_count: Some(row.redrive_count.into()),
             redrive_date: row.redrive_ms.map(Timestamp::from),
             redrive_status: Some(redrive_status),
-            redrive_status_reason: reason.map(Into::into),
+            redrive_status_reason,
+            redrive_edits,
         })
     }
 
@@ -403,23 +407,53 @@ impl Operations {
             }
             None => None,
         };
-        if request.redrive_filter == Some(ExecutionRedriveFilter::Redriven) {
-            // No execution can be redriven yet.
-            return Ok(ListExecutionsResponse { executions: Vec::new(), next_token: None });
-        }
         let limit = page_size(request.max_results);
         let status = request.status_filter.map(row_status);
-        let mut listed =
-            self.store.list_executions(owner_arn, status, before, limit + 1).map_err(internal)?;
-        let mut next_token = None;
-        if listed.len() > limit {
-            listed.truncate(limit);
-            if let Some(last) = listed.last() {
-                next_token = Some(self.tokens.issue(scope, &last.cursor.to_bytes(), now_ms)?);
+        let (executions, next) =
+            self.list_page(owner_arn, status, request.redrive_filter, before, limit).map_err(internal)?;
+        let next_token = match next {
+            Some(cursor) => Some(self.tokens.issue(scope, &cursor.to_bytes(), now_ms)?),
+            None => None,
+        };
+        Ok(ListExecutionsResponse { executions, next_token })
+    }
+
+    /// A page of executions, and where the next one goes on. A filter by redrives looks at a bounded number of
+    /// executions; the page may then hold fewer, or none, and still have a next one.
+    fn list_page(
+        &self,
+        owner_arn: &str,
+        status: Option<Status>,
+        redrives: Option<ExecutionRedriveFilter>,
+        mut before: Option<ListCursor>,
+        limit: usize,
+    ) -> Result<(Vec<ExecutionListItem>, Option<ListCursor>), StoreError> {
+        let is_wanted = |row: &ExecutionRow| match redrives {
+            None => true,
+            Some(ExecutionRedriveFilter::Redriven) => row.redrive_count > 0,
+            Some(ExecutionRedriveFilter::NotRedriven) => row.redrive_count == 0,
+        };
+        let mut executions = Vec::new();
+        for _ in 0..FILTERED_PAGES_MAX {
+            let listed = self.store.list_executions(owner_arn, status, before, limit + 1)?;
+            let is_last = listed.len() <= limit;
+            for execution in listed.iter().take(limit) {
+                if executions.len() == limit {
+                    return Ok((executions, before));
+                }
+                before = Some(execution.cursor);
+                if is_wanted(&execution.row) {
+                    executions.push(list_item(&execution.row));
+                }
+            }
+            if is_last {
+                return Ok((executions, None));
+            }
+            if executions.len() == limit {
+                break;
             }
         }
-        let executions = listed.iter().map(|execution| list_item(&execution.row)).collect();
-        Ok(ListExecutionsResponse { executions, next_token })
+        Ok((executions, before))
     }
 
     /// Waits until an execution has ended; returns at once when it has.
@@ -469,7 +503,7 @@ impl Operations {
             if let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) {
                 ends.input = Some(input.payload.text().clone());
             }
-            if row.last_chunk == chunk.first_event {
+            if row.status.is_closed() && row.last_chunk == chunk.first_event {
                 last = events.into_iter().rev().find(|event| event.kind.is_terminal());
             }
         }

@@ -6,6 +6,7 @@ mod configuration;
 mod deletion;
 mod execution;
 mod history;
+mod redrive;
 mod state_machine;
 mod tag;
 mod target;
@@ -32,7 +33,7 @@ pub(crate) use target::Target;
 use crate::{
     admission::Admission,
     catalogue::Catalogue,
-    drivers::Calls,
+    drivers::{Calls, JobWaits},
     metrics::Metrics,
     mocks::Mocks,
     runtime::{Answer, Clock, Router},
@@ -54,6 +55,8 @@ pub struct Operations {
     pub(crate) metrics: Metrics,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) mocks: Mocks,
+    pub(crate) aws: stepwell_integrations::aws::Aws,
+    pub(crate) job_waits: JobWaits,
     pub(crate) pollers: AtomicU64,
     pub(crate) admission: Admission,
     pub(crate) express_permits: Arc<Semaphore>,

@@ -12,10 +12,14 @@ use crate::output::{self, Format};
 #[command(after_help = "\
 Examples:
   stepwell describe order                  a state machine (or else an activity)
-  stepwell describe order:run-1            an execution")]
+  stepwell describe order:run-1            an execution
+  stepwell describe order:run-1 --definition-after 0   the definition that it started with")]
 pub(crate) struct DescribeArguments {
     /// A state machine or activity by name, an execution as MACHINE:EXECUTION, or any ARN
     name: String,
+    /// Print the definition that an execution had after this many redrives (0: at its start), and nothing else
+    #[arg(long, value_name = "REDRIVES")]
+    definition_after: Option<u32>,
     #[command(flatten)]
     server: ServerArgument,
 }
@@ -30,6 +34,10 @@ pub(crate) fn run(arguments: &DescribeArguments, format: Format) -> Result<(), F
         } else {
             names::machine_or_activity(&client, name).await?
         };
+        if let Some(redrives) = arguments.definition_after {
+            let request = json!({"executionArn": arn, "redriveCount": redrives});
+            return Ok(client.call("DescribeStateMachineForExecution", &request).await?);
+        }
         let (operation, key) = if arn.contains(":execution:") {
             ("DescribeExecution", "executionArn")
         } else if arn.contains(":activity:") {
@@ -41,6 +49,9 @@ pub(crate) fn run(arguments: &DescribeArguments, format: Format) -> Result<(), F
     })?;
     match format {
         Format::Json => output::json(&answer),
+        Format::Text if arguments.definition_after.is_some() => {
+            output::line(super::text(&answer, "definition"));
+        }
         Format::Text => print(&answer),
     }
     Ok(())
@@ -50,13 +61,24 @@ pub(crate) fn run(arguments: &DescribeArguments, format: Format) -> Result<(), F
 fn print(answer: &Value) {
     let members: Vec<(&String, &Value)> = answer.as_object().into_iter().flatten().collect();
     let shown = members.iter().filter(|(_, value)| !value.is_object() && !value.is_null());
-    for (key, value) in shown.filter(|(key, _)| *key != "definition") {
+    for (key, value) in shown.filter(|(key, _)| *key != "definition" && *key != "redriveEdits") {
         let value = match value {
             Value::String(text) => text.clone(),
             Value::Number(_) if key.ends_with("Date") => super::time(answer, key),
             other => other.to_string(),
         };
         output::line(format_args!("{key}: {value}"));
+    }
+    for edit in answer.get("redriveEdits").and_then(Value::as_array).into_iter().flatten() {
+        let mut what = Vec::new();
+        if let Some(input) = edit.get("input").and_then(Value::as_str) {
+            what.push(format!("state {} with the input {input}", super::text(edit, "stateName")));
+        }
+        if edit["definitionChanged"] == true {
+            what.push("another definition".to_owned());
+        }
+        let (count, time) = (&edit["redriveCount"], super::time(edit, "redriveDate"));
+        output::line(format_args!("redrive {count}: {time}, {}", what.join(", ")));
     }
     if let Some(definition) = answer.get("definition").and_then(Value::as_str) {
         output::line(format_args!("definition:\n{definition}"));

@@ -8,6 +8,7 @@ pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod list;
 mod names;
+pub(crate) mod redrive;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod task;
