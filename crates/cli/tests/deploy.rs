@@ -17,7 +17,7 @@ fn fixture(path: &str) -> String {
 
 /// A server in memory, in a directory with a mapping file.
 fn server(mapping: &str) -> (tempfile::TempDir, Server) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), "map.toml", mapping);
     let server = Server::start(directory.path(), &["--memory"]);
     (directory, server)
@@ -27,7 +27,7 @@ const ORDERS_MAP: &str = "StageName = \"dev\"\n\"export:SharedBusArn\" = \"arn:a
 
 fn definition(server: &Server, name: &str) -> Value {
     let machine = server.client(&["describe", name, "--output", "json"]).expect(0).json();
-    serde_json::from_str(machine["definition"].as_str().unwrap()).unwrap()
+    serde_json::from_str(machine["definition"].as_str().expect("a definition")).expect("JSON")
 }
 
 #[test]
@@ -270,6 +270,17 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "a.yaml",
         "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Definition:\n        StartAt: First\n        States:\n          First: {Type: Pass, Next: Secnd}\n          Second: {Type: Succeed}\n",
         "a.yaml:8:37: error: Missing 'Next' target: Secnd",
+    ),
+    // In a text of the template, the place in the text is shown.
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n      DefinitionString: !Sub |\n        {\"Comment\": \"${AWS::StackName} ${!x}\", \"StartAt\": \"First\",\n        \"States\": {\"First\": {\"Type\": \"Pass\", \"Next\": \"Secnd\"},\n        \"Second\": {\"Type\": \"Succeed\"}}}\n",
+        "a.yaml:7:54: error: Missing 'Next' target: Secnd",
+    ),
+    (
+        "a.json",
+        "{\"Resources\": {\"M\": {\"Type\": \"AWS::StepFunctions::StateMachine\", \"Properties\": {\n\"DefinitionString\": \"{\\\"StartAt\\\": \\\"é\\\",\\n\\\"States\\\": {\\\"P\\\": {\\\"Type\\\": \\\"Succeed\\\"}}}\"}}}}\n",
+        "a.json:2:36: error: ",
     ),
     // One in a file is shown there, where it is before placeholders are replaced.
     (

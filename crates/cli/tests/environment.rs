@@ -72,6 +72,9 @@ fn a_client_with_the_variables_of_env_has_no_problems() {
     }
 }
 
+/// What differs from good variables, the exit code, a check and its status, parts of its finding.
+type Case<'a> = (&'a [(&'a str, &'a str)], i32, &'a str, &'a str, &'a [&'a str]);
+
 #[test]
 fn each_problem_is_told_with_its_place_and_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
@@ -96,8 +99,7 @@ fn each_problem_is_told_with_its_place_and_what_to_do() {
         ("AWS_DEFAULT_REGION", "r-1"),
         ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true"),
     ];
-    // What differs from the good variables, exit code, check and status, parts of the finding.
-    let cases: &[(&[(&str, &str)], i32, &str, &str, &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         (
             &[("AWS_DISABLE_HOST_PREFIX_INJECTION", "")],
             1,

@@ -12,7 +12,7 @@ const ASK: &str = r#"{"StartAt": "First", "States": {"First": {"Type": "Pass", "
 
 /// A server with a machine that waits for a worker, and one that does nothing.
 fn server() -> (tempfile::TempDir, Server) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), "machines/ask.asl.json", ASK);
     write(directory.path(), "machines/pass.asl.json", PASS);
     let server = Server::start(directory.path(), &["--memory", "machines"]);
@@ -35,11 +35,11 @@ impl Watching {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .expect("the program starts");
         let lines: Box<dyn Iterator<Item = String>> = if of_stderr {
-            Box::new(BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok))
+            Box::new(BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok))
         } else {
-            Box::new(BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok))
+            Box::new(BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok))
         };
         Watching { child, lines }
     }
@@ -52,12 +52,12 @@ impl Watching {
 
     fn interrupt(&mut self) {
         let id = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
     }
 
     fn end(mut self) -> (i32, Vec<String>) {
         let rest = self.lines.by_ref().collect();
-        (self.child.wait().unwrap().code().unwrap_or(-1), rest)
+        (self.child.wait().expect("it ends").code().unwrap_or(-1), rest)
     }
 }
 

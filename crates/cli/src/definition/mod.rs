@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub(crate) use places::span_in_literal;
 pub(crate) use yaml::{Dialect, YamlError};
 
 /// Endings of definition files that `serve DIR` picks up, and that a machine's name goes without.

@@ -79,6 +79,35 @@ impl Entry {
     }
 }
 
+/// The bytes of a JSON text that stand for bytes of the value of a string in it, whose quote is at `start`.
+pub(crate) fn span_in_literal(json: &str, start: usize, span: Range<usize>) -> Range<usize> {
+    let literal = json.get(start + 1..).unwrap_or_default();
+    let mut value = 0;
+    let mut ends = [None, None];
+    for (offset, character) in json_characters(literal) {
+        for (end, wanted) in ends.iter_mut().zip([span.start, span.end]) {
+            if end.is_none() && value >= wanted {
+                *end = Some(start + 1 + offset);
+            }
+        }
+        value += character.len_utf8();
+    }
+    let length = string_length(literal);
+    let [first, last] = ends.map(|end| end.unwrap_or(start + 1 + length));
+    first..last.max(first)
+}
+
+/// The bytes of a JSON string behind its opening quote, up to the closing quote.
+fn string_length(literal: &str) -> usize {
+    let mut is_escaped = false;
+    let end = literal.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    });
+    end.unwrap_or(literal.len())
+}
+
 /// The characters of a JSON string behind its opening quote, with the offset of each; up to the closing quote.
 fn json_characters(literal: &str) -> Vec<(usize, char)> {
     let mut characters = Vec::new();

@@ -6,10 +6,12 @@ use stepwell_asl::{Analysis, Options, analyse};
 use stepwell_json::Value;
 use stepwell_json::spanned::Node;
 
+use super::edit::{Edit, span_before, substitute};
+use super::functions;
 use super::resolve::{Resolver, scalar_text};
 use super::template::Template;
 use crate::commands::validate::TypeName;
-use crate::definition::DefinitionFile;
+use crate::definition::{DefinitionFile, span_in_literal};
 use crate::report::{self, Finding};
 
 /// A definition that can be given to the server, and where it comes from.
@@ -26,17 +28,10 @@ pub(super) struct Definition {
 enum Origin {
     /// A file of its own.
     File(Box<DefinitionFile>),
-    /// A member of the template: an object, or a text.
-    Template(Box<Node>),
-}
-
-/// A placeholder that was replaced.
-#[derive(Debug, Clone, PartialEq)]
-struct Edit {
-    /// Bytes of the value in the text.
-    new: Range<usize>,
-    /// Bytes of the placeholder before.
-    old: Range<usize>,
+    /// A member of the template: an object, or what a text is made of.
+    Member(Box<Node>),
+    /// A text of the template, in which placeholders of `Fn::Sub` were replaced.
+    Text(Box<Node>, Vec<Edit>),
 }
 
 /// Reads the definition of a machine; none when something of it is not known, which is noted then.
@@ -54,9 +49,9 @@ pub(super) fn read(
     };
     let values = substitutions(resolver, logical_id);
     let (text, origin) = match property {
-        "DefinitionString" => (resolver.text(node)?, Origin::Template(Box::new(node.clone()))),
+        "DefinitionString" => text(resolver, node)?,
         "Definition" => match resolver.resolve(node)? {
-            value @ Value::Object(_) => (value.to_pretty_text(), Origin::Template(Box::new(node.clone()))),
+            value @ Value::Object(_) => (value.to_pretty_text(), Origin::Member(Box::new(node.clone()))),
             _ => return resolver.error(node, "Definition must be an object"),
         },
         _ => {
@@ -66,6 +61,23 @@ pub(super) fn read(
     };
     let (text, edits) = substitute(&text, &values?);
     Some(Definition { text, origin, edits })
+}
+
+/// The value of DefinitionString.
+fn text(resolver: &mut Resolver<'_>, node: &Node) -> Option<(String, Origin)> {
+    let argument = match node.members() {
+        Some([member]) if &*member.key == "Fn::Sub" => Some(&member.value),
+        _ => None,
+    };
+    if let Some(argument) = argument {
+        let (text, edits) = functions::sub_with_edits(resolver, argument)?;
+        return Some((text, Origin::Text(Box::new(functions::sub_text(argument).clone()), edits)));
+    }
+    let origin = match node.as_str() {
+        Some(_) => Origin::Text(Box::new(node.clone()), Vec::new()),
+        None => Origin::Member(Box::new(node.clone())),
+    };
+    Some((resolver.text(node)?, origin))
 }
 
 /// DefinitionSubstitutions: names and what is put in their place.
@@ -86,32 +98,6 @@ fn substitutions(resolver: &mut Resolver<'_>, logical_id: &str) -> Option<Vec<(S
         })
         .collect();
     values.into_iter().collect()
-}
-
-/// Replaces `${name}`; other placeholders stay.
-fn substitute(text: &str, values: &[(String, String)]) -> (String, Vec<Edit>) {
-    let mut result = String::with_capacity(text.len());
-    let mut edits = Vec::new();
-    let mut read = 0;
-    while let Some(start) = text[read..].find("${").map(|at| read + at) {
-        let Some(end) = text[start..].find('}').map(|at| start + at + 1) else { break };
-        let name = &text[start + 2..end - 1];
-        match values.iter().find(|(key, _)| key == name) {
-            Some((_, value)) => {
-                result.push_str(&text[read..start]);
-                let new = result.len()..result.len() + value.len();
-                result.push_str(value);
-                edits.push(Edit { new, old: start..end });
-                read = end;
-            }
-            None => {
-                result.push_str(&text[read..start + 2]);
-                read = start + 2;
-            }
-        }
-    }
-    result.push_str(&text[read..]);
-    (result, edits)
 }
 
 /// The file that DefinitionUri or DefinitionS3Location names.
@@ -160,10 +146,17 @@ impl Definition {
         let analysis = analyse(&self.text, &Options { machine_type: machine_type.machine_type() });
         let (file, findings) = match &self.origin {
             Origin::File(file) => {
-                let in_source = |span: Range<usize>| file.span_in_source(self.span_before_edits(span));
+                let in_source = |span: Range<usize>| file.span_in_source(span_before(&self.edits, span));
                 (&**file, report::findings_at(&analysis, |_, span| Some(in_source(span))))
             }
-            Origin::Template(node) => (&template.file, self.findings_in_template(template, node, &analysis)),
+            Origin::Text(node, edits) => {
+                let in_literal = |span: Range<usize>| {
+                    let span = span_before(edits, span_before(&self.edits, span));
+                    template.file.span_in_source(span_in_literal(&template.file.json, node.span.start, span))
+                };
+                (&template.file, report::findings_at(&analysis, |_, span| Some(in_literal(span))))
+            }
+            Origin::Member(node) => (&template.file, findings_in_template(template, node, &analysis)),
         };
         report::note(&file.path, &file.source, &findings);
         if !analysis.is_runnable() && !report::has_error(&findings) {
@@ -171,31 +164,14 @@ impl Definition {
         }
         analysis.is_runnable()
     }
+}
 
-    /// Bytes of the text as they were before placeholders were replaced.
-    fn span_before_edits(&self, span: Range<usize>) -> Range<usize> {
-        let before = |offset: usize, is_end: bool| {
-            let behind = self.edits.partition_point(|edit| edit.new.start <= offset);
-            let Some(edit) = behind.checked_sub(1).and_then(|position| self.edits.get(position)) else {
-                return offset;
-            };
-            match (offset < edit.new.end, is_end) {
-                (true, false) => edit.old.start,
-                (true, true) => edit.old.end,
-                (false, _) => edit.old.end + (offset - edit.new.end),
-            }
-        };
-        let start = before(span.start, false);
-        start..before(span.end, true).max(start)
-    }
-
-    /// The members of the template that the findings are about, as near as their paths lead.
-    fn findings_in_template(&self, template: &Template, node: &Node, analysis: &Analysis) -> Vec<Finding> {
-        report::findings_at(analysis, |location, _| {
-            let span = nearest_node(node, location.unwrap_or_default());
-            Some(template.file.span_in_source(span))
-        })
-    }
+/// The members of the template that the findings are about, as near as their paths lead.
+fn findings_in_template(template: &Template, node: &Node, analysis: &Analysis) -> Vec<Finding> {
+    report::findings_at(analysis, |location, _| {
+        let span = nearest_node(node, location.unwrap_or_default());
+        Some(template.file.span_in_source(span))
+    })
 }
 
 /// Follows a path such as `/States/First/Next` as far as it goes.
@@ -211,26 +187,4 @@ fn nearest_node(node: &Node, location: &str) -> Range<usize> {
         node = index.and_then(|index| next.items()?.get(index)).unwrap_or(next);
     }
     node.span.start..node.span.end
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_are_replaced_and_places_lead_back() {
-        let values = [("A".to_owned(), "long value".to_owned()), ("B".to_owned(), "x".to_owned())];
-        let old = r#"{"a": "${A}", "b": ${B}, "c": "${C} ${A"}"#;
-        let (text, edits) = substitute(old, &values);
-        assert_eq!(text, r#"{"a": "long value", "b": x, "c": "${C} ${A"}"#);
-        let node = stepwell_json::spanned::parse("1").0.unwrap();
-        let definition = Definition { text: text.clone(), origin: Origin::Template(Box::new(node)), edits };
-        for (part, before) in
-            [("\"a\"", "\"a\""), ("value", "${A}"), ("\"b\"", "\"b\""), ("x", "${B}"), ("\"c\"", "\"c\"")]
-        {
-            let start = text.find(part).unwrap();
-            let span = definition.span_before_edits(start..start + part.len());
-            assert_eq!(&old[span], before, "{part}");
-        }
-    }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use stepwell_json::spanned::{Node, NodeKind};
+use stepwell_json::spanned::{Member, Node, NodeKind};
 use stepwell_json::{Array, Value};
 
+use super::edit::Edit;
 use super::resolve::{CHAIN_MAX, Resolver, scalar_text};
 
 /// The value of a function; none when it is not known, which is noted then.
@@ -69,49 +70,58 @@ fn get_att(resolver: &mut Resolver<'_>, argument: &Node) -> Option<Value> {
     }
 }
 
-/// `${Name}`, `${Name.Attribute}`, names of its own, and `${!Text}` for `${Text}`.
 fn sub(resolver: &mut Resolver<'_>, argument: &Node) -> Option<Value> {
-    let (template, own) = match list(argument) {
-        Some([template, own]) => (template, own.members().unwrap_or_default()),
-        None => (argument, [].as_slice()),
-    };
-    let Some(mut rest) = template.as_str() else {
+    sub_with_edits(resolver, argument).map(|(result, _)| text(&result))
+}
+
+/// The text of `Fn::Sub`, which stands alone or before values of its own.
+pub(super) fn sub_text(argument: &Node) -> &Node {
+    list(argument).map_or(argument, |[text, _]| text)
+}
+
+/// Replaces `${Name}`, `${Name.Attribute}` and names of its own, and `${!Text}` by `${Text}`; tells where.
+pub(super) fn sub_with_edits(resolver: &mut Resolver<'_>, argument: &Node) -> Option<(String, Vec<Edit>)> {
+    let template = sub_text(argument);
+    let own = list(argument).and_then(|[_, own]| own.members()).unwrap_or_default();
+    let Some(whole) = template.as_str() else {
         return resolver.error(argument, "Fn::Sub needs a text, or a text and an object of values");
     };
+    let mut rest = whole;
     let mut result = String::new();
+    let mut edits = Vec::new();
     let mut is_known = true;
     while let Some(start) = rest.find("${") {
         let (before, behind) = rest.split_at(start);
+        let Some(end) = behind.find('}') else { break };
         result.push_str(before);
-        let Some(end) = behind.find('}') else {
-            result.push_str(behind);
-            rest = "";
-            break;
-        };
         let name = &behind["${".len()..end];
         rest = &behind[end + 1..];
-        if let Some(literal) = name.strip_prefix('!') {
-            result.push_str(&format!("${{{literal}}}"));
-            continue;
-        }
-        let name = name.trim();
-        let value = match own.iter().rev().find(|member| &*member.key == name) {
-            Some(member) => resolver.resolve(&member.value),
-            None => match name.split_once('.') {
-                Some((name, attribute)) => resolver.attribute(name, attribute, template),
-                None => resolver.reference(name, template),
+        let start = result.len();
+        match name.strip_prefix('!') {
+            Some(literal) => result.push_str(&format!("${{{literal}}}")),
+            None => match sub_value(resolver, template, own, name.trim()).as_ref().map(scalar_text) {
+                Some(Some(value)) => result.push_str(&value),
+                Some(None) => {
+                    return resolver.error(template, &format!("the value of ${{{name}}} is not a text"));
+                }
+                None => is_known = false,
             },
-        };
-        match value.as_ref().map(scalar_text) {
-            Some(Some(value)) => result.push_str(&value),
-            Some(None) => {
-                return resolver.error(template, &format!("the value of ${{{name}}} is not a text"));
-            }
-            None => is_known = false,
         }
+        let old = whole.len() - behind.len()..whole.len() - rest.len();
+        edits.push(Edit { new: start..result.len(), old });
     }
     result.push_str(rest);
-    is_known.then(|| text(&result))
+    is_known.then_some((result, edits))
+}
+
+fn sub_value(resolver: &mut Resolver<'_>, template: &Node, own: &[Member], name: &str) -> Option<Value> {
+    if let Some(member) = own.iter().rev().find(|member| &*member.key == name) {
+        return resolver.resolve(&member.value);
+    }
+    match name.split_once('.') {
+        Some((name, attribute)) => resolver.attribute(name, attribute, template),
+        None => resolver.reference(name, template),
+    }
 }
 
 fn join(resolver: &mut Resolver<'_>, argument: &Node) -> Option<Value> {

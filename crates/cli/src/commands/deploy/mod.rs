@@ -3,6 +3,7 @@
 mod cloud_assembly;
 mod definition;
 mod diff;
+mod edit;
 mod functions;
 mod given;
 mod machine;

@@ -319,10 +319,14 @@ mod tests {
         }
     }
 
+    type Expected = (Status, &'static str);
+    /// Variables; what is said of credentials and region; and of the proxy, if anything.
+    type Case = (&'static [(&'static str, &'static str)], [Expected; 2], Option<Expected>);
+
     #[test]
     fn credentials_region_and_proxy_are_looked_at() {
         use Status::{Good, Problem, Warning};
-        let cases: &[(&[(&str, &str)], [(Status, &str); 2], Option<(Status, &str)>)] = &[
+        let cases: &[Case] = &[
             (&[], [(Problem, "none are set"), (Problem, "none is set")], None),
             (
                 &[
