@@ -297,14 +297,8 @@ fn optimized_integration(service: &str, action: &str) -> Recognised {
 }
 
 /// Integrations that AWS has and this version does not.
-const LATER: &[(&str, &str)] = &[
-    ("apigateway", "invoke"),
-    ("eks", "call"),
-    ("eks", "runJob"),
-    ("elasticmapreduce", "modifyInstanceFleetByName"),
-    ("elasticmapreduce", "modifyInstanceGroupByName"),
-    ("http", "invoke"),
-];
+const LATER: &[(&str, &str)] =
+    &[("apigateway", "invoke"), ("eks", "call"), ("eks", "runJob"), ("http", "invoke")];
 
 fn start_execution(action: &str) -> Option<InvocationPattern> {
     match action {

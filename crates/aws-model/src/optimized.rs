@@ -52,6 +52,10 @@ pub enum Dialect {
     AddStep,
     /// CancelSteps: one step of a cluster.
     CancelStep,
+    /// ModifyInstanceFleet: the fleet by its name.
+    InstanceFleetByName,
+    /// ModifyInstanceGroups: the group by its name.
+    InstanceGroupByName,
     /// InvokeModel: a JSON body in both directions.
     InvokeModel,
 }
@@ -69,6 +73,12 @@ impl Optimized {
                 Some(&[("ClusterId", true), ("TerminationProtected", true)])
             }
             Dialect::ClusterId => Some(&[("ClusterId", true)]),
+            Dialect::InstanceFleetByName => {
+                Some(&[("ClusterId", true), ("InstanceFleetName", true), ("InstanceFleet", true)])
+            }
+            Dialect::InstanceGroupByName => {
+                Some(&[("ClusterId", true), ("InstanceGroupName", true), ("InstanceGroup", true)])
+            }
             Dialect::InvokeModel => Some(&[
                 ("ModelId", true),
                 ("Body", false),

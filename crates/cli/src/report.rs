@@ -221,7 +221,8 @@ fn columns(character: char) -> usize {
     }
 }
 
-fn plain(text: &str) -> String {
+/// A text that a terminal shows as it stands.
+pub(crate) fn plain(text: &str) -> String {
     text.chars().map(printable).collect()
 }
 

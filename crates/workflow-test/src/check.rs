@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use stepwell_interpreter::{Status, event::StateIndex};
+use stepwell_asl::Resource;
+use stepwell_interpreter::{
+    Status,
+    event::StateIndex,
+    program::{StateKind, TaskState},
+};
 use stepwell_json::{Array, Object, Value, spanned::Span};
 
 use crate::{
@@ -10,7 +15,7 @@ use crate::{
     compare::{Difference, compare, shorten},
     machine::Machine,
     path::{Divergence, divergence, path_text},
-    run::{Call, Ran, Stop},
+    run::{Call, Missing, Ran, Stop},
     trail::{Chain, Visit},
 };
 
@@ -70,7 +75,7 @@ pub fn check(machine: &Machine, case: &Case, ran: &Ran) -> Vec<Mismatch> {
 fn stopped(machine: &Machine, case: &Case, ran: &Ran, stop: &Stop) -> Mismatch {
     let mut notes = vec![format!("path so far: {}", path_text(machine, &ran.path))];
     match stop {
-        Stop::NotMocked { state, parameters, item, attempt, why, place } => {
+        Stop::NotMocked { state, parameters, item, attempt, missing } => {
             let name = machine.name(*state);
             let number = ran.calls.iter().filter(|call| call.state == *state).count();
             let mut which = format!("call {number} of {name}");
@@ -80,10 +85,35 @@ fn stopped(machine: &Machine, case: &Case, ran: &Ran, stop: &Stop) -> Mismatch {
             if *attempt > 0 {
                 which.push_str(&format!(", attempt {attempt}"));
             }
-            notes.push(format!("parameters: {}", shorten(&parameters.to_text(), SHOWN_CHARACTERS)));
             let key = Value::from(name).to_text();
-            notes.push(format!("add to \"mocks\": {key}: {{\"result\": …}} or {key}: {{\"error\": \"…\"}}"));
-            let span = place.unwrap_or(case.span);
+            let answer = example_answer(machine, *state);
+            let (span, why, hint) = match missing {
+                Missing::Mock(Some(mocks)) => {
+                    (*mocks, "no mock answers it".to_owned(), format!("add to \"mocks\": {key}: {answer}"))
+                }
+                Missing::Mock(None) => {
+                    let hint = format!("add to the case: \"mocks\": {{{key}: {answer}}}");
+                    (case.span, "no mock answers it".to_owned(), hint)
+                }
+                Missing::Answer(mock, count) => {
+                    let why = match count {
+                        1 => "the one answer of its mock is used up or is for other calls".to_owned(),
+                        _ => format!("the {count} answers of its mock are used up or are for other calls"),
+                    };
+                    (*mock, why, format!("add to the answers of {key}: {answer}"))
+                }
+                Missing::Response(name, count) => {
+                    let plural = if *count == 1 { "" } else { "s" };
+                    let why = format!("the mocked response {name} answers {count} call{plural}");
+                    (
+                        case.span,
+                        why,
+                        format!("add to \"{name}\" in the mock file: \"{count}\": {{\"Return\": …}}"),
+                    )
+                }
+            };
+            notes.push(format!("parameters: {}", shorten(&parameters.to_text(), SHOWN_CHARACTERS)));
+            notes.push(hint);
             Mismatch {
                 notes,
                 ..Mismatch::new("mocks", span, format!("{name} was called, but {why} ({which})"))
@@ -100,6 +130,19 @@ fn stopped(machine: &Machine, case: &Case, ran: &Ran, stop: &Stop) -> Mismatch {
             Mismatch { notes, ..Mismatch::new("execution", case.span, message) }
         }
     }
+}
+
+/// An answer that a mock of the state could have.
+fn example_answer(machine: &Machine, state: StateIndex) -> &'static str {
+    match machine.program.get(state).map(|state| &state.kind) {
+        Some(StateKind::Task(task)) if answers_with_payload(task) => "{\"payload\": …}",
+        _ => "{\"result\": …}",
+    }
+}
+
+/// Whether the result of a task has the answer of a function as its Payload.
+pub(crate) fn answers_with_payload(task: &TaskState) -> bool {
+    matches!(task.resource, Resource::LambdaInvoke { wait_for_token: false })
 }
 
 struct Checker<'a> {
@@ -161,6 +204,9 @@ impl Checker<'_> {
             mismatch.notes.push(format!("output: {}", shorten(&output.to_text(), SHOWN_CHARACTERS)));
         }
         mismatch.notes.push(format!("path: {}", path_text(self.machine, &self.ran.path)));
+        if self.ran.duration_ms > 0 {
+            mismatch.notes.push(format!("after {} of virtual time", seconds(self.ran.duration_ms)));
+        }
         self.mismatches.push(mismatch);
         false
     }
@@ -186,7 +232,10 @@ impl Checker<'_> {
             && error != Some(&*expected.value)
         {
             let message = format!("expected {}, but {}", expected.value, shown(error));
-            self.mismatches.push(Mismatch::new("error", expected.span, message));
+            let mut mismatch = Mismatch::new("error", expected.span, message);
+            let cause = cause.map(|cause| format!("cause: {}", shorten(cause, SHOWN_CHARACTERS)));
+            mismatch.notes.extend(cause);
+            self.mismatches.push(mismatch);
         }
         if let Some(expected) = &expectation.cause {
             let actual = match &expected.value {

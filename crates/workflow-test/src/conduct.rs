@@ -10,7 +10,7 @@ use crate::{
     case::{Answer, Mocks, Outcome},
     compare::matches,
     machine::Machine,
-    run::Stop,
+    run::{Missing, Stop},
 };
 
 /// One call of a task.
@@ -53,14 +53,13 @@ impl<'a> Conduct<'a> {
         let number = self.calls.entry(call.state).or_default();
         let invocation = *number;
         *number += 1;
-        let stop = |why: String, place| {
+        let stop = |missing| {
             Err(Stop::NotMocked {
                 state: call.state,
                 parameters: call.parameters.clone(),
                 item: call.item,
                 attempt: call.attempt,
-                why,
-                place,
+                missing,
             })
         };
         let mock = match self.mocks.case.get(&call.state) {
@@ -70,15 +69,13 @@ impl<'a> Conduct<'a> {
                 match case.and_then(|case| case.response(machine.name(call.state), invocation)) {
                     Some(Response::Answer(answer)) => return Ok(Reply::Outcome(outcome(answer))),
                     Some(Response::Exhausted { response, answers }) => {
-                        let plural = if answers == 1 { "" } else { "s" };
-                        let why = format!("the mocked response {response} answers {answers} call{plural}");
-                        return stop(why, None);
+                        return stop(Missing::Response(response.to_owned(), answers));
                     }
                     None => {}
                 }
                 match self.mocks.file.get(&call.state) {
                     Some(mock) => mock,
-                    None => return stop("no mock answers it".to_owned(), self.mocks.place),
+                    None => return stop(Missing::Mock(self.mocks.place)),
                 }
             }
         };
@@ -89,11 +86,7 @@ impl<'a> Conduct<'a> {
                 return Ok(Reply::Answer(answer));
             }
         }
-        let why = match mock.answers.len() {
-            1 => "the one answer of its mock is used up or is for other calls".to_owned(),
-            count => format!("the {count} answers of its mock are used up or are for other calls"),
-        };
-        stop(why, Some(mock.span))
+        stop(Missing::Answer(mock.span, mock.answers.len()))
     }
 }
 

@@ -24,7 +24,7 @@ pub use coverage::{Count, Coverage, Item, Kind};
 pub use machine::{Machine, StatePlaces};
 pub use path::{Step, path_text};
 pub use read::{Files, Header, Problem, header, read};
-pub use run::{Call, EVENTS_MAX, Ran, STEPS_MAX, Stop, run};
+pub use run::{Call, EVENTS_MAX, Missing, Ran, STEPS_MAX, Stop, run};
 pub use trail::{Chain, Visit};
 
 /// The JSON Schema of test files.

@@ -43,9 +43,7 @@ pub enum Stop {
         /// The retries before this call.
         attempt: u32,
         /// What is missing.
-        why: String,
-        /// Where a mock can be added.
-        place: Option<Span>,
+        missing: Missing,
     },
     /// The execution does not end: it made as many events or steps as a case may.
     Endless {
@@ -56,6 +54,17 @@ pub enum Stop {
     },
     /// Nothing is left to happen, and yet the execution has not ended: a bug of ours.
     Stuck,
+}
+
+/// What would have answered a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Missing {
+    /// The state has no mock. Mocks are written here, if there are any.
+    Mock(Option<Span>),
+    /// The mock that stands here has no answer left for the call; it has so many.
+    Answer(Span, usize),
+    /// The response of the mock file, by its name, answers so many calls.
+    Response(String, u64),
 }
 
 /// A call that a task made.

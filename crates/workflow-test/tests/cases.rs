@@ -555,3 +555,28 @@ fn parts_of_states_that_were_never_entered_are_not_named_one_by_one() {
     let total = coverage.total();
     assert_eq!((total.covered, total.total), (3, 7));
 }
+
+#[test]
+fn any_text_is_read_or_refused() {
+    let test = r#"{"type": "STANDARD", "seed": 1, "context": {"startTime": "2025-01-01T00:00:00Z"}, "mocks": {"T": [{"item": "0-1", "attempt": 0, "times": "always", "when": {"é": 1}, "result": 1}, {"error": "E", "cause": {"a": 1}}]},
+        "cases": [{"name": "a", "input": [1], "expect": {"path": ["*", {"Both": {"0": ["..."]}}], "calls": {"T": [{"parameters": 1}]}, "durationSeconds": 1.5}}]}"#;
+    let machine = machine(PARALLEL);
+    let read_all = |text: &str| {
+        if let Ok((root, header)) = header(text)
+            && let Ok(suite) = read(&root, header.machine_type, &machine, "machine", &Nothing)
+        {
+            for case in &suite.cases {
+                let ran = run(&machine, suite.machine_type, case, &mut Coverage::new(&machine));
+                let _ = check(&machine, case, &ran);
+            }
+        }
+    };
+    read_all(test);
+    for (at, character) in test.char_indices() {
+        let (before, after) = (&test[..at], &test[at + character.len_utf8()..]);
+        read_all(before);
+        for replacement in ["", "{", "[", "]", "\"", "9", "-", "null", "1e99"] {
+            read_all(&format!("{before}{replacement}{after}"));
+        }
+    }
+}

@@ -113,6 +113,8 @@ pub enum CallError {
 pub struct ServiceError {
     /// The code on the wire.
     pub code: String,
+    /// The name of the error's shape, where the code is that of a former protocol.
+    pub shape: Option<String>,
     /// The message.
     pub message: String,
     /// HTTP's status.
@@ -123,6 +125,13 @@ pub struct ServiceError {
     pub extended_request_id: Option<String>,
     /// How often it was tried.
     pub attempts: u32,
+}
+
+impl ServiceError {
+    /// The error in the model, if it is one that the service declares.
+    pub(super) fn modelled<'a>(&self, service: &'a Service) -> Option<&'a stepwell_aws_model::ErrorShape> {
+        service.error(&self.code).or_else(|| service.error(self.shape.as_deref()?))
+    }
 }
 
 /// An answer of a service within this process.
@@ -495,6 +504,7 @@ fn service_error(error: WireError, status: u16, attempts: u32) -> ServiceError {
             404 => "NotFound".to_owned(),
             status => status.to_string(),
         }),
+        shape: error.shape,
         message: error.message.unwrap_or_else(|| "null".to_owned()),
         status,
         request_id: error.request_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),

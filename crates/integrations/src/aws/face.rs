@@ -26,8 +26,8 @@ pub fn sdk_error(service: &Service, error: &CallError, parameters: &Value) -> Ta
             format!("Unable to execute HTTP request: {reason} (SDK Attempt Count: {attempts})"),
         ),
         CallError::Service(error) => {
-            let class = service
-                .error(&error.code)
+            let class = error
+                .modelled(service)
                 .map_or_else(|| format!("{prefix}Exception"), |error| error.class().to_owned());
             let extended = match &error.extended_request_id {
                 Some(id) => format!(", Extended Request ID: {id}"),
@@ -140,7 +140,7 @@ pub fn optimized_error(
             format!("Unable to execute HTTP request: {reason}"),
         ),
         CallError::Service(error) => {
-            let class = service.error(&error.code).map_or_else(
+            let class = error.modelled(service).map_or_else(
                 || base.to_owned(),
                 |error| match error.name.ends_with("Exception") {
                     true => error.name.to_string(),

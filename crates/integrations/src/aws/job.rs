@@ -15,6 +15,8 @@ use crate::lambda::TaskError;
 const POLL_AWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// The same at another server, which is near.
 const POLL_NEAR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Pages of a list that are looked through for a name.
+const PAGES_MAX: usize = 100;
 /// Looks in a row that bring nothing before the task fails.
 const FAILED_LOOKS_MAX: u32 = 10;
 
@@ -72,6 +74,10 @@ impl Work<'_> {
         let parameters = match self.request() {
             Ok(parameters) => parameters,
             Err(problem) => return self.failed(&CallError::Parameters(vec![problem])),
+        };
+        let parameters = match self.with_id(parameters).await {
+            Ok(parameters) => parameters,
+            Err(outcome) => return outcome,
         };
         match self.call(self.integration.operation, &parameters).await {
             CallOutcome::Answered(answer) => self.shown(&answer, waits),
@@ -267,6 +273,10 @@ impl Work<'_> {
                 entries.push(("StepIds".into(), list(find(given, "StepId").cloned().unwrap_or(Value::Null))));
                 entries
             }
+            // The name becomes an id before the call.
+            Dialect::InstanceFleetByName | Dialect::InstanceGroupByName => {
+                return Ok(self.parameters.clone());
+            }
             Dialect::InvokeModel => {
                 let mut entries: Vec<_> =
                     given.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -277,6 +287,53 @@ impl Work<'_> {
             }
         };
         Ok(Value::Object(Object::from_entries(entries)))
+    }
+
+    /// For instances of EMR that are called by their name: the parameters with the id that the cluster has for it.
+    async fn with_id(&self, parameters: Value) -> Result<Value, JobOutcome> {
+        let (what, list_operation) = match self.integration.dialect {
+            Dialect::InstanceFleetByName => ("InstanceFleet", "ListInstanceFleets"),
+            Dialect::InstanceGroupByName => ("InstanceGroup", "ListInstanceGroups"),
+            _ => return Ok(parameters),
+        };
+        let given = |path: &str| at(&parameters, path).cloned().unwrap_or(Value::Null);
+        let (cluster, name) = (given("ClusterId"), given(&format!("{what}Name")));
+        let mut marker = None;
+        for _ in 0..PAGES_MAX {
+            let mut ask = vec![("ClusterId".into(), cluster.clone())];
+            ask.extend(marker.map(|marker| ("Marker".into(), marker)));
+            let answer = match self.call(list_operation, &Value::Object(Object::from_entries(ask))).await {
+                CallOutcome::Answered(answer) => Value::Object(answer.result),
+                CallOutcome::Failed(error) => return Err(self.failed(&error)),
+                CallOutcome::Interrupted => return Err(JobOutcome::Interrupted),
+            };
+            let entries = at(&answer, &format!("{what}s")).and_then(Value::as_array);
+            let found = entries
+                .into_iter()
+                .flat_map(|entries| entries.items())
+                .find(|entry| entry.get("Name") == Some(&name));
+            if let Some(id) = found.and_then(|found| found.get("Id")) {
+                let changed = given(what);
+                let none = Object::from_entries(Vec::new());
+                let changed =
+                    changed.as_object().unwrap_or(&none).with(format!("{what}Id").into(), id.clone());
+                let (member, value) = match self.integration.dialect {
+                    Dialect::InstanceGroupByName => ("InstanceGroups", list(Value::Object(changed))),
+                    _ => ("InstanceFleet", Value::Object(changed)),
+                };
+                let entries = vec![("ClusterId".into(), cluster), (member.into(), value)];
+                return Ok(Value::Object(Object::from_entries(entries)));
+            }
+            marker = answer.get("Marker").cloned();
+            if marker.is_none() {
+                break;
+            }
+        }
+        let name = name.to_text();
+        Err(JobOutcome::Failed(TaskError::new(
+            "ElasticMapReduce.InvalidRequestException",
+            format!("The cluster has no {what} of the name {name}."),
+        )))
     }
 
     /// Events speak of the execution that sent them, which the history does not show.
@@ -341,7 +398,10 @@ impl Work<'_> {
                     .unwrap_or(Value::Null);
                 answer.result = Object::from_entries(vec![("CancelStepsInfo".into(), info)]);
             }
-            Dialect::Plain | Dialect::ClusterId => {}
+            Dialect::Plain
+            | Dialect::ClusterId
+            | Dialect::InstanceFleetByName
+            | Dialect::InstanceGroupByName => {}
         }
         let result = optimized_result(&answer);
         let has_failures = result

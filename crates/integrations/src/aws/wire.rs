@@ -26,6 +26,9 @@ use super::{
     write::{self, Input},
 };
 
+/// The header with the code of the query protocol that a service spoke before JSON.
+const QUERY_ERROR: &str = "x-amzn-query-error";
+
 /// A request without a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WireRequest {
@@ -60,6 +63,8 @@ impl WireAnswer {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct WireError {
     pub(super) code: Option<String>,
+    /// The name of the error's shape, where the code is that of a former protocol.
+    pub(super) shape: Option<String>,
     pub(super) message: Option<String>,
     pub(super) request_id: Option<String>,
     /// S3's second id.
@@ -246,6 +251,11 @@ impl Wire for SmithyWire {
                 error.code = parsed.code().map(str::to_owned);
                 error.message = parsed.message().map(str::to_owned);
             }
+            if answer.header(QUERY_ERROR).is_some() {
+                let mut plain = answer.clone();
+                plain.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(QUERY_ERROR));
+                error.shape = self.error(operation, &plain).code;
+            }
         }
         let header = |name| answer.header(name).map(str::to_owned);
         error.request_id =
@@ -306,5 +316,6 @@ fn xml_error(body: &[u8]) -> WireError {
         message: child(inner, &["Message", "message"]),
         request_id: child(body, &["RequestId", "RequestID"]).or_else(|| child(inner, &["RequestId"])),
         extended_request_id: child(inner, &["HostId"]),
+        shape: None,
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use stepwell_asl::Resource;
 use stepwell_interpreter::{ErrorOutput, event::StateIndex, program::StateKind};
 use stepwell_json::{
     Object, Payload, Value,
@@ -10,7 +9,10 @@ use stepwell_json::{
 };
 
 use super::{Reader, a, start};
-use crate::case::{Answer, Heartbeats, Mock, Outcome};
+use crate::{
+    case::{Answer, Heartbeats, Mock, Outcome},
+    check::answers_with_payload,
+};
 
 /// Members of an answer.
 pub(crate) const ANSWER_KEYS: [&str; 13] = [
@@ -146,10 +148,8 @@ impl Reader<'_> {
 
     /// What `lambda:invoke` gives for this answer of a function.
     fn payload(&mut self, node: &Node, state: StateIndex) -> Option<Outcome> {
-        let is_invoke = matches!(
-            self.machine.program.get(state).map(|state| &state.kind),
-            Some(StateKind::Task(task)) if matches!(task.resource, Resource::LambdaInvoke { wait_for_token: false })
-        );
+        let state_kind = self.machine.program.get(state).map(|state| &state.kind);
+        let is_invoke = matches!(state_kind, Some(StateKind::Task(task)) if answers_with_payload(task));
         if !is_invoke {
             let message = format!(
                 "\"payload\" is for lambda:invoke, whose result has the function's answer as Payload; {} has another \

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use stepwell_workflow_test::{Change, Coverage, Kind, Mismatch, Ran, path_value, status_text};
 
-use super::load::{Content, Definition, Library};
+use super::load::{Content, Definition, Library, Lines};
 use super::outcome::{CaseRun, Report, SuiteRun, Verdict};
 use super::text::item_text;
 use crate::report;
@@ -54,25 +54,26 @@ fn suite(library: &Library, run: &SuiteRun) -> Value {
         content.and_then(|content| Some((content, library.definition(&content.definition)?)))
     {
         value["definition"] = definition.file.path.display().to_string().into();
-        let cases: Vec<Value> = run.cases.iter().map(|run| case(content, definition, run)).collect();
+        let lines = content.lines();
+        let cases: Vec<Value> = run.cases.iter().map(|run| case(content, &lines, definition, run)).collect();
         value["cases"] = cases.into();
     }
     value
 }
 
-fn case(content: &Content, definition: &Definition, run: &CaseRun) -> Value {
+fn case(content: &Content, lines: &Lines<'_>, definition: &Definition, run: &CaseRun) -> Value {
     let Some(case) = content.suite.cases.get(run.index) else { return Value::Null };
     let verdict = match run.verdict() {
         Verdict::Passed => "PASSED",
         Verdict::Failed => "FAILED",
         Verdict::Skipped => "SKIPPED",
     };
-    let mut value = json!({"name": &*case.name, "line": content.position(case.span).0, "result": verdict});
+    let mut value = json!({"name": &*case.name, "line": lines.position(case.span).0, "result": verdict});
     if let Some(why) = &case.skip {
         value["skip"] = why.as_str().into();
     }
     if !run.mismatches.is_empty() {
-        let mismatches: Vec<Value> = run.mismatches.iter().map(|found| mismatch(content, found)).collect();
+        let mismatches: Vec<Value> = run.mismatches.iter().map(|found| mismatch(lines, found)).collect();
         value["mismatches"] = mismatches.into();
     }
     if let Some(ran) = &run.ran {
@@ -81,10 +82,10 @@ fn case(content: &Content, definition: &Definition, run: &CaseRun) -> Value {
     value
 }
 
-fn mismatch(content: &Content, mismatch: &Mismatch) -> Value {
+fn mismatch(lines: &Lines<'_>, mismatch: &Mismatch) -> Value {
     let mut value = json!({"field": mismatch.field, "message": mismatch.message});
     if let Some(span) = mismatch.span {
-        let (line, column) = content.position(span);
+        let (line, column) = lines.position(span);
         value["line"] = line.into();
         value["column"] = column.into();
     }
@@ -158,8 +159,9 @@ fn coverage_of(definition: &Definition) -> Value {
         let count = coverage.count(kinds);
         value[name] = json!({"covered": count.covered, "total": count.total});
     }
+    let lines = definition.lines();
     let uncovered = coverage.uncovered().map(|item| {
-        let (line, column) = definition.position(item.span);
+        let (line, column) = lines.position(item.span);
         let mut value = Map::new();
         value.insert("state".to_owned(), definition.machine.name(item.state).into());
         let kind = match item.kind {

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::load::Library;
+use super::load::{Content, Lines};
 use super::outcome::{CaseRun, Report, SuiteRun, Verdict};
 use super::text::detail_lines;
 use crate::report;
 
 /// The whole document.
-pub(super) fn document(library: &Library, report: &Report) -> String {
+pub(super) fn document(report: &Report) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let invalid = report.runs.iter().filter(|run| run.invalid.is_some()).count();
     let total: usize = report.runs.iter().map(|run| run.cases.len()).sum();
@@ -22,13 +22,13 @@ pub(super) fn document(library: &Library, report: &Report) -> String {
         report.elapsed.as_secs_f64()
     );
     for run in &report.runs {
-        suite(&mut xml, library, run);
+        suite(&mut xml, run);
     }
     xml.push_str("</testsuites>\n");
     xml
 }
 
-fn suite(xml: &mut String, library: &Library, run: &SuiteRun) {
+fn suite(xml: &mut String, run: &SuiteRun) {
     let count = |verdict| run.cases.iter().filter(|case| case.verdict() == verdict).count();
     let seconds: f64 = run.cases.iter().map(|case| case.elapsed.as_secs_f64()).sum();
     let (path, errors) = (run.path.display().to_string(), usize::from(run.invalid.is_some()));
@@ -52,14 +52,16 @@ fn suite(xml: &mut String, library: &Library, run: &SuiteRun) {
             escaped(&text)
         );
     }
-    for case in &run.cases {
-        self::case(xml, library, run, case);
+    if let Some(content) = &run.content {
+        let lines = content.lines();
+        for of_case in &run.cases {
+            case(xml, run, content, &lines, of_case);
+        }
     }
     xml.push_str("  </testsuite>\n");
 }
 
-fn case(xml: &mut String, _library: &Library, run: &SuiteRun, of_case: &CaseRun) {
-    let Some(content) = &run.content else { return };
+fn case(xml: &mut String, run: &SuiteRun, content: &Content, lines: &Lines<'_>, of_case: &CaseRun) {
     let Some(case) = content.suite.cases.get(of_case.index) else { return };
     let path = run.path.display().to_string();
     let _ = write!(
@@ -68,7 +70,7 @@ fn case(xml: &mut String, _library: &Library, run: &SuiteRun, of_case: &CaseRun)
         escaped(&case.name),
         escaped(&run.name),
         escaped(&path),
-        content.position(case.span).0,
+        lines.position(case.span).0,
         of_case.elapsed.as_secs_f64()
     );
     match of_case.verdict() {
@@ -83,7 +85,7 @@ fn case(xml: &mut String, _library: &Library, run: &SuiteRun, of_case: &CaseRun)
             let mut text = String::new();
             for mismatch in &of_case.mismatches {
                 if let Some(span) = mismatch.span {
-                    let (line, column) = content.position(span);
+                    let (line, column) = lines.position(span);
                     let _ = write!(text, "{path}:{line}:{column}: ");
                 }
                 let _ = writeln!(text, "{}: {}", mismatch.field, mismatch.message);

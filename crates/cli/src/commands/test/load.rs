@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -26,15 +26,28 @@ pub(super) struct Definition {
 }
 
 impl Definition {
-    /// Line and column of a place in the definition.
-    pub(super) fn position(&self, span: Span) -> (u32, u32) {
-        position(&self.file, span)
+    /// The lines of the definition.
+    pub(super) fn lines(&self) -> Lines<'_> {
+        Lines::new(&self.file)
     }
 }
 
-fn position(file: &DefinitionFile, span: Span) -> (u32, u32) {
-    let span = file.span_in_source(span.start..span.end);
-    LineIndex::new(&file.source).line_and_column(span.start)
+/// Where the parts of a file stand in it. Made once for a file, as it looks through all of it.
+pub(super) struct Lines<'a> {
+    file: &'a DefinitionFile,
+    index: LineIndex<'a>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(file: &'a DefinitionFile) -> Self {
+        Self { file, index: LineIndex::new(&file.source) }
+    }
+
+    /// Line and column, both from 1.
+    pub(super) fn position(&self, span: Span) -> (u32, u32) {
+        let span = self.file.span_in_source(span.start..span.end);
+        self.index.line_and_column(span.start)
+    }
 }
 
 /// The cases of one file, or what is wrong with it.
@@ -54,9 +67,9 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// Line and column of a place in the test file.
-    pub(super) fn position(&self, span: Span) -> (u32, u32) {
-        position(&self.file, span)
+    /// The lines of the test file.
+    pub(super) fn lines(&self) -> Lines<'_> {
+        Lines::new(&self.file)
     }
 }
 
@@ -292,7 +305,7 @@ fn definition_path(test: &Path, header: &Header) -> Result<PathBuf, Problem> {
     let problem = |span, message| Problem { span, message, suggestion: None };
     match &header.definition {
         Some((relative, span)) => {
-            let path = test.with_file_name(relative);
+            let path = tidy(test.with_file_name(relative));
             match path.is_file() {
                 true => Ok(path),
                 false => Err(problem(*span, format!("there is no file {}", path.display()))),
@@ -306,6 +319,24 @@ fn definition_path(test: &Path, header: &Header) -> Result<PathBuf, Problem> {
             );
             problem(Span { start: 0, end: 1 }, message)
         }),
+    }
+}
+
+/// A path without `..` where it is the same without.
+fn tidy(path: PathBuf) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    // A directory on the way may be a link.
+    match (plain.canonicalize(), path.canonicalize()) {
+        (Ok(found), Ok(wanted)) if found == wanted => plain,
+        _ => path,
     }
 }
 

@@ -84,12 +84,11 @@ pub(crate) fn run(arguments: &TestArguments, format: Format) -> Result<(), Failu
         return Err(Failure::Usage(nothing_found(&paths)));
     }
     let filter = arguments.filter.as_deref();
-    let mut view = text::View::new();
     let mut runs = Vec::new();
     for suite in suites {
         let run = run_suite(&mut library, suite, filter);
         if format == Format::Text {
-            view.suite(&library, &run);
+            text::suite(&run);
         }
         runs.push(run);
     }
@@ -100,10 +99,10 @@ pub(crate) fn run(arguments: &TestArguments, format: Format) -> Result<(), Failu
         elapsed: started.elapsed(),
     };
     if let Some(path) = &arguments.junit {
-        write(path, &junit::document(&library, &report))?;
+        write(path, &junit::document(&report))?;
     }
     match format {
-        Format::Text => view.end(&library, &report),
+        Format::Text => text::end(&library, &report),
         Format::Json => output::json(&json::document(&library, &report)),
     }
     if let Some(pattern) = filter

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use stepwell_workflow_test::{Change, Coverage, Difference, Item, Kind, Machine, Mismatch, shorten};
 
-use super::load::{Content, Definition, Library};
+use super::load::{Content, Library, Lines};
 use super::outcome::{CaseRun, Report, SuiteRun, Verdict, covered};
 use crate::output::{self, BOLD, FAINT, GREEN, RED, YELLOW, styled};
-use crate::report;
+use crate::report::{self, plain};
 
 /// Characters of a value in a difference.
 const VALUE_CHARACTERS: usize = 160;
@@ -18,111 +18,101 @@ const UNCOVERED_SHOWN_MAX: usize = 40;
 /// Virtual time from which a case says how long it was.
 const DURATION_SHOWN_MS: i64 = 60_000;
 
-/// Prints as results come in.
-pub(super) struct View;
-
-impl View {
-    pub(super) fn new() -> Self {
-        Self
+/// One test file.
+pub(super) fn suite(run: &SuiteRun) {
+    if let Some(invalid) = &run.invalid {
+        report::note(&invalid.path, &invalid.source, &invalid.findings);
+        return;
     }
-
-    /// One test file.
-    pub(super) fn suite(&mut self, library: &Library, run: &SuiteRun) {
-        if let Some(invalid) = &run.invalid {
-            report::note(&invalid.path, &invalid.source, &invalid.findings);
-            return;
-        }
-        let Some(content) = &run.content else { return };
-        let Some(definition) = library.definition(&content.definition) else { return };
-        if run.cases.is_empty() {
-            return;
-        }
-        output::line(styled(BOLD, run.path.display()));
-        for case in &run.cases {
-            self.case(&run.path, content, definition, case);
-        }
+    let Some(content) = &run.content else { return };
+    if run.cases.is_empty() {
+        return;
     }
+    let lines = content.lines();
+    output::line(styled(BOLD, run.path.display()));
+    for of_case in &run.cases {
+        case(&run.path, content, &lines, of_case);
+    }
+}
 
-    fn case(&self, path: &Path, content: &Content, definition: &Definition, run: &CaseRun) {
-        let Some(case) = content.suite.cases.get(run.index) else { return };
-        let name = &case.name;
-        match run.verdict() {
-            Verdict::Passed => {
-                let duration = run.ran.as_ref().map_or(0, |ran| ran.duration_ms);
-                let took = if duration >= DURATION_SHOWN_MS {
-                    styled(FAINT, format_args!("  {} of virtual time", duration_text(duration)))
-                } else {
-                    String::new()
-                };
-                output::line(format_args!("  {} {name}{took}", styled(GREEN, "✓")));
-            }
-            Verdict::Skipped => {
-                let why = case.skip.as_deref().unwrap_or_default();
+fn case(path: &Path, content: &Content, lines: &Lines<'_>, run: &CaseRun) {
+    let Some(case) = content.suite.cases.get(run.index) else { return };
+    let name = plain(&case.name);
+    match run.verdict() {
+        Verdict::Passed => {
+            let duration = run.ran.as_ref().map_or(0, |ran| ran.duration_ms);
+            let took = if duration >= DURATION_SHOWN_MS {
+                styled(FAINT, format_args!("  {} of virtual time", duration_text(duration)))
+            } else {
+                String::new()
+            };
+            output::line(format_args!("  {} {name}{took}", styled(GREEN, "✓")));
+        }
+        Verdict::Skipped => {
+            let why = plain(case.skip.as_deref().unwrap_or_default());
+            output::line(format_args!(
+                "  {} {name}{}",
+                styled(YELLOW, "-"),
+                styled(FAINT, format_args!("  skipped: {why}"))
+            ));
+        }
+        Verdict::Failed => {
+            output::line(format_args!("  {} {}", styled(RED, "✗"), styled(RED, name)));
+            for mismatch in &run.mismatches {
+                let place = mismatch.span.map(|span| {
+                    let (line, column) = lines.position(span);
+                    format!("{}:{line}:{column}: ", path.display())
+                });
                 output::line(format_args!(
-                    "  {} {name}{}",
-                    styled(YELLOW, "-"),
-                    styled(FAINT, format_args!("  skipped: {why}"))
+                    "      {}{}: {}",
+                    styled(FAINT, place.unwrap_or_default()),
+                    styled(BOLD, plain(&mismatch.field)),
+                    plain(&mismatch.message)
                 ));
-            }
-            Verdict::Failed => {
-                output::line(format_args!("  {} {}", styled(RED, "✗"), styled(RED, name)));
-                for mismatch in &run.mismatches {
-                    let place = mismatch.span.map(|span| {
-                        let (line, column) = content.position(span);
-                        format!("{}:{line}:{column}: ", path.display())
-                    });
-                    output::line(format_args!(
-                        "      {}{}: {}",
-                        styled(FAINT, place.unwrap_or_default()),
-                        styled(BOLD, &mismatch.field),
-                        mismatch.message
-                    ));
-                    for line in detail_lines(mismatch) {
-                        output::line(format_args!("        {line}"));
-                    }
+                for line in detail_lines(mismatch) {
+                    output::line(format_args!("        {line}"));
                 }
-                let _ = definition;
             }
         }
     }
+}
 
-    /// Coverage and the summary.
-    pub(super) fn end(&mut self, library: &Library, report: &Report) {
-        coverage(library, report);
-        let mut parts = Vec::new();
-        for (verdict, word, style) in [
-            (Verdict::Passed, "passed", GREEN),
-            (Verdict::Failed, "failed", RED),
-            (Verdict::Skipped, "skipped", YELLOW),
-        ] {
-            let count = report.count(verdict);
-            if count > 0 {
-                parts.push(styled(style, format_args!("{count} {word}")));
-            }
+/// Coverage and the summary.
+pub(super) fn end(library: &Library, report: &Report) {
+    coverage(library, report);
+    let mut parts = Vec::new();
+    for (verdict, word, style) in [
+        (Verdict::Passed, "passed", GREEN),
+        (Verdict::Failed, "failed", RED),
+        (Verdict::Skipped, "skipped", YELLOW),
+    ] {
+        let count = report.count(verdict);
+        if count > 0 {
+            parts.push(styled(style, format_args!("{count} {word}")));
         }
-        let invalid = report.runs.iter().filter(|run| run.invalid.is_some()).count();
-        if invalid > 0 {
-            let word = if invalid == 1 { "file" } else { "files" };
-            parts.push(styled(RED, format_args!("{invalid} invalid {word}")));
-        }
-        if parts.is_empty() {
-            parts.push("no cases".to_owned());
-        }
-        let elapsed = styled(FAINT, format_args!("in {:.2} s", report.elapsed.as_secs_f64()));
-        output::line(format_args!("\n{} {elapsed}", parts.join(", ")));
-        for entry in &report.coverage {
-            let count = covered(library, entry);
-            if report.is_too_little(count) {
-                let path = match entry {
-                    Ok((path, _)) | Err(path) => path,
-                };
-                output::error(format_args!(
-                    "{}: {} covered, at least {} % wanted",
-                    path.display(),
-                    percent_text(count.percent()),
-                    report.coverage_min.unwrap_or_default()
-                ));
-            }
+    }
+    let invalid = report.runs.iter().filter(|run| run.invalid.is_some()).count();
+    if invalid > 0 {
+        let word = if invalid == 1 { "file" } else { "files" };
+        parts.push(styled(RED, format_args!("{invalid} invalid {word}")));
+    }
+    if parts.is_empty() {
+        parts.push("no cases".to_owned());
+    }
+    let elapsed = styled(FAINT, format_args!("in {:.2} s", report.elapsed.as_secs_f64()));
+    output::line(format_args!("\n{} {elapsed}", parts.join(", ")));
+    for entry in &report.coverage {
+        let count = covered(library, entry);
+        if report.is_too_little(count) {
+            let path = match entry {
+                Ok((path, _)) | Err(path) => path,
+            };
+            output::error(format_args!(
+                "{}: {} covered, at least {} % wanted",
+                path.display(),
+                percent_text(count.percent()),
+                report.coverage_min.unwrap_or_default()
+            ));
         }
     }
 }
@@ -134,18 +124,22 @@ pub(super) fn detail_lines(mismatch: &Mismatch) -> Vec<String> {
     if mismatch.differences.len() > DIFFERENCES_SHOWN_MAX {
         lines.push(format!("… {} more", mismatch.differences.len() - DIFFERENCES_SHOWN_MAX));
     }
-    lines.extend(mismatch.notes.iter().cloned());
+    lines.extend(mismatch.notes.iter().map(|note| plain(note)));
     lines
 }
 
 /// One difference in one line.
 fn difference_line(difference: &Difference) -> String {
-    let place =
-        if difference.pointer.is_empty() { String::new() } else { format!("{}: ", difference.pointer) };
-    let show = |value: &stepwell_json::Value| shorten(&value.to_text(), VALUE_CHARACTERS);
+    let place = if difference.pointer.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", plain(&difference.pointer))
+    };
+    let show = |value: &stepwell_json::Value| shorten(&plain(&value.to_text()), VALUE_CHARACTERS);
     match &difference.change {
         Change::Other { expected, actual } => {
-            let (expected, actual) = parts_that_differ(&expected.to_text(), &actual.to_text());
+            let (expected, actual) =
+                parts_that_differ(&plain(&expected.to_text()), &plain(&actual.to_text()));
             format!("{place}expected {}, but it is {}", styled(GREEN, expected), styled(RED, actual))
         }
         Change::Missing { expected } => {
@@ -196,12 +190,13 @@ fn coverage(library: &Library, report: &Report) {
             continue;
         }
         output::line(format_args!("\n{}", styled(YELLOW, "Not covered:")));
+        let lines = definition.lines();
         for item in uncovered.iter().take(UNCOVERED_SHOWN_MAX) {
-            let (line, column) = definition.position(item.span);
+            let (line, column) = lines.position(item.span);
             output::line(format_args!(
                 "  {}:{line}:{column}: {}",
                 definition.file.path.display(),
-                item_text(&definition.machine, item)
+                plain(&item_text(&definition.machine, item))
             ));
         }
         if uncovered.len() > UNCOVERED_SHOWN_MAX {
