@@ -6,6 +6,7 @@ mod activity_queue;
 mod express;
 mod input;
 mod limits;
+mod observer;
 mod recent_names;
 mod recovery;
 mod resident;
@@ -15,9 +16,11 @@ mod timer_queue;
 
 pub use express::{ExpressRun, ExpressStep};
 pub use input::{
-    ActivityOffer, Found, Input, LoadedExecution, Poller, Released, Reply, ReplyTo, StartRequest, Turn,
+    ActivityOffer, Found, Input, LoadedExecution, Logged, Poller, Released, Reply, ReplyTo, StartRequest,
+    Turn,
 };
 pub use limits::Limits;
+pub use observer::{Observer, StatusChange};
 pub use recovery::{FoldError, fold};
 pub use shard::{Config, Shard};
 pub use task_token::{InvalidToken, TokenKey, account_of};

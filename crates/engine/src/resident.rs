@@ -109,6 +109,11 @@ impl Resident {
         self.wake_at_ms.is_some_and(|at| at > 0)
     }
 
+    /// How often it was redriven.
+    pub(crate) fn redrive_count(&self) -> u32 {
+        self.row.redrive_count
+    }
+
     /// Whether it need not be in memory once its newest batch is durable.
     pub(crate) fn may_leave(&self) -> bool {
         self.is_parked() || !self.execution.is_open()

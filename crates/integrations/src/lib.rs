@@ -7,6 +7,7 @@
 pub mod config;
 mod http_client;
 pub mod lambda;
+mod poster;
 mod runner;
 
 pub use config::{
@@ -16,3 +17,4 @@ pub use lambda::{
     Answer, Invocation, InvocationKind, InvokeRequest, Lambda, Outcome, TaskError, function_arn_result,
     invoke_request, invoke_result,
 };
+pub use poster::{PostError, Posted, Poster};

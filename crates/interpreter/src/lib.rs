@@ -29,7 +29,7 @@ pub use command::{Command, Rejection, TaskId, TimerId, TimerKind};
 pub use compile::{UnknownState, compile};
 pub use effect::{Effect, Timer};
 pub use entropy::Entropy;
-pub use event::{About, ErrorOutput, Event, EventKind};
+pub use event::{About, ErrorOutput, Event, EventKind, LogEvents};
 pub use execution::{Execution, Status};
 pub use outstanding::outstanding_effects;
 pub use payload::Stored;

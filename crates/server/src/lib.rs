@@ -7,8 +7,10 @@
 
 mod catalogue;
 mod drivers;
+mod events;
 mod express;
 mod history;
+mod logs;
 mod metrics;
 mod operations;
 mod random;
@@ -21,6 +23,8 @@ mod settings;
 mod waiters;
 
 pub use catalogue::CatalogueError;
+pub use events::{Secret, Webhook};
+pub use logs::{LOG_FILE_BYTES_MAX, LogDestination, LogSettings};
 pub use operations::{HistoryPage, Operations};
 pub use server::{Server, StartError};
 pub use settings::{Limits, Settings};

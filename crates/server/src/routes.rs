@@ -38,7 +38,16 @@ pub(crate) async fn respond(
             let operations = &service.operations;
             let (machines, activities) =
                 (operations.catalogue.machine_count(), operations.catalogue.activity_count());
-            text(StatusCode::OK, operations.metrics.page(&*operations.store, machines, activities))
+            text(
+                StatusCode::OK,
+                operations.metrics.page(
+                    &*operations.store,
+                    machines,
+                    activities,
+                    operations.logs.counts(),
+                    operations.webhooks.counts(),
+                ),
+            )
         }
         "/backup" if request.method() == Method::POST => {
             if !peer.to_canonical().is_loopback() {

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use stepwell_api::identity::IdentityDefaults;
 use stepwell_integrations::LambdaConfig;
 
+use crate::{events::Webhook, logs::LogSettings};
+
 /// Everything that can be set; the defaults suit one machine.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -22,6 +24,10 @@ pub struct Settings {
     pub lambda: LambdaConfig,
     /// Where other services are reached: service to base address.
     pub service_endpoints: BTreeMap<String, String>,
+    /// Where the logs of executions go.
+    pub logs: LogSettings,
+    /// Who is told when the status of an execution changes; no two have the same URL.
+    pub webhooks: Vec<Webhook>,
     /// The region of requests whose signature names none.
     pub default_region: String,
     /// The account of requests whose access key is not an account number.
@@ -41,6 +47,8 @@ impl Default for Settings {
             allow_unauthenticated: false,
             lambda: LambdaConfig::default(),
             service_endpoints: BTreeMap::new(),
+            logs: LogSettings::default(),
+            webhooks: Vec::new(),
             default_region: identity.region,
             default_account: identity.account,
             limits: Limits::default(),

@@ -72,6 +72,35 @@ pub struct About {
     /// The alias that it was started with, if any.
     #[n(12)]
     pub alias_arn: Option<Text>,
+    /// Which of its events a log shows; none when nothing is logged.
+    #[n(13)]
+    pub log: Option<LogEvents>,
+}
+
+/// The events that a log wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum LogEvents {
+    /// All.
+    #[n(0)]
+    All,
+    /// Those of errors.
+    #[n(1)]
+    Errors,
+    /// Those that end an execution badly.
+    #[n(2)]
+    Fatal,
+}
+
+impl LogEvents {
+    /// Whether a log may show the event; which errors it shows exactly is for the log to say.
+    #[must_use]
+    pub fn may_show(self, kind: &EventKind) -> bool {
+        match self {
+            Self::All | Self::Errors => kind.is_visible(),
+            Self::Fatal => kind.is_terminal(),
+        }
+    }
 }
 
 /// An error as it travels through Retry and Catch.

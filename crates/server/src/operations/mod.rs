@@ -24,6 +24,7 @@ use stepwell_engine::{Reply, TokenKey};
 use stepwell_store::Store;
 use tokio::sync::{Semaphore, oneshot, watch};
 
+pub(crate) use configuration::log_level;
 pub(crate) use execution::{Ends, Started, execution_status};
 pub use history::HistoryPage;
 pub(crate) use target::Target;
@@ -31,6 +32,8 @@ pub(crate) use target::Target;
 use crate::{
     catalogue::Catalogue,
     drivers::Calls,
+    events::Webhooks,
+    logs::Logs,
     metrics::Metrics,
     runtime::{Answer, Clock, Router},
     settings::Settings,
@@ -49,6 +52,8 @@ pub struct Operations {
     pub(crate) token_key: TokenKey,
     pub(crate) waiters: Waiters,
     pub(crate) metrics: Metrics,
+    pub(crate) logs: Logs,
+    pub(crate) webhooks: Webhooks,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) pollers: AtomicU64,
     pub(crate) express_permits: Arc<Semaphore>,
