@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::client::{backup, create, delete, describe, history, list, start, stop, task, update};
+use crate::commands::client::{
+    alias, backup, create, delete, describe, history, list, publish, start, stop, task, update,
+};
 use crate::commands::{completions, eval, run, serve, validate};
 use crate::output::Format;
 
@@ -43,13 +45,17 @@ pub(crate) enum Command {
     Create(create::CreateArguments),
     /// Give a state machine another definition
     Update(update::UpdateArguments),
-    /// Delete a state machine or an activity
+    /// Publish a version of a state machine
+    Publish(publish::PublishArguments),
+    /// Route an alias of a state machine to versions
+    Alias(alias::AliasArguments),
+    /// Delete a state machine, a version, an alias or an activity
     Delete(delete::DeleteArguments),
     /// Start an execution
     Start(start::StartArguments),
-    /// List state machines, executions or activities
+    /// List state machines, executions, versions, aliases or activities
     List(list::ListArguments),
-    /// Describe a state machine, an execution or an activity
+    /// Describe a state machine, a version, an alias, an execution or an activity
     Describe(describe::DescribeArguments),
     /// Show the history of an execution
     History(history::HistoryArguments),

@@ -37,6 +37,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) environment: &'a Environment,
     /// `--service-endpoint`.
     pub(crate) service_endpoints: &'a [(String, String)],
+    /// Where the data is; none in memory.
+    pub(crate) data_directory: Option<&'a Path>,
     /// Where to listen; never port 0.
     pub(crate) listen: SocketAddr,
     /// Whether listening beyond loopback is meant.
@@ -59,7 +61,7 @@ impl Plan<'_> {
         for (service, endpoint) in &endpoints {
             // Variables are often set for other programs; a flag or a key is meant for this one.
             let is_meant = endpoint.source.starts_with('-') || endpoint.source.starts_with('[');
-            if is_meant && service != "lambda" {
+            if is_meant && service != "lambda" && service != "logs" {
                 output::warning(format_args!(
                     "{} names an address for {service}, which this version of Stepwell does not call yet",
                     endpoint.source
@@ -92,6 +94,11 @@ impl Plan<'_> {
                 handler_environment: handler_environment(self.listen),
                 region: region.clone(),
             },
+            logs: self
+                .config
+                .logs
+                .resolve(&self.config.directory, self.data_directory, endpoints.contains_key("logs"))
+                .map_err(Failure::Usage)?,
             service_endpoints: urls(&endpoints),
             default_region: region,
             default_account: server::account(self.environment).map_err(Failure::Usage)?,

@@ -81,6 +81,7 @@ pub(crate) fn run(arguments: &RunArguments, format: Format) -> Result<(), Failur
         config: &config,
         environment: &environment,
         service_endpoints: &[],
+        data_directory: arguments.data_dir.as_deref(),
         listen: host::with_port(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?,
         allow_unauthenticated: false,
         retention_days: RETENTION_DAYS,

@@ -59,12 +59,14 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         config: &config,
         environment: &environment,
         service_endpoints: &arguments.service_endpoints,
+        data_directory: options.data_directory.as_deref(),
         listen: options.listen,
         allow_unauthenticated: options.allow_unauthenticated,
         retention_days: options.retention_days,
         wait_scale: server::wait_scale(&environment).map_err(Failure::Usage)?,
     };
-    let settings = plan.settings()?;
+    let mut settings = plan.settings()?;
+    settings.webhooks = config.events.resolve(&environment).map_err(Failure::Usage)?;
     let region = settings.default_region.clone();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;

@@ -1,7 +1,9 @@
 //! `stepwell.toml`, the variables and the flags, and what they come to together.
 
 pub(crate) mod endpoints;
+mod events;
 mod keys;
+mod logs;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,8 @@ use serde::Deserialize;
 use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
 
+pub(crate) use events::EventsSection;
+pub(crate) use logs::LogsSection;
 pub(crate) use server::ServerSection;
 
 use crate::definition::plain;
@@ -33,6 +37,10 @@ pub(crate) struct Config {
     pub(crate) integration: LambdaIntegration,
     /// `[endpoints]`.
     pub(crate) endpoints: BTreeMap<String, String>,
+    /// `[logs]`.
+    pub(crate) logs: LogsSection,
+    /// `[events]`.
+    pub(crate) events: EventsSection,
     /// What the user should know, though it is no error: sections that this version does not use.
     pub(crate) warnings: Vec<String>,
 }
@@ -45,6 +53,8 @@ struct Document {
     lambda: LambdaSection,
     integrations: Integrations,
     endpoints: BTreeMap<String, String>,
+    logs: LogsSection,
+    events: EventsSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -91,6 +101,10 @@ impl Config {
             let setting = "integrations.lambda.concurrency";
             return Err(at(keys::offset_of(text, setting), &format!("{setting}: must be at least 1")));
         }
+        for problem in [document.logs.check(), document.events.check()].into_iter().filter_map(Result::err) {
+            let offset = keys::offset_of(text, &problem.setting);
+            return Err(at(offset, &format!("{}: {}", problem.setting, problem.message)));
+        }
         let warnings = checked
             .unused
             .iter()
@@ -107,6 +121,8 @@ impl Config {
             lambda: document.lambda,
             integration: document.integrations.lambda,
             endpoints: document.endpoints,
+            logs: document.logs,
+            events: document.events,
             warnings,
         })
     }
@@ -162,6 +178,19 @@ allow = false
 [integrations.lambda]
 on_uncertain = "fail"
 concurrency = 8
+
+[logs.default]
+to = "off"
+
+[logs.groups."/aws/vendedlogs/states/orders"]
+file = "logs/orders.jsonl"
+max_megabytes = 8
+
+[[events.webhooks]]
+url = "http://127.0.0.1:9000/events"
+secret_env = "WEBHOOK_SECRET"
+statuses = ["FAILED", "TIMED_OUT"]
+timeout_seconds = 5
 
 [connections.billing]
 type = "basic"
@@ -220,6 +249,25 @@ allow = ["localhost:*"]
             (
                 "[integrations.lambda]\nconcurrency = 0\n",
                 "f.toml:2:1: integrations.lambda.concurrency: must be at least 1",
+            ),
+            (
+                "[logs.defualt]\nto = \"off\"\n",
+                "f.toml:1:7: unknown key \"defualt\" in [logs]; did you mean \"default\"?",
+            ),
+            ("[logs.groups.g]\nto = \"disk\"\n", "f.toml:2:6: unknown variant"),
+            ("[logs.groups.g]\n", "f.toml:1:14: logs.groups.g: needs file"),
+            (
+                "[events.webhooks]\nurl = \"http://h\"\n",
+                "f.toml:1:1: write [[events.webhooks]]: there can be several",
+            ),
+            (
+                "[[events.webhooks]]\nurk = \"http://h\"\n",
+                "f.toml:2:1: unknown key \"urk\" in [events.webhooks]; did you mean \"url\"?",
+            ),
+            ("[[events.webhooks]]\n", "missing field `url`"),
+            (
+                "[[events.webhooks]]\nurl = \"h\"\n",
+                "f.toml:2:1: events.webhooks.0.url: \"h\" is not an address",
             ),
             ("[integrations.sqs]\nconcurrency = 1\n", "f.toml:1:15: unknown key \"sqs\" in [integrations]"),
         ] {

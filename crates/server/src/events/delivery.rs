@@ -31,10 +31,19 @@ const TRY_FOR_MILLIS: i64 = 24 * 3600 * 1000;
 const PENDING_MAX: u64 = 100_000;
 /// The pause before the second try; it doubles from then on.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Tries in a row. Then the event goes behind those that wait, so that one that is never taken holds nobody up.
+const TRIES_IN_A_ROW: u32 = 6;
 /// How long the store is left alone between two scans.
 const SCAN_PAUSE: Duration = Duration::from_millis(200);
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is owed no more.
+    Settled,
+    /// It is still owed.
+    Later,
+}
 
 /// All that delivering to one webhook needs.
 pub(super) struct Delivery {
@@ -50,38 +59,53 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// Delivers what comes, one after the other.
-    pub(super) async fn lane(self: Arc<Self>, mut changes: mpsc::Receiver<StatusChange>) {
+    /// Delivers what comes, one after the other. `lane` and `overflowed` are for what must be tried again later.
+    pub(super) async fn lane(
+        self: Arc<Self>,
+        lane: mpsc::Sender<StatusChange>,
+        mut changes: mpsc::Receiver<StatusChange>,
+        overflowed: Arc<Notify>,
+    ) {
         while let Some(change) = changes.recv().await {
-            if let Err(error) = self.deliver(change).await {
+            match self.deliver(change).await {
+                Ok(Fate::Settled) => {}
+                Ok(Fate::Later) => {
+                    if lane.try_send(change).is_err() {
+                        overflowed.notify_one();
+                    }
+                }
                 // The entry stays; a restart finds it.
-                tracing::error!(url = self.webhook.url, %error, "a status change event could not be delivered");
+                Err(error) => {
+                    tracing::error!(url = self.webhook.url, %error, "a status change event could not be delivered");
+                }
             }
         }
     }
 
-    async fn deliver(&self, change: StatusChange) -> Result<(), CatalogueError> {
+    async fn deliver(&self, change: StatusChange) -> Result<Fate, CatalogueError> {
         let entry_key = change.entry_key(&self.prefix);
         let Some(time) = self.operations.store.catalogue_get(&entry_key)? else {
             // It was told twice of one entry.
-            return Ok(());
+            return Ok(Fate::Settled);
         };
         let time_ms = time.as_ref().try_into().map(i64::from_be_bytes).unwrap_or_default();
         // An execution that retention has removed meanwhile has nothing to tell.
         if let Some(event) = self.event(&change, &entry_key, time_ms)? {
             let body = Bytes::from(event.to_json());
             let headers = self.headers(&event.id, &body);
-            self.post(&headers, &body, time_ms).await;
+            if self.post(&headers, &body, time_ms).await == Fate::Later {
+                return Ok(Fate::Later);
+            }
         }
         self.remove(entry_key).await?;
         self.counts.pending.fetch_sub(1, Ordering::Relaxed);
-        Ok(())
+        Ok(Fate::Settled)
     }
 
-    /// Tries until the webhook takes the event or it is too late.
-    async fn post(&self, headers: &[(&'static str, String)], body: &Bytes, time_ms: i64) {
+    /// Tries a few times; the event is settled when the webhook has taken it or when it is too late.
+    async fn post(&self, headers: &[(&'static str, String)], body: &Bytes, time_ms: i64) -> Fate {
         let mut pause = PAUSE;
-        loop {
+        for _ in 0..TRIES_IN_A_ROW {
             let answer =
                 self.poster.post(&self.webhook.url, headers, body.clone(), self.webhook.timeout).await;
             let reason = match answer {
@@ -90,7 +114,7 @@ impl Delivery {
                     if self.is_failing.swap(false, Ordering::Relaxed) {
                         tracing::info!(url = self.webhook.url, "the webhook takes events again");
                     }
-                    return;
+                    return Fate::Settled;
                 }
                 Ok(answer) => format!("it answered HTTP status {}", answer.status),
                 Err(error) => error.to_string(),
@@ -102,12 +126,13 @@ impl Delivery {
             let is_too_late = self.operations.clock.now().0.saturating_sub(time_ms) > TRY_FOR_MILLIS;
             if is_too_late || self.counts.pending() > PENDING_MAX {
                 self.counts.dropped.fetch_add(1, Ordering::Relaxed);
-                return;
+                return Fate::Settled;
             }
             let jitter = random::below(u64::try_from(pause.as_millis()).unwrap_or(1).max(1) / 2 + 1);
             tokio::time::sleep(pause + Duration::from_millis(jitter)).await;
-            pause = (pause * 2).min(PAUSE_MAX);
+            pause *= 2;
         }
+        Fate::Later
     }
 
     fn headers(&self, id: &str, body: &[u8]) -> Vec<(&'static str, String)> {

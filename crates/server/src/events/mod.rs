@@ -1,4 +1,5 @@
-//! Execution status change events, in EventBridge's shape, to webhooks: at least once, in order for each execution.
+//! Execution status change events, in EventBridge's shape, to webhooks: at least once; in order for each
+//! execution as long as the webhook takes them within half a minute.
 //!
 //! What is owed stands in the store, put there by the batch of the change itself ([`stepwell_engine::Observer`]), and is
 //! removed once the webhook has answered 2xx; so a crash at any moment costs no event. In memory there are only bounded
@@ -163,8 +164,9 @@ pub(crate) fn start(operations: &Arc<Operations>, poster: &Arc<Poster>, lanes: L
             removals: AtomicU64::new(0),
             is_failing: Default::default(),
         });
-        for receiver in receivers {
-            tasks.push(tokio::spawn(delivery.clone().lane(receiver)));
+        for (lane, changes) in hook.lanes.iter().zip(receivers) {
+            let lane = delivery.clone().lane(lane.clone(), changes, hook.overflowed.clone());
+            tasks.push(tokio::spawn(lane));
         }
         let scan = Scan { delivery, lanes: hook.lanes.clone(), overflowed: hook.overflowed.clone() };
         tasks.push(tokio::spawn(scan.run()));

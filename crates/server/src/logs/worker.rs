@@ -93,6 +93,10 @@ async fn write(sink: Sink, lines: Vec<Line>) -> (Sink, u64, Option<String>) {
             (Sink::Endpoint { calls, clock }, failed, reason)
         }
         mut sink => {
+            let spare = match &sink {
+                Sink::File(file) => Sink::File(LogFile::new(&file.path, file.bytes_max)),
+                _ => Sink::Stdout,
+            };
             // A slow disk must not hold up a thread that requests need.
             let result = tokio::task::spawn_blocking(move || {
                 let mut bytes = Vec::with_capacity(lines.iter().map(|line| line.bytes.len() + 1).sum());
@@ -110,7 +114,7 @@ async fn write(sink: Sink, lines: Vec<Line>) -> (Sink, u64, Option<String>) {
             match result {
                 Ok((sink, Ok(()))) => (sink, 0, None),
                 Ok((sink, Err(error))) => (sink, count, Some(error.to_string())),
-                Err(error) => (Sink::Stdout, count, Some(error.to_string())),
+                Err(error) => (spare, count, Some(error.to_string())),
             }
         }
     }
