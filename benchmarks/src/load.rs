@@ -45,6 +45,18 @@ impl Connection {
     /// # Errors
     /// When there is no answer, or it is a refusal.
     pub async fn call(&mut self, operation: &str, body: &[u8]) -> anyhow::Result<&[u8]> {
+        let (status, body) = self.ask(operation, body).await?;
+        if status != 200 {
+            bail!("{operation} was refused ({status}): {}", String::from_utf8_lossy(body));
+        }
+        Ok(body)
+    }
+
+    /// Makes a call and gives the status and the body of the answer, whatever they are.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask(&mut self, operation: &str, body: &[u8]) -> anyhow::Result<(u16, &[u8])> {
         self.out.clear();
         encode_call(&mut self.out, operation, body);
         self.stream.write_all(&self.out).await?;
@@ -53,11 +65,7 @@ impl Connection {
             if let Some(head) = parse_head(&self.buffer)? {
                 let end = head.head_bytes + head.body_bytes;
                 if self.buffer.len() >= end {
-                    let body = &self.buffer[head.head_bytes..end];
-                    if head.status != 200 {
-                        bail!("{operation} was refused ({}): {}", head.status, String::from_utf8_lossy(body));
-                    }
-                    return Ok(body);
+                    return Ok((head.status, &self.buffer[head.head_bytes..end]));
                 }
                 self.buffer.reserve(end - self.buffer.len());
             } else {

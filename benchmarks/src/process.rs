@@ -183,13 +183,33 @@ impl Served {
     /// # Errors
     /// When the process is gone.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        self.memory_bytes("VmRSS:")
+    }
+
+    /// The most memory that was resident since [`Self::forget_peak`], in bytes.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn peak_bytes(&self) -> anyhow::Result<u64> {
+        self.memory_bytes("VmHWM:")
+    }
+
+    /// Measures the peak of memory from now on.
+    ///
+    /// # Errors
+    /// When the kernel does not let us.
+    pub fn forget_peak(&self) -> anyhow::Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.id()), "5")?)
+    }
+
+    fn memory_bytes(&self, name: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let kilobytes = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(name))
             .and_then(|rest| rest.split_whitespace().next())
             .and_then(|number| number.parse::<u64>().ok())
-            .with_context(|| format!("/proc/{}/status has no VmRSS", self.id()))?;
+            .with_context(|| format!("/proc/{}/status has no {name}", self.id()))?;
         Ok(kilobytes * 1024)
     }
 

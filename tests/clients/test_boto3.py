@@ -150,15 +150,6 @@ class Boto3(unittest.TestCase):
         execution = sfn.start_execution(stateMachineArn=parent)["executionArn"]
         self.assertEqual(json.loads(wait_for_end(sfn, execution)["output"]), {"got": {"from": "parent"}})
 
-    def test_what_is_not_implemented_says_so(self):
-        for call, parameters in (
-            (self.sfn.list_map_runs, {"executionArn": "arn:aws:states:us-east-1:000000000000:execution:a:b"}),
-            (self.sfn.publish_state_machine_version, {"stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:a"}),
-        ):
-            with self.assertRaises(ClientError) as caught:
-                call(**parameters)
-            self.assertIn("not implemented", str(caught.exception))
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 //! What the repository does with itself. `cargo xtask --help` lists it.
 
+mod aws_model;
 mod build;
 mod conformance;
 mod crash;
@@ -27,6 +28,8 @@ enum Task {
     },
     /// Kills, starves and breaks a server under load, and checks what it promised
     Crash(crash::Arguments),
+    /// Makes the models of AWS services from botocore, from PyPI
+    AwsModel,
     /// Plays the conformance kit and compares its failures with the known ones
     Conformance(conformance::Arguments),
 }
@@ -34,6 +37,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Bench { arguments } => build::bench(&arguments),
+        Task::AwsModel => aws_model::run(),
         Task::Crash(arguments) => crash::run(&arguments),
         Task::Conformance(arguments) => conformance::run(&arguments),
     };

@@ -69,6 +69,10 @@ fn execute(program: &Program) -> anyhow::Result<usize> {
         synchronous: false,
         revision: 1,
         trace_header: None,
+        version_arn: None,
+        alias_arn: None,
+        log: None,
+        mock: None,
     };
     let input = Payload::from_text(machines::INPUT).map_err(|error| anyhow!(error.message))?;
     let surroundings = Surroundings {
@@ -77,6 +81,7 @@ fn execute(program: &Program) -> anyhow::Result<usize> {
         budget: Budget::default(),
         wait_scale: 1.0,
         environment: &NoFacts,
+        inspection: None,
     };
     let mut execution = Execution::default();
     let mut outcome = Outcome::default();

@@ -2,8 +2,10 @@
 
 mod activity5;
 mod history;
+mod hostile;
 mod interpreter;
 mod map1000;
+mod overload;
 mod parked;
 mod pass10;
 mod start;
@@ -27,8 +29,18 @@ use crate::{
 };
 
 /// Names of all workloads, in the order in which they run.
-pub const NAMES: [&str; 8] =
-    ["pass10", "sync10", "map1000", "activity5", "history", "parked", "interpreter", "start"];
+pub const NAMES: [&str; 10] = [
+    "pass10",
+    "sync10",
+    "map1000",
+    "activity5",
+    "history",
+    "parked",
+    "interpreter",
+    "start",
+    "overload",
+    "hostile",
+];
 
 /// What a run is made of.
 #[derive(Debug)]
@@ -63,6 +75,8 @@ impl Bench {
             "parked" => parked::run(self),
             "interpreter" => interpreter::run(self),
             "start" => start::run(self),
+            "overload" => overload::run(self),
+            "hostile" => hostile::run(self),
             other => bail!("there is no workload '{other}'; there are: {}", NAMES.join(", ")),
         }
     }

@@ -110,9 +110,18 @@ pub const KMS_KEY_ID: Constraint = Constraint::Text { min: 1, max: 2048 };
 pub const KMS_DATA_KEY_REUSE_PERIOD_SECONDS: Constraint = Constraint::Integer { min: 60, max: 900 };
 /// Shape `ValidateStateMachineDefinitionMaxResult`.
 pub const DIAGNOSTICS_MAX: Constraint = Constraint::Integer { min: 0, max: 100 };
+/// Shapes `RetrierRetryCount` and `MapIterationFailureCount`.
+pub const TEST_COUNT: Constraint = Constraint::Integer { min: 0, max: i32::MAX as i64 };
 /// Shape `TraceHeader`.
 pub const TRACE_HEADER: Constraint =
     Constraint::Pattern { min: 0, max: 256, pattern: r"\p{ASCII}*", matches: str::is_ascii };
+/// Shape `ClientToken`.
+pub const CLIENT_TOKEN: Constraint = Constraint::Pattern {
+    min: 1,
+    max: 64,
+    pattern: r"[!-~]+",
+    matches: |text| text.bytes().all(|byte| byte.is_ascii_graphic()),
+};
 /// Members without a limit of their own.
 pub const ANY: Constraint = Constraint::Any;
 

@@ -118,6 +118,15 @@ impl ApiError {
         ))
     }
 
+    /// The body is compressed. No client compresses requests of this service by itself.
+    /// The text is ours.
+    pub fn unsupported_content_encoding(value: &str) -> ApiError {
+        ApiError::serialization(format!(
+            "The content encoding '{}' is not accepted; send the body as it is.",
+            shortened(value)
+        ))
+    }
+
     /// The body is larger than the service reads. `limit` is in bytes. AWS answers HTTP 413 to these.
     /// The text is ours.
     pub fn request_too_large(limit: usize) -> ApiError {

@@ -78,8 +78,11 @@ pub enum Kind {
     ExecutionFailed(Failure),
     ExecutionAborted(Failure),
     ExecutionTimedOut(Failure),
+    /// The name and input are those of a state that got another input; AWS has only the count.
     ExecutionRedriven {
         redrive_count: u64,
+        edited_state: Option<(Arc<str>, Arc<str>)>,
+        definition_changed: bool,
     },
     /// `<type>StateEntered`; the input is the state's raw input.
     StateEntered {
@@ -476,7 +479,16 @@ impl Kind {
             | Kind::ActivityTimedOut(failure)
             | Kind::ActivityScheduleFailed(failure)
             | Kind::MapRunFailed(failure) => details.failure(failure),
-            Kind::ExecutionRedriven { redrive_count } => details.number("redriveCount", *redrive_count),
+            Kind::ExecutionRedriven { redrive_count, edited_state, definition_changed } => {
+                details.number("redriveCount", *redrive_count);
+                if let Some((name, input)) = edited_state {
+                    details.object.text("name", name);
+                    details.input(input);
+                }
+                if *definition_changed {
+                    details.object.raw("definitionChanged", "true");
+                }
+            }
             Kind::StateEntered { name, input, .. } => {
                 details.object.text("name", name);
                 details.input(input);

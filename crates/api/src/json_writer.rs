@@ -149,6 +149,14 @@ impl ToJson for i64 {
     }
 }
 
+impl ToJson for f64 {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        // With a fraction even where it is zero, as AWS's numbers of this kind have it; there is no JSON for the others.
+        let text = if self.is_finite() { format!("{self:?}") } else { "null".to_owned() };
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
 impl<T: ToJson> ToJson for Vec<T> {
     fn write_json(&self, out: &mut Vec<u8>) {
         out.push(b'[');

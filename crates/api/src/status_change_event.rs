@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stepwell_json::write_escaped_str;
 
 use crate::json_writer::{ObjectWriter, ToJson};
-use crate::types::execution::ExecutionStatus;
+use crate::types::execution::{ExecutionRedriveStatus, ExecutionStatus};
 
 /// Bytes of escaped input and output together above which the input is left out, and of escaped output alone above which
 /// the output is: 248 KiB, as AWS documents it.
@@ -46,6 +46,10 @@ pub struct StatusChangeEvent {
     pub redrive_count: u32,
     /// When it was redriven last.
     pub redrive_ms: Option<i64>,
+    /// Whether it can be redriven from then on.
+    pub redrive_status: ExecutionRedriveStatus,
+    /// Why not.
+    pub redrive_status_reason: Option<Arc<str>>,
 }
 
 impl ToJson for StatusChangeEvent {
@@ -73,7 +77,6 @@ impl StatusChangeEvent {
             (escaped_len(self.input.as_ref()), escaped_len(self.output.as_ref()));
         let shows_input = input_bytes + output_bytes <= DATA_BYTES_MAX;
         let shows_output = output_bytes <= DATA_BYTES_MAX;
-        let (redrive_status, reason) = self.status.redrive();
         let mut detail = ObjectWriter::new(out);
         detail
             .text("executionArn", &self.execution_arn)
@@ -88,8 +91,8 @@ impl StatusChangeEvent {
         text_or_null(&mut detail, "stateMachineAliasArn", self.state_machine_alias_arn.as_deref());
         detail.integer("redriveCount", self.redrive_count.into());
         integer_or_null(&mut detail, "redriveDate", self.redrive_ms);
-        detail.text("redriveStatus", redrive_status.as_str());
-        text_or_null(&mut detail, "redriveStatusReason", reason);
+        detail.text("redriveStatus", self.redrive_status.as_str());
+        text_or_null(&mut detail, "redriveStatusReason", self.redrive_status_reason.as_deref());
         included(&mut detail, "inputDetails", self.input.as_ref().map(|_| shows_input));
         included(&mut detail, "outputDetails", self.output.as_ref().map(|_| shows_output));
         text_or_null(&mut detail, "error", self.error.as_deref());
@@ -156,6 +159,8 @@ mod tests {
             state_machine_alias_arn: None,
             redrive_count: 0,
             redrive_ms: None,
+            redrive_status: ExecutionRedriveStatus::NotRedrivable,
+            redrive_status_reason: Some(format!("Execution is {status} and cannot be redriven").into()),
         };
         serde_json::from_slice(&event.to_json()).unwrap()
     }

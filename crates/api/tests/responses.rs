@@ -5,8 +5,8 @@ use std::sync::Arc;
 use stepwell_api::history_event::{Failure, HistoryEvent, Kind, MapIteration, StateType, TaskResource};
 use stepwell_api::types::activity::GetActivityTaskResponse;
 use stepwell_api::types::execution::{
-    BillingDetails, DataDetails, DescribeExecutionResponse, ExecutionStatus, StartExecutionResponse,
-    StartSyncExecutionResponse, SyncExecutionStatus,
+    BillingDetails, DataDetails, DescribeExecutionResponse, ExecutionRedriveStatus, ExecutionStatus,
+    StartExecutionResponse, StartSyncExecutionResponse, SyncExecutionStatus,
 };
 use stepwell_api::types::state_machine::VariableReferences;
 use stepwell_api::types::tag::ListTagsForResourceResponse;
@@ -36,7 +36,6 @@ fn answers_have_the_members_that_are_there() {
     assert_eq!(body(&ListTagsForResourceResponse { tags: Vec::new() }), r#"{"tags":[]}"#);
     assert_eq!(Response::empty().body, b"{}");
 
-    let (redrive_status, reason) = ExecutionStatus::Running.redrive();
     assert_eq!(
         body(&DescribeExecutionResponse {
             execution_arn: text("e"),
@@ -57,8 +56,9 @@ fn answers_have_the_members_that_are_there() {
             state_machine_alias_arn: None,
             redrive_count: Some(0),
             redrive_date: None,
-            redrive_status: Some(redrive_status),
-            redrive_status_reason: reason.map(Arc::from),
+            redrive_status: Some(ExecutionRedriveStatus::NotRedrivable),
+            redrive_status_reason: Some(text("Execution is RUNNING and cannot be redriven")),
+            redrive_edits: None,
         }),
         r#"{"executionArn":"e","stateMachineArn":"m","name":"n","status":"RUNNING","startDate":1,"input":"{ }","inputDetails":{"included":true},"redriveCount":0,"redriveStatus":"NOT_REDRIVABLE","redriveStatusReason":"Execution is RUNNING and cannot be redriven"}"#
     );
@@ -139,7 +139,18 @@ fn events() -> Vec<(Kind, String)> {
         failed(Kind::ExecutionAborted(failure())),
         failed(Kind::ExecutionTimedOut(failure())),
         detailed(Kind::ExecutionAborted(Failure::default()), ""),
-        detailed(Kind::ExecutionRedriven { redrive_count: 2 }, r#""redriveCount":2"#),
+        detailed(
+            Kind::ExecutionRedriven { redrive_count: 2, edited_state: None, definition_changed: false },
+            r#""redriveCount":2"#,
+        ),
+        detailed(
+            Kind::ExecutionRedriven {
+                redrive_count: 2,
+                edited_state: Some((text("S"), text("1"))),
+                definition_changed: true,
+            },
+            r#""redriveCount":2,"name":"S","input":"1","inputDetails":{"truncated":false},"definitionChanged":true"#,
+        ),
         detailed(
             Kind::LambdaFunctionScheduled {
                 resource: text("f"),

@@ -15,7 +15,8 @@ pub struct Options {
 /// What is known about a definition text.
 #[derive(Debug, Clone, Default)]
 pub struct Analysis {
-    /// The definition; there if, and only if, no finding is an error or `NOT_YET_SUPPORTED`.
+    /// The definition; there if, and only if, no finding is an error or `NOT_YET_SUPPORTED`. An analysis for a test
+    /// gives it also with `NOT_YET_SUPPORTED`.
     pub definition: Option<Definition>,
     /// Findings in the order of AWS: JSON, then schema, then graph; warnings after the errors.
     pub diagnostics: Vec<Diagnostic>,
@@ -42,5 +43,20 @@ impl Analysis {
 /// Reads, checks and compiles a definition. Never fails and never panics: everything that is wrong is a finding.
 /// Takes time in proportion to the text.
 pub fn analyse(text: &str, options: &Options) -> Analysis {
-    crate::parse::analyse(text, options)
+    crate::parse::analyse(text, options, crate::parse::Purpose::Run)
 }
+
+/// As [`analyse`], of a Standard machine of which one state is to be tested: the definition is there also when parts of
+/// it can't be run, for with a mock nothing of them need run.
+pub fn analyse_for_test(text: &str) -> Analysis {
+    crate::parse::analyse(text, &Options::default(), crate::parse::Purpose::Test)
+}
+
+/// As [`analyse_for_test`], of a text that is one state. The definition has the state under the name
+/// [`LONE_STATE_NAME`], and Succeed states in the place of those that the state leads to.
+pub fn analyse_lone_state(text: &str) -> Analysis {
+    crate::parse::analyse(text, &Options::default(), crate::parse::Purpose::LoneState)
+}
+
+/// The name that AWS gives a state that is tested by itself.
+pub const LONE_STATE_NAME: &str = "StateName";

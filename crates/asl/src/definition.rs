@@ -339,7 +339,7 @@ pub struct Parallel {
     pub transition: Transition,
 }
 
-/// `Map` in inline mode.
+/// `Map`.
 #[derive(Debug, Clone)]
 pub struct Map {
     /// `ItemProcessor`, or its old name `Iterator`.
@@ -354,12 +354,82 @@ pub struct Map {
     pub max_concurrency: Option<Count>,
     /// `Label`, for the names of child executions.
     pub label: Option<Arc<str>>,
+    /// What only distributed mode uses.
+    pub distributed: Distributed,
     /// `Retry`.
     pub retry: Vec<Retrier>,
     /// `Catch`.
     pub catch: Vec<Catcher>,
     /// Where to go when done.
     pub transition: Transition,
+}
+
+/// The fields of a Map that have an effect in distributed mode only.
+#[derive(Debug, Clone, Default)]
+pub struct Distributed {
+    /// `ItemReader`.
+    pub item_reader: Option<ItemReader>,
+    /// `ItemBatcher`.
+    pub item_batcher: Option<ItemBatcher>,
+    /// `ResultWriter`.
+    pub result_writer: Option<ResultWriter>,
+    /// `ToleratedFailureCount` or its path.
+    pub tolerated_failure_count: Option<Count>,
+    /// `ToleratedFailurePercentage` or its path.
+    pub tolerated_failure_percentage: Option<Percentage>,
+}
+
+/// A percentage that is written in the definition or read when the state runs.
+#[derive(Debug, Clone)]
+pub enum Percentage {
+    /// A literal, 0 to 100.
+    Literal(f64),
+    /// The `…Path` form.
+    Path(Path),
+    /// A JSONata expression.
+    Expression(JsonataTemplate),
+}
+
+/// `ItemReader`.
+#[derive(Debug, Clone)]
+pub struct ItemReader {
+    /// `Resource`.
+    pub resource: Arc<str>,
+    /// `Parameters` or `Arguments`.
+    pub parameters: Option<Payload>,
+    /// `ReaderConfig.InputType`.
+    pub input_type: Option<Arc<str>>,
+    /// `ReaderConfig.ItemsPointer`: a JSON Pointer into a JSON file.
+    pub items_pointer: Option<Arc<str>>,
+    /// `ReaderConfig.MaxItems` or its path; 0 means no limit.
+    pub max_items: Option<Count>,
+}
+
+/// `ItemBatcher`.
+#[derive(Debug, Clone, Default)]
+pub struct ItemBatcher {
+    /// `MaxItemsPerBatch` or its path.
+    pub max_items: Option<Count>,
+    /// `MaxInputBytesPerBatch` or its path.
+    pub max_input_bytes: Option<Count>,
+    /// `BatchInput`.
+    pub batch_input: Option<Payload>,
+}
+
+/// `ResultWriter`.
+#[derive(Debug, Clone, Default)]
+pub struct ResultWriter {
+    /// `Parameters` or `Arguments`.
+    pub parameters: Option<Payload>,
+}
+
+/// A payload with expressions inside, in the state's query language.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// In a JSONPath state.
+    JsonPath(Template),
+    /// In a JSONata state.
+    Jsonata(JsonataTemplate),
 }
 
 /// Where the items of a Map state are.

@@ -20,7 +20,7 @@ mod suggest;
 mod template;
 pub mod timestamp;
 
-pub use analysis::{Analysis, Options, analyse};
+pub use analysis::{Analysis, LONE_STATE_NAME, Options, analyse, analyse_for_test, analyse_lone_state};
 pub use definition::*;
 pub use diagnostic::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use error::EvaluationError;
@@ -28,4 +28,5 @@ pub use expression::{Expression, FIELD_BYTES_MAX, Roots, evaluate_path};
 pub use jsonata::{
     Field, JsonataTemplate, expression_inside, missing_member_message, no_value_cause, root_reference_message,
 };
+pub use suggest::nearest;
 pub use template::Template;

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use stepwell_aws_model::{Ending, Optimized, optimized, service};
+use stepwell_json::{Array, Object, Value};
+
 /// How a task that calls a service ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum InvocationPattern {
@@ -38,6 +41,24 @@ pub enum Resource {
         /// How it ends.
         pattern: InvocationPattern,
     },
+    /// An operation of an AWS service, called as the SDK calls it.
+    AwsSdk {
+        /// `aws-sdk:sqs`.
+        service: Arc<str>,
+        /// `sendMessage` or `sendMessage.waitForTaskToken`.
+        action: Arc<str>,
+        /// Whether the task waits for its token.
+        wait_for_token: bool,
+    },
+    /// An optimized integration.
+    Optimized {
+        /// What it calls.
+        integration: &'static Optimized,
+        /// The action with its suffix: `startJobRun.sync`.
+        action: Arc<str>,
+        /// How it ends.
+        pattern: InvocationPattern,
+    },
     /// A service that this version can't call: such a definition has a `NOT_YET_SUPPORTED` finding.
     Unsupported {
         /// `sqs`, `aws-sdk:s3`, `http`, …
@@ -54,7 +75,8 @@ impl Resource {
             Resource::LambdaFunction { .. } | Resource::LambdaInvoke { .. } => "lambda",
             Resource::Activity { .. } => "activity",
             Resource::StartExecution { .. } => "states",
-            Resource::Unsupported { service, .. } => service,
+            Resource::AwsSdk { service, .. } | Resource::Unsupported { service, .. } => service,
+            Resource::Optimized { integration, .. } => integration.service,
         }
     }
 
@@ -71,7 +93,31 @@ impl Resource {
                 InvocationPattern::Sync2 => "startExecution.sync:2",
                 InvocationPattern::WaitForTaskToken => "startExecution.waitForTaskToken",
             },
-            Resource::Unsupported { action, .. } => action,
+            Resource::AwsSdk { action, .. }
+            | Resource::Optimized { action, .. }
+            | Resource::Unsupported { action, .. } => action,
+        }
+    }
+
+    /// How a task that calls a service ends; activities end by their token.
+    pub fn pattern(&self) -> InvocationPattern {
+        match self {
+            Resource::LambdaInvoke { wait_for_token: true }
+            | Resource::AwsSdk { wait_for_token: true, .. } => InvocationPattern::WaitForTaskToken,
+            Resource::StartExecution { pattern } | Resource::Optimized { pattern, .. } => *pattern,
+            _ => InvocationPattern::RequestResponse,
+        }
+    }
+
+    /// The word of the service in the models and the name of the operation, for resources whose parameters are those of
+    /// an operation.
+    pub fn operation(&self) -> Option<(&str, &str)> {
+        match self {
+            Resource::AwsSdk { service, action, .. } => {
+                Some((service.strip_prefix("aws-sdk:")?, action.split('.').next()?))
+            }
+            Resource::Optimized { integration, .. } => Some((integration.api, integration.operation)),
+            _ => None,
         }
     }
 
@@ -85,14 +131,37 @@ impl Resource {
         }
     }
 
+    /// The parameters with what Step Functions adds to them and shows: who started a job (recorded). None when it adds
+    /// nothing.
+    pub fn with_own_parameters(&self, parameters: &Value) -> Option<Value> {
+        let Resource::Optimized { integration, pattern: InvocationPattern::Sync, .. } = self else {
+            return None;
+        };
+        let given = parameters.as_object()?;
+        match (integration.service, integration.action) {
+            ("ecs", "runTask") if !given.contains_key("StartedBy") => {
+                Some(Value::Object(given.with("StartedBy".into(), Value::from("AWS Step Functions"))))
+            }
+            ("batch", "submitJob") => {
+                let variable = Object::from_entries(vec![
+                    ("Name".into(), Value::from("MANAGED_BY_AWS")),
+                    ("Value".into(), Value::from("STARTED_BY_STEP_FUNCTIONS")),
+                ]);
+                let none = Object::from_entries(Vec::new());
+                let overrides = given.get("ContainerOverrides").and_then(Value::as_object).unwrap_or(&none);
+                let known = overrides.get("Environment").and_then(Value::as_array);
+                let mut variables = known.map(|known| known.items().to_vec()).unwrap_or_default();
+                variables.push(Value::Object(variable));
+                let overrides = overrides.with("Environment".into(), Value::Array(Array::new(variables)));
+                Some(Value::Object(given.with("ContainerOverrides".into(), Value::Object(overrides))))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether somebody outside ends the task with its token: `.waitForTaskToken` forms and activities.
     pub fn has_task_token(&self) -> bool {
-        matches!(
-            self,
-            Resource::Activity { .. }
-                | Resource::LambdaInvoke { wait_for_token: true }
-                | Resource::StartExecution { pattern: InvocationPattern::WaitForTaskToken }
-        )
+        matches!(self, Resource::Activity { .. }) || self.pattern() == InvocationPattern::WaitForTaskToken
     }
 }
 
@@ -110,7 +179,7 @@ pub(crate) enum Recognised {
 }
 
 /// Services with integrations of their own, besides Lambda and Step Functions.
-const OPTIMISED_SERVICES: [&str; 21] = [
+const OPTIMISED_SERVICES: [&str; 20] = [
     "apigateway",
     "athena",
     "batch",
@@ -131,7 +200,6 @@ const OPTIMISED_SERVICES: [&str; 21] = [
     "sagemaker",
     "sns",
     "sqs",
-    "aws-sdk",
 ];
 
 /// Tells what a text under `Resource` is.
@@ -173,15 +241,13 @@ pub(crate) fn recognise(text: &str) -> Recognised {
             Some(pattern) => Recognised::Supported(Resource::StartExecution { pattern }),
             None => Recognised::Unknown,
         },
-        ("states", ["aws-sdk", service, action]) if !service.is_empty() && !action.is_empty() => {
-            later(&format!("aws-sdk:{service}"), action)
-        }
+        ("states", ["aws-sdk", service, action]) => aws_sdk(service, action),
+        ("states", ["aws-sdk", ..]) => Recognised::Unknown,
         ("states", [service, action @ ..])
             if OPTIMISED_SERVICES.contains(service)
-                && *service != "aws-sdk"
                 && action.first().is_some_and(|action| !action.is_empty()) =>
         {
-            later(service, &action.join(":"))
+            optimized_integration(service, &action.join(":"))
         }
         ("lambda" | "states", _) => Recognised::Unknown,
         (_, []) => Recognised::NotAnArn,
@@ -192,6 +258,47 @@ pub(crate) fn recognise(text: &str) -> Recognised {
 fn later(service: &str, action: &str) -> Recognised {
     Recognised::Later(Resource::Unsupported { service: service.into(), action: action.into() })
 }
+
+/// An operation of a service by its SDK. Streams of events are no results.
+fn aws_sdk(word: &str, action: &str) -> Recognised {
+    let (name, suffix) = action.split_once('.').map_or((action, None), |(name, suffix)| (name, Some(suffix)));
+    let wait_for_token = match suffix {
+        None => false,
+        Some("waitForTaskToken") => true,
+        Some(_) => return Recognised::Unknown,
+    };
+    let is_known = service(word).is_some_and(|service| {
+        *service.word == *word && service.operation(name).is_some_and(|operation| !operation.has_event_stream)
+    });
+    if !is_known {
+        return Recognised::Unknown;
+    }
+    let service = format!("aws-sdk:{word}").into();
+    Recognised::Supported(Resource::AwsSdk { service, action: action.into(), wait_for_token })
+}
+
+/// An action of a service with an integration of its own.
+fn optimized_integration(service: &str, action: &str) -> Recognised {
+    let (name, suffix) = action.split_once('.').map_or((action, None), |(name, suffix)| (name, Some(suffix)));
+    let (ending, pattern) = match suffix {
+        None => (Ending::RequestResponse, InvocationPattern::RequestResponse),
+        Some("sync") => (Ending::Sync, InvocationPattern::Sync),
+        Some("waitForTaskToken") => (Ending::WaitForTaskToken, InvocationPattern::WaitForTaskToken),
+        Some(_) => return Recognised::Unknown,
+    };
+    match optimized(service, name) {
+        Some(integration) if integration.endings.contains(&ending) => {
+            Recognised::Supported(Resource::Optimized { integration, action: action.into(), pattern })
+        }
+        Some(_) => Recognised::Unknown,
+        None if LATER.contains(&(service, name)) => later(service, action),
+        None => Recognised::Unknown,
+    }
+}
+
+/// Integrations that AWS has and this version does not.
+const LATER: &[(&str, &str)] =
+    &[("apigateway", "invoke"), ("eks", "call"), ("eks", "runJob"), ("http", "invoke")];
 
 fn start_execution(action: &str) -> Option<InvocationPattern> {
     match action {

@@ -6,7 +6,7 @@ const LENGTH_MAX: usize = 80;
 const CANDIDATES_MAX: usize = 2_000;
 
 /// The candidate that needs the fewest edits to become the name; none when all are far away.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted: Vec<char> = name.chars().take(LENGTH_MAX + 1).collect();
     if wanted.is_empty() || wanted.len() > LENGTH_MAX {
         return None;

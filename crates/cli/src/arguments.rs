@@ -3,9 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{
-    alias, backup, create, delete, describe, history, list, publish, start, stop, task, update,
+    alias, backup, create, delete, describe, history, list, publish, redrive, start, stop, task, test_state,
+    update, watch,
 };
-use crate::commands::{completions, eval, run, serve, validate};
+use crate::commands::{completions, deploy, doctor, env, eval, integrations, run, serve, test, validate};
 use crate::output::Format;
 
 /// AWS Step Functions on your own machines: serve, run and check state machines.
@@ -24,11 +25,12 @@ const AFTER_HELP: &str = "\
 Examples:
   stepwell run order.asl.json --input '{\"order\": 1}'    run once, here, without a server
   stepwell serve                                        serve the Step Functions API on port 8083
+  stepwell test workflows                               run the tests beside the definitions there
   stepwell eval '$sum(price)' --input @order.json       evaluate JSONata, plain or as in a state
   stepwell start order --input @order.json --wait       start an execution on the server
 
-Exit codes: 0 done; 1 the execution or evaluation did not succeed; 2 wrong usage, invalid definition
-or expression; 3 the server can't be reached or refused; 4 internal error.";
+Exit codes: 0 done; 1 the execution, evaluation or a test did not succeed; 2 wrong usage, invalid definition,
+test file or expression; 3 the server can't be reached or refused; 4 internal error.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -39,8 +41,12 @@ pub(crate) enum Command {
     Run(run::RunArguments),
     /// Check definitions
     Validate(validate::ValidateArguments),
+    /// Run the tests of definitions: mocked tasks, virtual time, coverage
+    Test(test::TestArguments),
     /// Evaluate a JSONata expression or a JSONPath
     Eval(eval::EvalArguments),
+    /// List the services, actions and parameters that tasks can use
+    Integrations(integrations::IntegrationsArguments),
     /// Create a state machine from a definition
     Create(create::CreateArguments),
     /// Give a state machine another definition
@@ -49,6 +55,8 @@ pub(crate) enum Command {
     Publish(publish::PublishArguments),
     /// Route an alias of a state machine to versions
     Alias(alias::AliasArguments),
+    /// Create or update the state machines of a CDK app, a SAM or a CloudFormation template
+    Deploy(deploy::DeployArguments),
     /// Delete a state machine, a version, an alias or an activity
     Delete(delete::DeleteArguments),
     /// Start an execution
@@ -59,12 +67,22 @@ pub(crate) enum Command {
     Describe(describe::DescribeArguments),
     /// Show the history of an execution
     History(history::HistoryArguments),
+    /// Watch an execution, or the executions of a state machine, as they go
+    Watch(watch::WatchArguments),
     /// Stop an execution
     Stop(stop::StopArguments),
+    /// Let an execution that failed, timed out or was stopped go on
+    Redrive(redrive::RedriveArguments),
     /// Answer a task that waits for its token
     Task(task::TaskArguments),
+    /// Test one state, with a mock or for real, and show the way of its data
+    TestState(test_state::TestStateArguments),
     /// Copy the server's data into a directory while it is served
     Backup(backup::BackupArguments),
+    /// Print what a client needs to reach the server
+    Env(env::EnvArguments),
+    /// Find out why a client can't reach the server
+    Doctor(doctor::DoctorArguments),
     /// Print the completions for a shell
     Completions(completions::CompletionsArguments),
 }

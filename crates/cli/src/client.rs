@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 
 /// The server that clients look for when nothing names one.
-const ENDPOINT_DEFAULT: &str = "http://127.0.0.1:8083";
+pub(crate) const ENDPOINT_DEFAULT: &str = "http://127.0.0.1:8083";
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take. A synchronous Express execution takes five minutes at most.
@@ -127,30 +127,58 @@ impl Client {
         self.post("/backup", &json!({"directory": directory}), None).await
     }
 
+    /// Where the server is.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Reads one of the server's own routes that answer JSON.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, CallError> {
+        self.get_with_date(path).await.map(|(value, _)| value)
+    }
+
+    /// As [`Client::get`], and the time of the answer by the server's clock, as HTTP writes it.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub(crate) async fn get_with_date(&self, path: &str) -> Result<(Value, Option<String>), CallError> {
+        self.send(Request::get(format!("{}{path}", self.endpoint)), Bytes::new()).await
+    }
+
     async fn post(&self, path: &str, request: &Value, target: Option<&str>) -> Result<Value, CallError> {
-        let unreachable = |reason: String| CallError::Unreachable { endpoint: self.endpoint.clone(), reason };
-        let mut builder = Request::post(format!("{}{path}", self.endpoint))
-            .header(
-                "content-type",
-                if target.is_some() { stepwell_api::CONTENT_TYPE } else { "application/json" },
-            )
-            .header("user-agent", concat!("stepwell/", env!("CARGO_PKG_VERSION")));
+        let mut builder = Request::post(format!("{}{path}", self.endpoint)).header(
+            "content-type",
+            if target.is_some() { stepwell_api::CONTENT_TYPE } else { "application/json" },
+        );
         if let Some(target) = target {
             builder = builder.header("x-amz-target", target);
         }
+        self.send(builder, Bytes::from(request.to_string())).await.map(|(value, _)| value)
+    }
+
+    /// Sends a request; answers what came, and the answer's `Date`.
+    async fn send(
+        &self,
+        builder: hyper::http::request::Builder,
+        body: Bytes,
+    ) -> Result<(Value, Option<String>), CallError> {
+        let unreachable = |reason: String| CallError::Unreachable { endpoint: self.endpoint.clone(), reason };
+        let mut builder = builder.header("user-agent", concat!("stepwell/", env!("CARGO_PKG_VERSION")));
         if let Some(authorization) = &self.authorization {
             builder = builder.header("authorization", authorization);
         }
-        let request = builder
-            .body(Full::new(Bytes::from(request.to_string())))
-            .map_err(|error| unreachable(error.to_string()))?;
+        let request = builder.body(Full::new(body)).map_err(|error| unreachable(error.to_string()))?;
         let answer = async {
             let response = self.http.request(request).await.map_err(|error| innermost(&error))?;
             let status = response.status();
+            let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
             let body = Limited::new(response.into_body(), ANSWER_SIZE_MAX_BYTES).collect().await;
-            Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
+            Ok((status, date, body.map_err(|error| error.to_string())?.to_bytes()))
         };
-        let (status, body) = match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+        let (status, date, body) = match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
             Ok(result) => result.map_err(unreachable)?,
             Err(_) => return Err(unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))),
         };
@@ -161,7 +189,7 @@ impl Client {
             Err(_) => return Err(not_the_api(format!("HTTP status {}, and no JSON", status.as_u16()))),
         };
         if status.is_success() {
-            return Ok(value);
+            return Ok((value, date));
         }
         let text =
             |names: &[&str]| names.iter().find_map(|name| value.get(*name)?.as_str()).map(str::to_owned);

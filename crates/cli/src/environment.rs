@@ -19,8 +19,14 @@ impl Environment {
     /// A given set.
     #[cfg(test)]
     pub(crate) fn of<const N: usize>(variables: [(&str, &str); N]) -> Environment {
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        Environment { variables: variables.into_iter().map(owned).collect() }
+        Environment::from_pairs(&variables)
+    }
+
+    /// As [`Environment::of`], of any number.
+    #[cfg(test)]
+    pub(crate) fn from_pairs(variables: &[(&str, &str)]) -> Environment {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Environment { variables: variables.iter().map(owned).collect() }
     }
 
     /// The value of a variable.

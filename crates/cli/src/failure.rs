@@ -5,7 +5,7 @@ use std::fmt;
 /// Why a command did not succeed. Each kind has its own exit code, which scripts rely on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The execution ended, but not as SUCCEEDED, or an evaluation failed. Everything there is to say was printed. Exit code 1.
+    /// The execution ended, but not as SUCCEEDED, or an evaluation or a test failed. Everything there is to say was printed. Exit code 1.
     Unsuccessful,
     /// The arguments, a file or the configuration can't be used. Exit code 2.
     Usage(String),

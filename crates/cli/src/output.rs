@@ -61,16 +61,19 @@ pub(crate) fn json(value: &Value) {
     line(format_args!("{value:#}"));
 }
 
-/// Prints columns that are as wide as their widest cell. Prints nothing for no rows.
+/// Prints columns that are as wide as their widest cell, styles apart. Prints nothing for no rows.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
+    let visible = |cell: &str| anstream::adapter::strip_str(cell).to_string().chars().count();
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(headings.get(column).map(|heading| heading.chars().count())).max().unwrap_or(0)
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| visible(cell));
+        cells.chain(headings.get(column).map(|heading| visible(heading))).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..headings.len()).map(width).collect();
     let padded = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells: Vec<String> =
-            cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        let cells: Vec<String> = cells
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(visible(cell)))))
+            .collect();
         cells.join("  ").trim_end().to_owned()
     };
     if !rows.is_empty() {

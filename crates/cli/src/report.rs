@@ -71,6 +71,15 @@ impl Finding {
 
 /// The findings of a definition.
 pub(crate) fn findings(file: &DefinitionFile, analysis: &Analysis) -> Vec<Finding> {
+    findings_at(analysis, |_, span| Some(file.span_in_source(span)))
+}
+
+/// The findings of a definition that stands elsewhere: `place` is given where a finding is, as a path in the definition
+/// and as bytes of it, and answers the bytes of the text that people see.
+pub(crate) fn findings_at(
+    analysis: &Analysis,
+    place: impl Fn(Option<&str>, Range<usize>) -> Option<Range<usize>>,
+) -> Vec<Finding> {
     analysis
         .diagnostics
         .iter()
@@ -79,7 +88,7 @@ pub(crate) fn findings(file: &DefinitionFile, analysis: &Analysis) -> Vec<Findin
             code: Code::Behind(diagnostic.code.as_str()),
             message: diagnostic.message.clone(),
             location: diagnostic.location.clone(),
-            span: diagnostic.span.clone().map(|span| file.span_in_source(span)),
+            span: diagnostic.span.clone().and_then(|span| place(diagnostic.location.as_deref(), span)),
             suggestion: diagnostic.suggestion.clone(),
             help: None,
         })
@@ -212,7 +221,8 @@ fn columns(character: char) -> usize {
     }
 }
 
-fn plain(text: &str) -> String {
+/// A text that a terminal shows as it stands.
+pub(crate) fn plain(text: &str) -> String {
     text.chars().map(printable).collect()
 }
 

@@ -57,6 +57,18 @@ fn project() -> tempfile::TempDir {
             "QueryLanguage: JSONata\nStartAt: A\nStates:\n  A:\n    Type: Pass\n    End: true\n    Output: '{% 1 + phone %}'\n",
         ),
         (
+            "block.asl.yaml",
+            "QueryLanguage: JSONata\nStartAt: A\nStates:\n  A:\n    Type: Pass\n    End: true\n    Output: |-\n      {% (\n        $a := 1;\n        $a + phone\n      ) %}\n",
+        ),
+        (
+            "folded.asl.yaml",
+            "QueryLanguage: JSONata\nStartAt: A\nStates:\n  A:\n    Type: Pass\n    End: true\n    Output:\n      é: >-\n        {% $states.input.a +\n        1 +* 2 %}\n",
+        ),
+        (
+            "alias.asl.yaml",
+            "QueryLanguage: JSONata\nStartAt: A\nStates:\n  A: {Type: Pass, Next: B, Output: &out \"{% 'ü' & phone %}\"}\n  B:\n    Type: Pass\n    End: true\n    Output: *out\n",
+        ),
+        (
             "callback.asl.json",
             r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {"QueueUrl": "q", "MessageBody.$": "$$.Task.Token"}, "End": true}}}"#,
         ),
@@ -110,6 +122,15 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
             "validate slip.asl.yaml",
             2,
             "     7 |     Output: '{% 1 + phone %}'\n       |                     ^^^^^\n",
+            "",
+        ),
+        ("validate block.asl.yaml", 2, "block.asl.yaml:10:14: error: ", ""),
+        ("validate block.asl.yaml", 2, "    10 |         $a + phone\n       |              ^^^^^\n", ""),
+        ("validate folded.asl.yaml", 2, "    10 |         1 +* 2 %}\n       |              ^\n", ""),
+        (
+            "validate alias.asl.yaml",
+            2,
+            "     4 |   A: {Type: Pass, Next: B, Output: &out \"{% 'ü' & phone %}\"}\n       |                                                   ^^^^^\n",
             "",
         ),
         ("validate --output json typo.asl.json", 2, "\"result\": \"FAIL\"", ""),
@@ -201,6 +222,7 @@ fn every_command_has_an_example_in_its_help() {
         "publish",
         "alias",
         "alias set",
+        "deploy",
         "delete",
         "start",
         "list",
@@ -212,11 +234,14 @@ fn every_command_has_an_example_in_its_help() {
         "describe",
         "history",
         "stop",
+        "watch",
         "task",
         "task succeed",
         "task fail",
         "task heartbeat",
         "backup",
+        "env",
+        "doctor",
         "completions",
     ] {
         let arguments: Vec<&str> = line.split(' ').chain(["--help"]).collect();

@@ -23,6 +23,7 @@ fn every_definition_is_valid() {
         "human-approval/human-approval.asl.json",
         "long-wait/long-wait.asl.json",
         "node-handler/node-handler.asl.yaml",
+        "activity-worker/activity-worker.asl.json",
     ];
     let ended = stepwell(&example(""), &[&["validate"], &files[..]].concat()).expect(0);
     assert_eq!(ended.stdout.matches(": valid\n").count(), files.len(), "{}", ended.stdout);

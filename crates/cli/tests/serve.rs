@@ -135,6 +135,55 @@ fn clients_publish_versions_and_route_aliases() {
 }
 
 #[test]
+fn failed_executions_go_on_with_an_edited_input_or_a_mended_definition() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let definition = |path: &str| {
+        format!(
+            r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Pass", "Next": "B"}}, "B": {{"Type": "Pass", "Parameters": {{"x.$": "{path}"}}, "End": true}}}}}}"#
+        )
+    };
+    write(directory.path(), "read.asl.json", &definition("$.missing"));
+    write(directory.path(), "mended.asl.json", &definition("$.there"));
+    write(directory.path(), "other.asl.json", &definition("$.there").replace("\"B\"", "\"C\""));
+    let server = Server::start(directory.path(), &["--memory"]);
+    server.client(&["create", "read.asl.json"]).expect(0);
+    for name in ["one", "two"] {
+        let input = ["start", "read", "--name", name, "--input", "{\"there\": 1}", "--wait"];
+        server.client(&input).expect(1);
+    }
+    let edited = ["redrive", "read:one", "--with-input", "{\"missing\": 5}", "--wait"];
+    assert_eq!(server.client(&edited).expect(0).stdout, "{\"x\":5}\n");
+    let described = server.client(&["describe", "read:one"]).expect(0).stdout;
+    assert!(described.contains("state B with the input {\"missing\": 5}"), "{described}");
+    assert!(described.contains("input: {\"there\": 1}"), "{described}");
+    let history = server.client(&["history", "read:one"]).expect(0).stdout;
+    assert!(history.contains("redrive 1, B with the input {\"missing\": 5}"), "{history}");
+    let again = server.client(&["redrive", "read:one"]).expect(3).stderr;
+    assert!(again.contains("Execution is SUCCEEDED and cannot be redriven"), "{again}");
+
+    let refused = server.client(&["redrive", "read:two", "--with-definition", "other.asl.json"]).expect(3);
+    assert!(
+        refused.stderr.contains("The new definition has no state 'B' at the top level"),
+        "{}",
+        refused.stderr
+    );
+    let invalid = server.client(&["redrive", "read:two", "--with-input", "{"]).expect(2).stderr;
+    assert!(invalid.contains("the input is not JSON"), "{invalid}");
+    let mended = ["redrive", "read:two", "--with-definition", "mended.asl.json", "--client-token", "t"];
+    assert!(server.client(&mended).expect(0).stdout.starts_with("redriven at 2"));
+    server.client(&mended).expect(0);
+    let described = server.client(&["describe", "read:two", "--output", "json"]).expect(0).json();
+    assert_eq!((&described["status"], &described["output"]), (&"SUCCEEDED".into(), &"{\"x\":1}".into()));
+    assert_eq!(described["redriveCount"], 1);
+    for (redrives, path) in [("0", "$.missing"), ("1", "$.there")] {
+        let printed =
+            server.client(&["describe", "read:two", "--definition-after", redrives]).expect(0).stdout;
+        assert_eq!(printed.trim_end(), definition(path));
+    }
+    assert_eq!(server.terminate(), 0);
+}
+
+#[test]
 fn directories_are_registered_and_updated() {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), "flows/pass.asl.json", PASS);

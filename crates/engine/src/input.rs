@@ -127,9 +127,9 @@ pub struct StartRequest {
 /// What the store has under a key.
 #[derive(Debug)]
 pub enum Found {
-    /// An execution that runs, or has ended and owes something.
-    Open(Box<LoadedExecution>),
-    /// An execution that has ended.
+    /// An execution that runs, or has ended and owes something, or has ended and was asked for all the same.
+    Execution(Box<LoadedExecution>),
+    /// An execution that has ended, and was asked for only if it had not.
     Closed,
     /// Nothing.
     Unknown,
@@ -146,8 +146,17 @@ pub struct LoadedExecution {
     pub program: Arc<Program>,
     /// Its row.
     pub row: Arc<ExecutionRow>,
-    /// Its place in the running index: 0 active, else when it is to be woken.
-    pub wake_at_ms: i64,
+    /// Its place in the running index: 0 active, else when it is to be woken; none when it is not there.
+    pub wake_at_ms: Option<i64>,
+}
+
+/// An execution to be read from the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Its key.
+    pub key: ExecutionKey,
+    /// Whether it is wanted even if it has ended and owes nothing: for a redrive.
+    pub even_closed: bool,
 }
 
 /// A worker that polls an activity.
@@ -319,7 +328,7 @@ pub struct Turn<R> {
     /// What may leave now: it rests on durable facts alone.
     pub released: Vec<Released<R>>,
     /// Executions to be loaded; `Input::Loaded` answers each.
-    pub loads: Vec<ExecutionKey>,
+    pub loads: Vec<Load>,
     /// Whether inputs are left for another turn.
     pub more: bool,
 }

@@ -64,8 +64,9 @@ pub(crate) fn oblige<R>(
 ) {
     let row = &change.after;
     for (number, observer) in observers.iter().enumerate() {
-        // An execution that ended in the turn in which it started was running for a moment.
-        let began = change.before.is_none().then_some(Status::Running);
+        // An execution that ended in the turn in which it started or was redriven was running for a moment.
+        let has_begun = change.before.is_none_or(|before| before.status.is_closed());
+        let began = has_begun.then_some(Status::Running);
         let now = (began != Some(row.status)).then_some(row.status);
         for status in began.into_iter().chain(now) {
             if observer.statuses.contains(&status) {
@@ -85,6 +86,50 @@ pub(crate) fn oblige<R>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_status_that_an_execution_had_is_owed() {
+        use Status::{Failed, Running, Succeeded};
+        use std::sync::Arc;
+        use stepwell_store::{ExecutionRow, Listed};
+        let observers = [
+            Observer { prefix: b"a".to_vec(), statuses: Status::ALL.to_vec() },
+            Observer { prefix: b"b".to_vec(), statuses: vec![Failed] },
+        ];
+        for (before, after, expected) in [
+            (None, Running, vec![(0, Running)]),
+            (None, Succeeded, vec![(0, Running), (0, Succeeded)]),
+            (Some(Running), Failed, vec![(0, Failed), (1, Failed)]),
+            (Some(Failed), Running, vec![(0, Running)]),
+            (Some(Failed), Failed, vec![(0, Running), (0, Failed), (1, Failed)]),
+        ] {
+            let mut row = ExecutionRow::started("arn", "machine", "name", 1, 1);
+            row.status = after;
+            let change = RowChange {
+                key: ExecutionKey::new(1, "arn"),
+                before: before.map(|status| Listed { status, listed_at_ms: 1 }),
+                after: Arc::new(row),
+            };
+            let (mut catalogue, mut held) = (Vec::new(), Vec::<Released<()>>::new());
+            oblige(&observers, &change, &mut catalogue, &mut held);
+            let told: Vec<_> = held
+                .iter()
+                .map(|item| match item {
+                    Released::StatusChanged { observer, change } => (*observer, change.status),
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(told, expected, "{before:?} {after:?}");
+            let entries: Vec<_> = catalogue
+                .iter()
+                .map(|entry| {
+                    let of = |observer: &Observer| StatusChange::of_entry_key(&observer.prefix, &entry.key);
+                    observers.iter().find_map(of).map(|change| change.status)
+                })
+                .collect();
+            assert_eq!(entries, expected.iter().map(|(_, status)| Some(*status)).collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn keys_of_entries_give_back_their_change() {

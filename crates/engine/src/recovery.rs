@@ -1,5 +1,7 @@
 //! Recovery: an execution is the fold of its events. Nothing is decided again.
 
+use std::sync::Arc;
+
 use stepwell_interpreter::{
     Execution, Program, apply,
     event::codec::{CodecError, Payloads, decode_chunk},
@@ -17,6 +19,17 @@ pub enum FoldError {
         /// What was wrong.
         source: CodecError,
     },
+    /// A definition that the events belong to is not there.
+    #[error("its definition (revision {revision}) can't be used: {reason}")]
+    Definition {
+        /// Number of the revision.
+        revision: u64,
+        /// What was wrong.
+        reason: String,
+    },
+    /// There is no event.
+    #[error("it has no events")]
+    Empty,
     /// An event is missing or stands twice.
     #[error("event {expected} is missing: the next one stored is {found}")]
     Gap {
@@ -27,12 +40,17 @@ pub enum FoldError {
     },
 }
 
-/// Folds the chunks of one execution, in order.
+/// Folds the chunks of one execution, in order. `programs` gives the program of a revision: a redrive may have gone on
+/// with another definition. Gives the program of the newest events too.
 ///
 /// # Errors
 /// [`FoldError`] when the chunks are not a gapless sequence of events.
-pub fn fold(program: &Program, chunks: &[EventChunk]) -> Result<Execution, FoldError> {
+pub fn fold(
+    mut programs: impl FnMut(u64) -> Result<Arc<Program>, String>,
+    chunks: &[EventChunk],
+) -> Result<(Execution, Arc<Program>), FoldError> {
     let mut execution = Execution::default();
+    let mut program = None;
     let mut payloads = Payloads::default();
     for chunk in chunks {
         let codec = |source| FoldError::Codec { first_event: chunk.first_event, source };
@@ -41,8 +59,14 @@ pub fn fold(program: &Program, chunks: &[EventChunk]) -> Result<Execution, FoldE
                 return Err(FoldError::Gap { expected: execution.next_event, found: event.ordinal });
             }
             payloads.resolve(&mut event).map_err(codec)?;
+            if let Some(revision) = event.kind.new_revision() {
+                let found =
+                    programs(revision).map_err(|reason| FoldError::Definition { revision, reason })?;
+                program = Some(found);
+            }
+            let Some(program) = &program else { return Err(FoldError::Empty) };
             apply(program, &mut execution, &event);
         }
     }
-    Ok(execution)
+    program.map(|program| (execution, program)).ok_or(FoldError::Empty)
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use stepwell_interpreter::{
-    Event, Execution, Program, Status, TaskId, Timestamp, event::codec::encode_record, execution::TaskStatus,
+    Event, EventKind, Execution, Program, Status, TaskId, Timestamp, event::codec::encode_record,
+    execution::TaskStatus,
 };
 use stepwell_store::{
-    EventChunk, ExecutionKey, ExecutionRow, Listed, RowChange, RunningChange, RunningState,
+    EventChunk, ExecutionKey, ExecutionRow, Listed, RedriveEdit, RowChange, RunningChange, RunningState,
     Status as RowStatus,
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct Resident {
     pending_first: u32,
     /// Whether it is on the list of executions that the turn at work has changed.
     pub(crate) touched: bool,
+    /// Redrives of the turn at work that brought another input or definition.
+    redrive_edits: Vec<RedriveEdit>,
     /// Activity tasks that were offered to workers.
     pub(crate) offered: Vec<(TaskId, Arc<str>)>,
 }
@@ -58,6 +61,7 @@ impl Resident {
             pending: Vec::new(),
             pending_first: 0,
             touched: false,
+            redrive_edits: Vec::new(),
             offered: Vec::new(),
         }
     }
@@ -71,10 +75,11 @@ impl Resident {
             seed,
             listed: Some(loaded.row.listed()),
             row: loaded.row,
-            wake_at_ms: Some(loaded.wake_at_ms),
+            wake_at_ms: loaded.wake_at_ms,
             pending: Vec::new(),
             pending_first: 0,
             touched: false,
+            redrive_edits: Vec::new(),
             offered: Vec::new(),
         }
     }
@@ -84,6 +89,12 @@ impl Resident {
         let Some(first) = events.first() else { return 0 };
         if self.pending.is_empty() {
             self.pending_first = first.ordinal;
+        }
+        if let EventKind::ExecutionRedriven { count, input, definition, .. } = &first.kind
+            && (input.is_some() || definition.is_some())
+        {
+            let revision = definition.as_ref().map(|edit| edit.revision);
+            self.redrive_edits.push(RedriveEdit { event: first.ordinal, redrive_count: *count, revision });
         }
         let before = self.pending.len();
         encode_record(events, command, &mut self.pending);
@@ -107,11 +118,6 @@ impl Resident {
     /// Whether its state is that of its newest events, all of them recorded.
     pub(crate) fn is_parked(&self) -> bool {
         self.wake_at_ms.is_some_and(|at| at > 0)
-    }
-
-    /// How often it was redriven.
-    pub(crate) fn redrive_count(&self) -> u32 {
-        self.row.redrive_count
     }
 
     /// Whether it need not be in memory once its newest batch is durable.
@@ -165,14 +171,24 @@ impl Resident {
             changes.chunk = Some(EventChunk { key, first_event: self.pending_first, bytes });
         }
         let status = row_status(self.execution.status);
-        if self.listed.is_none() || self.row.status != status {
+        let redrives = self.execution.redrive_count;
+        if self.listed.is_none() || self.row.status != status || self.row.redrive_count != redrives {
             let row = Arc::make_mut(&mut self.row);
             row.status = status;
             if status.is_closed() {
-                row.stop_ms = Some(self.execution.last_time.0);
+                row.stop_ms = Some(self.execution.stop_time.0);
                 row.last_chunk = self.pending_first;
+            } else {
+                row.stop_ms = None;
+                row.last_chunk = 0;
             }
             row.event_count = self.execution.next_event;
+            row.history_length = self.execution.stopped.as_ref().map(|_| self.execution.history_length);
+            row.redrive_count = redrives;
+            row.redrive_ms = self.execution.redrive_time.map(|time| time.0);
+            if !self.redrive_edits.is_empty() {
+                row.redrive_edits.get_or_insert_default().append(&mut self.redrive_edits);
+            }
             changes.row = Some(RowChange { key, before: self.listed, after: self.row.clone() });
             self.listed = Some(self.row.listed());
         }

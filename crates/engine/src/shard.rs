@@ -16,11 +16,11 @@ use std::{
 use sha2::{Digest, Sha256};
 use stepwell_asl::Resource;
 use stepwell_interpreter::{Budget, Command, Effect, Timestamp, program::StateKind};
-use stepwell_store::{Batch, ExecutionKey, ExecutionRow};
+use stepwell_store::{Batch, ExecutionKey, ExecutionRow, HashRange, arn_hash};
 
 use crate::{
     activity_queue::ActivityQueues,
-    input::{ActivityOffer, Input, Released, Reply, ReplyTo, Turn},
+    input::{ActivityOffer, Input, Load, Released, Reply, ReplyTo, Turn},
     limits::Limits,
     observer::{Observer, oblige},
     recent_names::RecentNames,
@@ -34,6 +34,8 @@ use crate::{
 pub struct Config {
     /// Number of the shard, for diagnostics.
     pub number: u16,
+    /// The hashes of the ARNs that are its own: of executions, and of activities whose queues it has.
+    pub owned: HashRange,
     /// Its limits.
     pub limits: Limits,
     /// Seed of the store for random numbers.
@@ -110,9 +112,11 @@ struct TurnAtWork<R> {
     held: Vec<Released<R>>,
     touched: Vec<ExecutionKey>,
     leaving: Vec<ExecutionKey>,
-    loads: Vec<ExecutionKey>,
+    loads: Vec<Load>,
     /// Executions whose slice ended.
     unfinished: Vec<ExecutionKey>,
+    /// Activity tasks for workers that poll at this shard.
+    offers: Vec<ActivityOffer>,
 }
 
 impl<R> Default for TurnAtWork<R> {
@@ -126,6 +130,7 @@ impl<R> Default for TurnAtWork<R> {
             leaving: Vec::new(),
             loads: Vec::new(),
             unfinished: Vec::new(),
+            offers: Vec::new(),
         }
     }
 }
@@ -240,8 +245,17 @@ impl<R> Shard<R> {
             for urgency in COMPLETIONS..URGENCIES {
                 self.drain(urgency, now);
             }
+            self.offer_tasks(now);
         }
         self.finish(now, released)
+    }
+
+    /// Offers the tasks of this turn to the workers that poll here. A worker that waits is given its task in the very
+    /// batch that schedules it: it hears of it when both are durable, one commit earlier than if the offer had waited.
+    fn offer_tasks(&mut self, now: Timestamp) {
+        for offer in std::mem::take(&mut self.turn.offers) {
+            self.decide(Input::ActivityOffer(offer), now);
+        }
     }
 
     /// Decides what waits in one queue, as far as the limits of a turn allow.
@@ -321,6 +335,10 @@ impl<R> Shard<R> {
                     let Resource::Activity { arn } = &state.resource else { continue };
                     resident.offered.push((task, arn.clone()));
                     let offer = ActivityOffer { activity: arn.clone(), key, task, input };
+                    if self.config.owned.contains(arn_hash(arn)) {
+                        self.turn.offers.push(offer);
+                        continue;
+                    }
                     Released::Forward(Input::ActivityOffer(offer))
                 }
                 effect => {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -38,7 +39,7 @@ pub(crate) enum HttpError {
 
 /// A client whose connections are shared by all callers.
 pub(crate) struct HttpClient {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl HttpClient {
@@ -46,6 +47,13 @@ impl HttpClient {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+            .expect("ring speaks the protocol versions of TLS")
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -63,17 +71,25 @@ impl HttpClient {
         limit_bytes: usize,
         timeout: Duration,
     ) -> Result<Response, HttpError> {
-        if uri.scheme_str() == Some("https") {
-            return Err(HttpError::NoAnswer(format!(
-                "{uri} needs https, which is not supported yet; use an http:// address"
-            )));
-        }
+        self.send(Method::POST, uri, headers, body, limit_bytes, timeout).await
+    }
+
+    /// As [`HttpClient::post`], with any method.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        uri: Uri,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Bytes,
+        limit_bytes: usize,
+        timeout: Duration,
+    ) -> Result<Response, HttpError> {
         let place = uri.authority().map(ToString::to_string).unwrap_or_default();
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = method;
         *request.uri_mut() = uri;
         for (name, value) in headers {
-            request.headers_mut().insert(name, value);
+            request.headers_mut().append(name, value);
         }
         let exchange = async {
             let response = self

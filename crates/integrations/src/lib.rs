@@ -1,9 +1,11 @@
-//! Task drivers: Lambda functions run as processes, by endpoint and by URL.
+//! Task drivers: Lambda functions run as processes, by endpoint and by URL; AWS services and servers that speak their
+//! APIs.
 //!
 //! [`Lambda`] takes an [`Invocation`] to wherever the configuration says that the function lives and brings back an
 //! [`Outcome`]; [`function_arn_result`] and [`invoke_result`] then read it as the two forms of a Lambda task do.
 //! Nothing here knows the engine: what is recorded, retried or timed out is decided there.
 
+pub mod aws;
 pub mod config;
 mod http_client;
 pub mod lambda;

@@ -229,7 +229,6 @@ async fn an_answer_that_does_not_come_whole_is_a_client_error() {
     let cases = [
         (format!("http://{closed}"), "Connect to 127.0.0.1:"),
         ("http://no-such-host.invalid:80".into(), "Connect to no-such-host.invalid:80 failed: "),
-        ("https://lambda.us-east-1.amazonaws.com".into(), "needs https, which is not supported yet"),
         (Server::start(Act::Break(Vec::new())).address, "failed to respond"),
         (Server::start(Act::Break(b"no http at all\r\n\r\n".to_vec())).address, "failed to respond"),
         (Server::start(Act::Break(cut)).address, "closed the connection before its answer was complete"),

@@ -3,13 +3,16 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::command::TaskId;
 use crate::{
-    event::{Event, EventKind, FrameIndex, HistoryId},
+    command::TaskId,
+    event::{ErrorOutput, Event, EventKind, FrameIndex, HistoryId, StateIndex},
     execution::{Debt, Entered, Execution, Fork, ForkIndex, Frame, Phase, Status, TaskPhase, TaskStatus},
+    kept,
+    limits::REDRIVE_TOKENS_MAX,
     payload::Stored,
     program::{Program, StateKind},
     scope::Scope,
+    time::Timestamp,
 };
 
 /// Changes the execution as the event says. An event that does not fit (its frame is not there) changes nothing
@@ -38,6 +41,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                 scope: Arc::default(),
                 retries: Vec::new(),
                 last_event: 0,
+                kept: None,
             });
         }
         EventKind::StateEntered { frame, state, input, previous } => {
@@ -49,6 +53,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                 frame.input = input;
                 frame.retries.clear();
                 frame.last_event = id;
+                frame.kept = None;
             }
         }
         EventKind::StateExited { frame, output, next, assigned, .. } => {
@@ -56,6 +61,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
             let output = output.written_at(ordinal, 0);
             let Some(frame) = execution.frames.get_mut(*frame) else { return };
             frame.last_event = id;
+            frame.kept = None;
             frame.retries.clear();
             if !assigned.is_empty() {
                 execution.variables_bytes += Arc::make_mut(&mut frame.scope).assign(assigned, ordinal);
@@ -76,12 +82,14 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::TaskScheduled {
             frame,
+            state,
             parameters,
             timeout_seconds,
             heartbeat_seconds,
             credentials_role,
             ..
         } => {
+            let mock = execution.is_mocked(*state).then(|| count_invocation(execution, *state));
             if let Some(frame) = execution.frames.get_mut(*frame) {
                 frame.last_event = id;
                 frame.phase = Phase::Task(Box::new(TaskPhase {
@@ -91,6 +99,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                     timeout_seconds: *timeout_seconds,
                     heartbeat_seconds: *heartbeat_seconds,
                     credentials_role: credentials_role.clone(),
+                    mock,
                     submitted: None,
                     clock: time,
                     last_heartbeat: None,
@@ -140,6 +149,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                 }
                 frame.retries[retrier] += 1;
                 frame.phase = Phase::BackingOff { until: *until, ordinal };
+                frame.kept = None;
             }
         }
         EventKind::ParallelStarted { frame, state, input, .. } => {
@@ -170,7 +180,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::IterationSucceeded { frame, .. } => {
             let chain = execution.frames.get(*frame).map_or(0, |frame| frame.last_event);
-            if let Some(fork) = end_child(execution, *frame) {
+            if let Some(fork) = end_child(execution, *frame, &ChildEnd::Succeeded) {
                 fork.freed.push_back(chain);
                 let owner = fork.owner;
                 if fork.is_complete()
@@ -182,7 +192,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::BranchSucceeded { frame } => {
             let chain = execution.frames.get(*frame).map_or(0, |frame| frame.last_event);
-            if let Some(fork) = end_child(execution, *frame) {
+            if let Some(fork) = end_child(execution, *frame, &ChildEnd::Succeeded) {
                 let owner = fork.owner;
                 if fork.is_complete()
                     && let Some(owner) = execution.frames.get_mut(owner)
@@ -193,18 +203,18 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::IterationFailed { frame, error, .. } | EventKind::BranchFailed { frame, error } => {
             let chain = execution.frames.get(*frame).map_or(0, |frame| frame.last_event);
-            if let Some(fork) = end_child(execution, *frame) {
+            if let Some(fork) = end_child(execution, *frame, &ChildEnd::Failed(error)) {
                 fork.failure.get_or_insert((error.clone(), chain));
             }
         }
         EventKind::IterationAborted { frame, .. } | EventKind::BranchAborted { frame } => {
-            end_child(execution, *frame);
+            end_child(execution, *frame, &ChildEnd::Aborted);
         }
         EventKind::StateAborted { frame, .. } => {
             give_up_job(program, execution, *frame);
-            leave_fork(execution, *frame);
+            keep_fork(execution, *frame);
             if let Some(frame) = execution.frames.get_mut(*frame) {
-                frame.phase = Phase::Aborted;
+                frame.phase = Phase::Stopped { failed: false };
             }
         }
         EventKind::ForkBroken { frame, error } => {
@@ -215,7 +225,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::ForkStopped { frame } => {
             let failure = fork_of(execution, *frame).and_then(|fork| fork.failure.clone());
-            leave_fork(execution, *frame);
+            keep_fork(execution, *frame);
             if let Some(frame) = execution.frames.get_mut(*frame)
                 && let Some((error, chain)) = failure
             {
@@ -225,7 +235,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::ForkSucceeded { frame, .. } => {
             // A side note: it does not advance the chain, so that the exit has the same previous event.
-            leave_fork(execution, *frame);
+            keep_fork(execution, *frame);
             if let Some(frame) = execution.frames.get_mut(*frame) {
                 frame.phase = Phase::Entered;
             }
@@ -237,33 +247,75 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::ExecutionSucceeded { output, .. } => {
             execution.output = Some(output.written_at(ordinal, 0));
-            end(program, execution, Status::Succeeded);
+            end(program, execution, Status::Succeeded, time);
         }
-        EventKind::ExecutionFailed { error, .. } => {
+        EventKind::ExecutionFailed { error, previous } => {
             execution.failure = Some(error.clone());
-            end(program, execution, Status::Failed);
+            end(program, execution, Status::Failed, time);
+            if let Some(root) = &mut execution.stopped {
+                kept::mark_failed(root, *previous, error);
+            }
         }
         EventKind::ExecutionAborted { error } => {
             execution.failure = Some(error.clone());
-            end(program, execution, Status::Aborted);
+            end(program, execution, Status::Aborted, time);
         }
         EventKind::ExecutionTimedOut { error } => {
             execution.failure = Some(error.clone());
-            end(program, execution, Status::TimedOut);
+            end(program, execution, Status::TimedOut, time);
+        }
+        EventKind::ExecutionRedriven { count, client_token, input, definition, .. } => {
+            let Some(mut root) = execution.stopped.take() else { return };
+            if let Some(edit) = definition {
+                kept::renumber(&mut root, &edit.moved);
+            }
+            if let Some(edit) = input
+                && let Some(frame) = kept::frame_at(&mut root, &edit.place)
+            {
+                frame.input = edit.input.written_at(ordinal, 0);
+                // Children of a state with another input have nothing to go on with.
+                frame.kept = None;
+            }
+            execution.status = Status::Running;
+            execution.failure = None;
+            execution.redrive_count = *count;
+            execution.redrive_time = Some(time);
+            execution.redrive_edits += u32::from(input.is_some() || definition.is_some());
+            if let Some(token) = client_token {
+                execution.redrive_tokens.push_back((token.clone(), time));
+                if execution.redrive_tokens.len() > REDRIVE_TOKENS_MAX {
+                    execution.redrive_tokens.pop_front();
+                }
+            }
+            kept::revive(execution, *root, None);
         }
         EventKind::Settled { attempt } => execution.debts.retain(|debt| debt.task.attempt != *attempt),
     }
 }
 
-fn end(program: &Program, execution: &mut Execution, status: Status) {
+fn end(program: &Program, execution: &mut Execution, status: Status, time: Timestamp) {
     execution.status = status;
+    execution.stop_time = time;
     let frames: Vec<FrameIndex> = execution.frames.iter().map(|(index, _)| index).collect();
     for frame in frames {
         give_up_job(program, execution, frame);
     }
+    let can_be_redriven =
+        status != Status::Succeeded && !execution.about.as_ref().is_some_and(|about| about.express);
+    if can_be_redriven {
+        execution.stopped = kept::take_out(execution, 0).map(Box::new);
+    }
     execution.frames.clear();
     execution.forks.clear();
     execution.variables_bytes = 0;
+}
+
+/// The number of this invocation of a mocked state, from 0.
+fn count_invocation(execution: &mut Execution, state: StateIndex) -> u32 {
+    let count = execution.mock_invocations.entry(state).or_default();
+    let number = *count;
+    *count = count.saturating_add(1);
+    number
 }
 
 fn is_activity(program: &Program, state: u32) -> bool {
@@ -294,8 +346,24 @@ fn give_up_job(program: &Program, execution: &mut Execution, index: FrameIndex) 
         && let Some(StateKind::Task(state)) = program.get(frame.state).map(|state| &state.kind)
         && state.waits_for_job()
     {
-        let task = TaskId { frame: index, attempt: task.attempt };
-        execution.debts.push(Debt { task, state: frame.state, submitted: submitted.clone() });
+        let id = TaskId { frame: index, attempt: task.attempt };
+        execution.debts.push(Debt {
+            task: id,
+            state: frame.state,
+            submitted: submitted.clone(),
+            parameters: task.parameters.clone(),
+            credentials_role: task.credentials_role.clone(),
+        });
+    }
+}
+
+/// Takes the fork that the frame was blocked on apart and keeps it. Its children have ended by then.
+fn keep_fork(execution: &mut Execution, frame: FrameIndex) {
+    if let Some(frame) = execution.frames.get_mut(frame)
+        && let Phase::Forked(fork) = frame.phase
+    {
+        frame.phase = Phase::Entered;
+        frame.kept = execution.forks.remove(fork).and_then(kept::keep);
     }
 }
 
@@ -332,6 +400,7 @@ fn open_fork(
         last_child: None,
         outputs: vec![None; length as usize],
         failure: None,
+        kept: Vec::new(),
     });
     frame.phase = Phase::Forked(fork);
     Some(fork)
@@ -347,10 +416,11 @@ fn open_child(
 ) {
     let Some(fork) = execution.forks.get_mut(fork_index) else { return };
     let scope = execution.frames.get(fork.owner).map(|owner| owner.scope.clone()).unwrap_or_default();
-    let child = execution.frames.insert(Frame {
+    fork.next += 1;
+    let child = Frame {
         fork: Some(fork_index),
         index,
-        siblings: (fork.last_child, None),
+        siblings: (None, None),
         state,
         entered: Entered::default(),
         phase: Phase::Ready,
@@ -358,8 +428,19 @@ fn open_child(
         scope: Arc::new(Scope::inside(scope)),
         retries: Vec::new(),
         last_event: chain,
-    });
-    fork.next += 1;
+        kept: None,
+    };
+    add_child(execution, fork_index, child);
+}
+
+/// Puts a child at the end of the list of those that run.
+pub(crate) fn add_child(
+    execution: &mut Execution,
+    fork_index: ForkIndex,
+    child: Frame,
+) -> Option<FrameIndex> {
+    let fork = execution.forks.get_mut(fork_index)?;
+    let child = execution.frames.insert(Frame { siblings: (fork.last_child, None), ..child });
     fork.running += 1;
     match fork.last_child.replace(child) {
         Some(last) => {
@@ -369,11 +450,23 @@ fn open_child(
         }
         None => fork.first_child = Some(child),
     }
+    Some(child)
 }
 
-/// Takes a child out of its fork, with its output if it ended well.
-fn end_child(execution: &mut Execution, index: FrameIndex) -> Option<&mut Fork> {
-    let child = execution.frames.remove(index)?;
+/// How a child of a fork ended.
+enum ChildEnd<'a> {
+    Succeeded,
+    Failed(&'a ErrorOutput),
+    Aborted,
+}
+
+/// Takes a child out of its fork: its output if it ended well, else it is kept for a redrive.
+fn end_child<'a>(
+    execution: &'a mut Execution,
+    index: FrameIndex,
+    end: &ChildEnd<'_>,
+) -> Option<&'a mut Fork> {
+    let mut child = execution.frames.remove(index)?;
     execution.variables_bytes -= child.scope.own_bytes();
     let (before, after) = child.siblings;
     if let Some(before) = before.and_then(|before| execution.frames.get_mut(before)) {
@@ -390,10 +483,23 @@ fn end_child(execution: &mut Execution, index: FrameIndex) -> Option<&mut Fork> 
     if fork.last_child == Some(index) {
         fork.last_child = before;
     }
-    if let Phase::Done(output) = child.phase
-        && let Some(slot) = fork.outputs.get_mut(child.index as usize)
-    {
-        *slot = Some(output);
+    match end {
+        ChildEnd::Succeeded => {
+            if let Phase::Done(output) = child.phase
+                && let Some(slot) = fork.outputs.get_mut(child.index as usize)
+            {
+                *slot = Some(output);
+            }
+        }
+        ChildEnd::Failed(error) => {
+            kept::stop(&mut child);
+            kept::fail(&mut child, error);
+            fork.kept.push(child);
+        }
+        ChildEnd::Aborted => {
+            kept::stop(&mut child);
+            fork.kept.push(child);
+        }
     }
     Some(fork)
 }

@@ -1,10 +1,15 @@
 //! Commands: requests to change an execution. A command may be rejected; then nothing is written.
 
+use std::sync::Arc;
+
 use stepwell_json::Payload;
 
 use crate::{
     event::{About, ErrorOutput, FrameIndex},
+    program::Program,
+    redrive::NotRedrivable,
     text::Text,
+    time::Timestamp,
 };
 
 /// One attempt of a task: the frame that runs it and the ordinal of the event that scheduled it.
@@ -102,6 +107,31 @@ pub enum Command {
         /// The task's attempt.
         attempt: u32,
     },
+    /// RedriveExecution.
+    Redrive {
+        /// What the caller asks for.
+        request: Box<RedriveRequest>,
+    },
+}
+
+/// What a redrive is to do. AWS knows the token alone.
+#[derive(Debug, Clone, Default)]
+pub struct RedriveRequest {
+    /// The caller's token; the same one again is answered like the first time.
+    pub client_token: Option<Text>,
+    /// Another input for the state that failed.
+    pub input: Option<Payload>,
+    /// Another definition to go on with.
+    pub definition: Option<NewDefinition>,
+}
+
+/// A definition that an execution is to go on with.
+#[derive(Debug, Clone)]
+pub struct NewDefinition {
+    /// Number of its revision in the catalogue.
+    pub revision: u64,
+    /// The definition, compiled.
+    pub program: Arc<Program>,
 }
 
 impl Command {
@@ -119,12 +149,13 @@ impl Command {
             Self::TimerFired { .. } => 7,
             Self::Stop { .. } => 8,
             Self::Settle { .. } => 9,
+            Self::Redrive { .. } => 14,
         }
     }
 }
 
 /// Why a command was refused. Nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The execution has ended.
     #[error("the execution has ended")]
@@ -135,4 +166,16 @@ pub enum Rejection {
     /// The command makes no sense here: a second start, a completion by a way that the task does not have.
     #[error("the command does not fit the execution")]
     Unfitting,
+    /// The execution can't be redriven.
+    #[error("{0}")]
+    NotRedrivable(NotRedrivable),
+    /// A redrive with this token was carried out before: no error, but nothing to do.
+    #[error("the execution was redriven with this token already")]
+    Repeated {
+        /// When.
+        time: Timestamp,
+    },
+    /// The input or definition that a redrive is to go on with does not fit where the execution stopped.
+    #[error("{0}")]
+    EditDoesNotFit(Text),
 }

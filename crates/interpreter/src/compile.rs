@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use stepwell_asl::{self as asl, Definition, Transition};
+use stepwell_asl::{self as asl, Definition, ProcessorMode, Transition};
 
 use crate::{
     event::StateIndex,
@@ -24,7 +24,7 @@ pub struct UnknownState(pub String);
 /// [`UnknownState`] when a transition leads nowhere, which the validator refuses.
 pub fn compile(definition: Definition) -> Result<Program, UnknownState> {
     let mut compiler = Compiler { states: Vec::new() };
-    let start = compiler.scope(&definition.start_at, definition.states)?;
+    let start = compiler.scope(&definition.start_at, definition.states, None)?;
     let states = compiler.states.into_iter().flatten().collect();
     Ok(Program { states, start, timeout_seconds: definition.timeout_seconds })
 }
@@ -38,7 +38,12 @@ struct Compiler {
 type Names = HashMap<Arc<str>, StateIndex>;
 
 impl Compiler {
-    fn scope(&mut self, start_at: &str, states: Vec<asl::State>) -> Result<StateIndex, UnknownState> {
+    fn scope(
+        &mut self,
+        start_at: &str,
+        states: Vec<asl::State>,
+        within: Option<(StateIndex, u32)>,
+    ) -> Result<StateIndex, UnknownState> {
         // Positions follow the document, so the states within a state come right after it.
         let mut names = Names::with_capacity(states.len());
         let mut next = self.states.len() as StateIndex;
@@ -48,13 +53,19 @@ impl Compiler {
         }
         let start = find(&names, start_at)?;
         for state in states {
-            self.state(state, &names)?;
+            self.state(state, &names, within)?;
         }
         Ok(start)
     }
 
-    fn state(&mut self, state: asl::State, names: &Names) -> Result<(), UnknownState> {
+    fn state(
+        &mut self,
+        state: asl::State,
+        names: &Names,
+        within: Option<(StateIndex, u32)>,
+    ) -> Result<(), UnknownState> {
         let place = self.states.len();
+        let index = place as StateIndex;
         self.states.push(None);
         let kind = match state.kind {
             asl::StateKind::Task(task) => {
@@ -87,7 +98,10 @@ impl Compiler {
                 let branches = parallel
                     .branches
                     .into_iter()
-                    .map(|branch| self.scope(&branch.start_at, branch.states))
+                    .zip(0..)
+                    .map(|(branch, number)| {
+                        self.scope(&branch.start_at, branch.states, Some((index, number)))
+                    })
                     .collect::<Result<_, _>>()?;
                 StateKind::Parallel(Box::new(ParallelState {
                     branches,
@@ -97,18 +111,20 @@ impl Compiler {
             }
             asl::StateKind::Map(map) => {
                 let map = *map;
-                let start = self.scope(&map.processor.start_at, map.processor.states)?;
+                let start = self.scope(&map.processor.start_at, map.processor.states, Some((index, 0)))?;
                 StateKind::Map(Box::new(MapState {
                     start,
                     items: map.items,
                     item_selector: map.item_selector,
                     max_concurrency: map.max_concurrency,
+                    distributed: (map.processor_config.mode == ProcessorMode::Distributed)
+                        .then(|| Box::new(map.distributed)),
                     next: transition(&map.transition, names)?,
                     handlers: handlers(map.retry, map.catch, names)?,
                 }))
             }
         };
-        self.states[place] = Some(State { name: Text(state.name), flow: state.flow, kind });
+        self.states[place] = Some(State { name: Text(state.name), within, flow: state.flow, kind });
         Ok(())
     }
 }

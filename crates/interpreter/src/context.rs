@@ -1,6 +1,6 @@
 //! The context object, and what expressions of a state can read.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use stepwell_asl::Roots;
 use stepwell_json::{Object, Value};
@@ -16,14 +16,25 @@ use crate::{
     time::Timestamp,
 };
 
+/// `Map.Item` of the context object.
+pub(crate) struct MapItem {
+    pub(crate) index: u32,
+    /// Where the items are the entries of an object.
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) value: Value,
+    pub(crate) source: Cow<'static, str>,
+}
+
 /// What the expressions of one state can read. The context object is built when it is first asked for.
 pub(crate) struct StateRoots<'a> {
     /// The value of `$`.
     pub(crate) input: Value,
     /// The item while a Map builds an iteration's input.
-    pub(crate) item: Option<(u32, Value)>,
+    pub(crate) item: Option<MapItem>,
     execution: &'a Execution,
     environment: &'a dyn Environment,
+    /// The context object that a test gives.
+    given: Option<&'a Value>,
     state: &'a State,
     entered_time: Timestamp,
     retry_count: u32,
@@ -47,6 +58,7 @@ impl<'a> StateRoots<'a> {
             item: None,
             execution: stepper.execution,
             environment: stepper.surroundings.environment,
+            given: stepper.surroundings.inspection.map(|inspection| &inspection.context),
             state,
             entered_time: stepper.entered(frame).time,
             retry_count: at.map_or(0, |frame| frame.retries.iter().sum()),
@@ -58,6 +70,17 @@ impl<'a> StateRoots<'a> {
     }
 
     fn build_context(&self) -> Value {
+        if let Some(given) = self.given {
+            return match &self.item {
+                None => given.clone(),
+                Some(item) => {
+                    let members = given.as_object().into_iter().flat_map(Object::iter);
+                    let members = members.map(|(key, value)| (key.clone(), value.clone()));
+                    let map = std::iter::once((Arc::from("Map"), item.to_value()));
+                    Value::Object(Object::from_entries(members.chain(map).collect()))
+                }
+            };
+        }
         let about = self.execution.about();
         let text = |text: &str| Value::from(text);
         let mut execution = vec![
@@ -68,7 +91,10 @@ impl<'a> StateRoots<'a> {
             ("RoleArn", text(&about.role_arn)),
         ];
         if !about.synchronous {
-            execution.push(("RedriveCount", Value::from(0i64)));
+            execution.push(("RedriveCount", Value::from(i64::from(self.execution.redrive_count))));
+        }
+        if let Some(time) = self.execution.redrive_time {
+            execution.push(("RedriveTime", Value::from(time.to_iso())));
         }
         let state_machine =
             vec![("Id", text(&about.state_machine_arn)), ("Name", text(&about.state_machine_name))];
@@ -85,15 +111,22 @@ impl<'a> StateRoots<'a> {
         if let Some(task) = self.token {
             context.push(("Task", object(vec![("Token", text(&self.environment.task_token(task)))])));
         }
-        if let Some((index, value)) = &self.item {
-            let item = vec![
-                ("Index", Value::from(i64::from(*index))),
-                ("Value", value.clone()),
-                ("Source", text("STATE_DATA")),
-            ];
-            context.push(("Map", object(vec![("Item", object(item))])));
+        if let Some(item) = &self.item {
+            context.push(("Map", item.to_value()));
         }
         object(context)
+    }
+}
+
+impl MapItem {
+    /// `Map` of the context object.
+    fn to_value(&self) -> Value {
+        let mut item = vec![("Index", Value::from(i64::from(self.index))), ("Value", self.value.clone())];
+        if let Some(key) = &self.key {
+            item.push(("Key", Value::from(&**key)));
+        }
+        item.push(("Source", Value::from(&*self.source)));
+        object(vec![("Item", object(item))])
     }
 }
 

@@ -22,6 +22,9 @@ pub enum Effect {
         parameters: Payload,
         /// `Credentials.RoleArn`.
         credentials_role: Option<Text>,
+        /// Of a mocked task: which invocation of its state within the execution it is, from 0. The answer comes from
+        /// the mock file then; no service is called.
+        mock: Option<u32>,
     },
     /// Offer an activity task to the workers that poll.
     OfferActivityTask {
@@ -40,6 +43,10 @@ pub enum Effect {
         state: StateIndex,
         /// The answer of the call that submitted it.
         submitted: Payload,
+        /// What had been sent to submit it.
+        parameters: Payload,
+        /// `Credentials.RoleArn`.
+        credentials_role: Option<Text>,
     },
     /// Stop the job of a `.sync` task that was given up; answer with `Command::Settle`.
     StopJob {
@@ -49,6 +56,10 @@ pub enum Effect {
         state: StateIndex,
         /// The answer of the call that submitted it.
         submitted: Payload,
+        /// What had been sent to submit it.
+        parameters: Payload,
+        /// `Credentials.RoleArn`.
+        credentials_role: Option<Text>,
     },
 }
 

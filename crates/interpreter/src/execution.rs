@@ -1,10 +1,13 @@
 //! The state of one execution: frames, forks and what is owed. Only `apply` changes it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
     command::{TaskId, TimerId, TimerKind},
-    effect::Timer,
+    effect::{Effect, Timer},
     event::{About, ErrorOutput, FrameIndex, HistoryId, StateIndex},
     limits::{EXECUTION_DURATION_SECONDS_MAX, EXPRESS_DURATION_SECONDS_MAX},
     payload::Stored,
@@ -57,12 +60,26 @@ pub struct Execution {
     pub forks: Slab<Fork>,
     /// Bytes of all variables.
     pub variables_bytes: i64,
+    /// How often each mocked state has been invoked.
+    pub mock_invocations: BTreeMap<StateIndex, u32>,
     /// Jobs of tasks that were given up and must still be stopped.
     pub debts: Vec<Debt>,
     /// The output of an execution that succeeded.
     pub output: Option<Stored>,
     /// The error of one that did not.
     pub failure: Option<ErrorOutput>,
+    /// The root of one that did not end well, with all that was running or kept under it: a redrive goes on with it.
+    pub stopped: Option<Box<Frame>>,
+    /// When it ended last.
+    pub stop_time: Timestamp,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was redriven last.
+    pub redrive_time: Option<Timestamp>,
+    /// How many redrives brought another input or definition.
+    pub redrive_edits: u32,
+    /// Tokens of the newest redrives, with the time of each.
+    pub redrive_tokens: VecDeque<(Text, Timestamp)>,
 }
 
 /// A job that must be stopped although its execution no longer waits for it.
@@ -74,6 +91,23 @@ pub struct Debt {
     pub state: StateIndex,
     /// The answer of the call that submitted it.
     pub submitted: Stored,
+    /// What had been sent to submit it.
+    pub parameters: Stored,
+    /// `Credentials.RoleArn`.
+    pub credentials_role: Option<Text>,
+}
+
+impl Debt {
+    /// What settles it.
+    pub(crate) fn effect(&self) -> Effect {
+        Effect::StopJob {
+            task: self.task,
+            state: self.state,
+            submitted: self.submitted.payload.clone(),
+            parameters: self.parameters.payload.clone(),
+            credentials_role: self.credentials_role.clone(),
+        }
+    }
 }
 
 /// One running chain of states: the root, a Parallel branch, or a Map iteration.
@@ -99,6 +133,9 @@ pub struct Frame {
     pub retries: Vec<u32>,
     /// Id of the newest event of this chain.
     pub last_event: HistoryId,
+    /// The fork of its state once that has joined or was stopped. Kept until the state is left or tried again: if it
+    /// fails for good, a redrive goes on with the children that had not come to their end.
+    pub kept: Option<Box<Fork>>,
 }
 
 /// Facts of entering a state.
@@ -117,6 +154,8 @@ pub struct Entered {
 pub enum Phase {
     /// About to enter `state`.
     Ready,
+    /// About to do the work of `state` again, which it has entered before: the execution was redriven.
+    Again,
     /// Entered and at work. Never stands between steps.
     Entered,
     /// In a Wait state.
@@ -141,8 +180,11 @@ pub enum Phase {
     Broken(ErrorOutput),
     /// Left its last state with this output. Never stands between steps.
     Done(Stored),
-    /// Stopped because a sibling failed. Never stands between steps.
-    Aborted,
+    /// The state was entered and did not come to its end. Only in frames that are kept for a redrive.
+    Stopped {
+        /// Whether by an error of its own, or of its children; else others stopped it.
+        failed: bool,
+    },
 }
 
 /// How far a task has come.
@@ -171,6 +213,8 @@ pub struct TaskPhase {
     pub heartbeat_seconds: Option<u32>,
     /// `Credentials.RoleArn`.
     pub credentials_role: Option<Text>,
+    /// Of a mocked task: which invocation of its state it is, from 0.
+    pub mock: Option<u32>,
     /// The answer of the call that submitted the work.
     pub submitted: Option<Stored>,
     /// When the clock of TimeoutSeconds began.
@@ -188,6 +232,7 @@ impl PartialEq for TaskPhase {
             && self.timeout_seconds == other.timeout_seconds
             && self.heartbeat_seconds == other.heartbeat_seconds
             && self.credentials_role == other.credentials_role
+            && self.mock == other.mock
             && self.submitted == other.submitted
             && self.clock == other.clock
             && self.last_heartbeat.is_some() == other.last_heartbeat.is_some()
@@ -221,6 +266,16 @@ pub struct Fork {
     pub outputs: Vec<Option<Stored>>,
     /// The first error and its event; set: the fork is being stopped.
     pub failure: Option<(ErrorOutput, HistoryId)>,
+    /// Children that failed or were stopped, for a redrive.
+    pub kept: Vec<Frame>,
+}
+
+impl Frame {
+    /// Whether it can go on without anything from outside.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::Again)
+    }
 }
 
 impl Fork {
@@ -247,6 +302,13 @@ impl Execution {
         self.about.as_ref().expect("an execution has started before anything else happens to it")
     }
 
+    /// Whether the execution's test case mocks a state.
+    #[must_use]
+    pub fn is_mocked(&self, state: StateIndex) -> bool {
+        let mock = self.about.as_ref().and_then(|about| about.mock.as_ref());
+        mock.is_some_and(|mock| mock.states.binary_search(&state).is_ok())
+    }
+
     /// Whether it has started and not ended.
     #[must_use]
     pub fn is_running(&self) -> bool {
@@ -263,21 +325,23 @@ impl Execution {
     #[must_use]
     pub fn has_ready_work(&self) -> bool {
         self.is_running()
-            && (self.frames.iter().any(|(_, frame)| frame.phase == Phase::Ready)
+            && (self.frames.iter().any(|(_, frame)| frame.is_ready())
                 || self
                     .forks
                     .iter()
                     .any(|(_, fork)| fork.failure.is_some() || fork.is_complete() || fork.has_free_slot()))
     }
 
-    /// When the whole execution times out, by its machine's TimeoutSeconds or the longest that its type may run.
+    /// When the whole execution times out: by its machine's TimeoutSeconds, which a redrive counts anew, or by the
+    /// longest that its type may run, redrives included.
     #[must_use]
     pub fn deadline(&self, program: &Program) -> Timestamp {
         let Some(about) = &self.about else { return Timestamp::NEVER };
         let longest =
             if about.express { EXPRESS_DURATION_SECONDS_MAX } else { EXECUTION_DURATION_SECONDS_MAX };
-        let seconds = program.timeout_seconds.map_or(longest, |seconds| i64::from(seconds).min(longest));
-        about.start_time.plus_seconds(seconds)
+        let end = about.start_time.plus_seconds(longest);
+        let Some(seconds) = program.timeout_seconds else { return end };
+        self.redrive_time.unwrap_or(about.start_time).plus_seconds(seconds.into()).min(end)
     }
 
     /// The task that a token or completion names, if it is still out.
@@ -359,6 +423,7 @@ impl Execution {
                 Phase::Task(task) => match &program.state(frame.state).kind {
                     StateKind::Task(state) => {
                         task.heartbeat_seconds.is_none()
+                            && task.mock.is_none()
                             && (state.is_activity() && task.status == TaskStatus::Started
                                 || state.waits_for_token() && task.status == TaskStatus::Submitted)
                     }

@@ -9,7 +9,7 @@ use crate::{
     execution::Phase,
     payload::Stored,
     program::StateKind,
-    step::{Fault, Progress, Stepper},
+    step::{Decision, Fault, Progress, Stepper},
     text::Text,
     time::Timestamp,
 };
@@ -56,6 +56,7 @@ pub(crate) fn evaluation_failed(
 }
 
 fn handle_catchable(stepper: &mut Stepper<'_>, frame: FrameIndex, error: ErrorOutput) -> Progress {
+    stepper.note(|seen| seen.error = Some(error.clone()));
     if retry(stepper, frame, &error)? {
         return Ok(());
     }
@@ -86,14 +87,21 @@ fn retry(stepper: &mut Stepper<'_>, frame: FrameIndex, error: &ErrorOutput) -> P
         return Ok(false);
     };
     let retrier = &handlers.retry[index];
-    let made = stepper.execution.frames.get(frame).and_then(|at| at.retries.get(index).copied()).unwrap_or(0);
+    stepper.note(|seen| seen.retry_index = Some(index));
+    let made = match stepper.surroundings.inspection {
+        Some(inspection) => inspection.retries_made,
+        None => {
+            stepper.execution.frames.get(frame).and_then(|at| at.retries.get(index).copied()).unwrap_or(0)
+        }
+    };
     if made >= retrier.max_attempts {
         return Ok(false);
     }
-    let mut seconds = retrier.delay_seconds(made + 1);
+    let mut seconds = retrier.delay_seconds(made.saturating_add(1));
     if retrier.jitter == Jitter::Full {
         seconds *= stepper.entropy().next_fraction();
     }
+    stepper.note(|seen| seen.retry_backoff_seconds = Some(seconds));
     let until = later(stepper.time, seconds);
     let retrier = u16::try_from(index).unwrap_or(u16::MAX);
     stepper.emit(EventKind::RetryScheduled { frame, retrier, until })?;
@@ -115,7 +123,9 @@ fn catch(stepper: &mut Stepper<'_>, frame: FrameIndex, error: &ErrorOutput) -> P
     let Some(index) = handlers.catch.iter().position(|catcher| matches(&catcher.error_equals, error)) else {
         return Ok(false);
     };
+    stepper.decided(frame, Decision::Catcher(index));
     let catcher = &handlers.catch[index];
+    stepper.note(|seen| seen.catch_index = Some(index));
     let output = Stored::from_value(error_value(error));
     match &catcher.exit {
         CatcherExit::JsonPath { result_path, assign } => {

@@ -4,6 +4,16 @@
 pub const PAYLOAD_BYTES_MAX: usize = 262_144;
 /// History events of one Standard execution; the last one is ExecutionFailed.
 pub const HISTORY_EVENTS_MAX: u32 = 25_000;
+/// History events that an execution must stay below to be redriven.
+pub const REDRIVE_HISTORY_EVENTS_MAX: u32 = 24_999;
+/// Seconds after its end within which an execution can be redriven: 14 days.
+pub const REDRIVE_PERIOD_SECONDS: i64 = 14 * 24 * 3600;
+/// Redrives of one execution that may bring another input or definition.
+pub const REDRIVE_EDITS_MAX: u32 = 100;
+/// Tokens of redrives that an execution remembers.
+pub const REDRIVE_TOKENS_MAX: usize = 10;
+/// Seconds for which it remembers them.
+pub const REDRIVE_TOKEN_SECONDS: i64 = 15 * 60;
 /// Bytes of all variables of one execution.
 pub const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Iterations of one inline Map that run at once when the definition sets no lower limit.
@@ -19,6 +29,10 @@ pub const TRANSITIONS_PER_STEP_MAX: u32 = 1_000;
 pub const STATE_EXPRESSION_STEPS_MAX: u64 = 2 * stepwell_jsonata::Limits::STEP_FUNCTIONS.steps;
 /// Steps of JSONata expressions that one step makes before it gives the shard back: some tens of milliseconds.
 pub const EXPRESSION_STEPS_PER_STEP_MAX: u64 = 1_000_000;
+/// Steps of JSONata expressions that the ItemSelector of a Map state may take over all items in a test.
+pub const EXPRESSION_STEPS_PER_TEST_MAX: u64 = 10 * EXPRESSION_STEPS_PER_STEP_MAX;
+/// Items of a Map state for which a test works an ItemSelector out.
+pub const MOCKED_ITEMS_MAX: usize = 10_000;
 /// Bytes of new payload text that one step makes before it gives the shard back.
 pub const STEP_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds that an execution may run: one year.

@@ -3,7 +3,7 @@
 use crate::{
     command::TaskId,
     effect::Effect,
-    execution::{Execution, Phase, TaskStatus},
+    execution::{Debt, Execution, Phase, TaskStatus},
     program::{Program, StateKind},
 };
 
@@ -22,31 +22,34 @@ pub fn outstanding_effects(program: &Program, execution: &Execution) -> Vec<Effe
         };
         let id = TaskId { frame: index, attempt: task.attempt };
         match (task.status, &task.submitted) {
-            (TaskStatus::Scheduled, _) if state.is_activity() => effects.push(Effect::OfferActivityTask {
-                task: id,
-                state: frame.state,
-                input: task.parameters.payload.clone(),
-            }),
+            (TaskStatus::Scheduled, _) if state.is_activity() && task.mock.is_none() => {
+                effects.push(Effect::OfferActivityTask {
+                    task: id,
+                    state: frame.state,
+                    input: task.parameters.payload.clone(),
+                })
+            }
             (TaskStatus::Submitted, Some(submitted)) if state.waits_for_job() => {
                 effects.push(Effect::AwaitJob {
                     task: id,
                     state: frame.state,
                     submitted: submitted.payload.clone(),
+                    parameters: task.parameters.payload.clone(),
+                    credentials_role: task.credentials_role.clone(),
                 });
             }
-            (TaskStatus::Started, _) if !state.is_activity() => effects.push(Effect::InvokeTask {
-                task: id,
-                state: frame.state,
-                parameters: task.parameters.payload.clone(),
-                credentials_role: task.credentials_role.clone(),
-            }),
+            (TaskStatus::Started, _) if !state.is_activity() || task.mock.is_some() => {
+                effects.push(Effect::InvokeTask {
+                    task: id,
+                    state: frame.state,
+                    parameters: task.parameters.payload.clone(),
+                    credentials_role: task.credentials_role.clone(),
+                    mock: task.mock,
+                })
+            }
             _ => {}
         }
     }
-    effects.extend(execution.debts.iter().map(|debt| Effect::StopJob {
-        task: debt.task,
-        state: debt.state,
-        submitted: debt.submitted.payload.clone(),
-    }));
+    effects.extend(execution.debts.iter().map(Debt::effect));
     effects
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use stepwell_asl::{
-    CatcherExit, Count, Credentials, DataFlow, FailText, InvocationPattern, ItemSelector, Items, JsonataExit,
-    JsonataTemplate, Resource, Retrier, Template, WaitUntil, choice::ChoiceRule,
+    CatcherExit, Count, Credentials, DataFlow, Distributed, FailText, InvocationPattern, ItemSelector, Items,
+    JsonataExit, JsonataTemplate, Resource, Retrier, Template, WaitUntil, choice::ChoiceRule,
 };
 use stepwell_json::Value;
 
@@ -44,6 +44,8 @@ impl Program {
 pub struct State {
     /// Its name.
     pub name: Text,
+    /// The Parallel or Map state that it is in, and the number of the branch; none at the top level.
+    pub within: Option<(StateIndex, u32)>,
     /// What it does with its data.
     pub flow: DataFlow,
     /// What is particular to the type.
@@ -95,7 +97,7 @@ pub enum StateKind {
     Fail(FailState),
     /// `Parallel`.
     Parallel(Box<ParallelState>),
-    /// `Map`, inline.
+    /// `Map`.
     Map(Box<MapState>),
 }
 
@@ -154,20 +156,13 @@ impl TaskState {
     /// Whether the task ends when its token is answered (`.waitForTaskToken`).
     #[must_use]
     pub fn waits_for_token(&self) -> bool {
-        matches!(
-            self.resource,
-            Resource::LambdaInvoke { wait_for_token: true }
-                | Resource::StartExecution { pattern: InvocationPattern::WaitForTaskToken }
-        )
+        self.resource.pattern() == InvocationPattern::WaitForTaskToken
     }
 
     /// Whether the task waits for the end of a job (`.sync`).
     #[must_use]
     pub fn waits_for_job(&self) -> bool {
-        matches!(
-            self.resource,
-            Resource::StartExecution { pattern: InvocationPattern::Sync | InvocationPattern::Sync2 }
-        )
+        matches!(self.resource.pattern(), InvocationPattern::Sync | InvocationPattern::Sync2)
     }
 
     /// Whether the context object shows a task token: callbacks, activities and, as recorded, `.sync`.
@@ -277,6 +272,8 @@ pub struct MapState {
     pub item_selector: Option<ItemSelector>,
     /// `MaxConcurrency` or its path.
     pub max_concurrency: Option<Count>,
+    /// The fields of distributed mode; none in inline mode. Such a Map can be tested, but not run.
+    pub distributed: Option<Box<Distributed>>,
     /// `Next`; none for `End`.
     pub next: Option<StateIndex>,
     /// `Retry` and `Catch`.

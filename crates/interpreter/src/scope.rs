@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use stepwell_json::{Object, Value};
+
 use crate::{event::Assigned, payload::Stored, text::Text};
 
 /// The variables of one `States` map, and those around it.
@@ -49,6 +51,13 @@ impl Scope {
             }
         }
         grown
+    }
+
+    /// The variables of this scope alone, as an object.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let entries = self.values.iter().map(|(name, stored)| (name.0.clone(), stored.value().clone()));
+        Value::Object(Object::from_entries(entries.collect()))
     }
 
     /// Bytes of a variable of this scope alone; 0 when there is none.

@@ -10,7 +10,8 @@ use crate::{
     effect::{Effect, Timer},
     entropy::Entropy,
     event::{ErrorOutput, Event, EventKind, FrameIndex, StateIndex},
-    execution::{Entered, Execution, ForkIndex, Phase, Status},
+    execution::{Debt, Entered, Execution, ForkIndex, Phase, Status},
+    inspection::Inspection,
     limits::{
         CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX,
         TRANSITIONS_PER_STEP_MAX,
@@ -27,6 +28,20 @@ pub trait Environment {
     fn activity_exists(&self, arn: &str) -> bool;
     /// The task token of one attempt of a task.
     fn task_token(&self, task: TaskId) -> String;
+    /// Hears of a decision that no event shows, taken by `state` right before the event `ordinal`. Tests that measure
+    /// coverage listen; nothing that is decided rests on it.
+    fn decided(&self, _state: StateIndex, _ordinal: u32, _decision: Decision) {}
+}
+
+/// A decision that can't be told from events: two rules or catchers may lead to the same state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The rule of a Choice state at this position held.
+    Rule(usize),
+    /// No rule held, and `Default` is taken.
+    Default,
+    /// The catcher at this position takes the error.
+    Catcher(usize),
 }
 
 /// What a step is given besides the command.
@@ -41,6 +56,8 @@ pub struct Surroundings<'a> {
     pub wait_scale: f64,
     /// Facts that are asked for.
     pub environment: &'a dyn Environment,
+    /// In the test of a single state: what is given for it, and what is seen of it.
+    pub inspection: Option<&'a Inspection>,
 }
 
 /// How much one step may do before it gives the shard back.
@@ -165,7 +182,7 @@ pub fn step(
     }
 }
 
-enum Refusal {
+pub(crate) enum Refusal {
     Rejected(Rejection),
     Halt(Halt),
 }
@@ -202,6 +219,12 @@ pub(crate) struct Stepper<'a> {
 }
 
 impl<'a> Stepper<'a> {
+    /// Tells whoever listens what the state of a frame has decided.
+    pub(crate) fn decided(&self, frame: FrameIndex, decision: Decision) {
+        let state = self.state_index_of(frame);
+        self.surroundings.environment.decided(state, self.execution.next_event, decision);
+    }
+
     fn command(&mut self, command: Command) -> Result<(), Refusal> {
         match command {
             Command::Start { about, input } => {
@@ -220,6 +243,7 @@ impl<'a> Stepper<'a> {
                 }
                 self.emit(EventKind::Settled { attempt })?;
             }
+            Command::Redrive { request } => crate::redrive::redrive(self, *request)?,
             _ if !self.execution.is_running() => return Err(Rejection::NotRunning.into()),
             Command::Continue => self.find_work(),
             Command::TaskStarted { task, worker } => {
@@ -320,7 +344,7 @@ impl<'a> Stepper<'a> {
             .forks
             .iter()
             .filter(|(_, fork)| fork.failure.is_some() || fork.is_complete() || fork.has_free_slot());
-        let frames = self.execution.frames.iter().filter(|(_, frame)| frame.phase == Phase::Ready);
+        let frames = self.execution.frames.iter().filter(|(_, frame)| frame.is_ready());
         self.work = frames
             .map(|(index, _)| Work::Frame(index))
             .chain(forks.map(|(index, _)| Work::Fork(index)))
@@ -349,7 +373,7 @@ impl<'a> Stepper<'a> {
     fn run_frame(&mut self, frame: FrameIndex) -> Progress {
         while self.execution.is_running() {
             let Some(at) = self.execution.frames.get(frame) else { return Ok(()) };
-            if at.phase != Phase::Ready || self.execution.is_being_stopped(frame) {
+            if !at.is_ready() || self.execution.is_being_stopped(frame) {
                 return Ok(());
             }
             if self.is_spent() {
@@ -362,8 +386,13 @@ impl<'a> Stepper<'a> {
                 input: at.input.clone(),
                 previous: at.last_event,
             };
+            // A redrive does not enter a state a second time, except Fail (documented).
+            let is_entered = at.phase == Phase::Again
+                && !matches!(self.program.get(at.state).map(|state| &state.kind), Some(StateKind::Fail(_)));
             self.spend_transition();
-            self.emit(entered)?;
+            if !is_entered {
+                self.emit(entered)?;
+            }
             if let Err(halt) = self.enter(frame) {
                 self.handle_halt(frame, halt)?;
             }
@@ -381,7 +410,7 @@ impl<'a> Stepper<'a> {
             StateKind::Wait(wait) => states::wait::enter(self, frame, state, wait),
             StateKind::Succeed => states::succeed::enter(self, frame, state),
             StateKind::Fail(fail) => states::fail::enter(self, frame, fail),
-            StateKind::Parallel(_) => states::parallel::enter(self, frame, state),
+            StateKind::Parallel(parallel) => states::parallel::enter(self, frame, state, parallel),
             StateKind::Map(map) => states::map::enter(self, frame, state, map),
         }
     }
@@ -425,11 +454,7 @@ impl<'a> Stepper<'a> {
     /// Asks for the jobs of tasks that were just given up to be stopped.
     pub(crate) fn stop_jobs(&mut self, known: usize) {
         let new = self.execution.debts.iter().skip(known);
-        self.out.effects.extend(new.map(|debt| Effect::StopJob {
-            task: debt.task,
-            state: debt.state,
-            submitted: debt.submitted.payload.clone(),
-        }));
+        self.out.effects.extend(new.map(Debt::effect));
     }
 
     /// Emits an event: the only way in which a step changes anything. Gives the event's ordinal.
@@ -501,8 +526,12 @@ impl<'a> Stepper<'a> {
         Entropy::new(self.surroundings.seed, self.execution.next_event, evaluation)
     }
 
-    /// `An error occurred while executing the state '…' (entered at the event id #…). …`
+    /// `An error occurred while executing the state '…' (entered at the event id #…). …`; in a test the text alone
+    /// (recorded).
     pub(crate) fn cause(&self, frame: FrameIndex, text: impl fmt::Display) -> Text {
+        if self.surroundings.inspection.is_some() {
+            return text.to_string().into();
+        }
         format!(
             "An error occurred while executing the state '{}' (entered at the event id #{}). {text}",
             self.state_of(frame).name,

@@ -2,9 +2,9 @@
 //! right only for a kind or field that no release has written yet.
 
 use stepwell_interpreter::{
-    About, ErrorOutput, Event, EventKind, Stored, Timestamp,
+    About, ErrorOutput, Event, EventKind, MockCase, Stored, Timestamp,
     event::{
-        Assigned,
+        Assigned, DefinitionEdit, InputEdit, MovedState,
         codec::{Payloads, decode_chunk, encode_record},
     },
     payload::PayloadRef,
@@ -37,6 +37,7 @@ fn kinds() -> Vec<EventKind> {
         version_arn: None,
         alias_arn: None,
         log: None,
+        mock: None,
     };
     let error = ErrorOutput::new("Name", "cause");
     let unnamed = ErrorOutput::default();
@@ -121,6 +122,23 @@ fn kinds() -> Vec<EventKind> {
             previous: 23,
         },
         EventKind::EvaluationFailed { frame: 1, state: 2, error, location: None, previous: 23 },
+        EventKind::ExecutionRedriven {
+            count: 1,
+            client_token: Some("token".into()),
+            input: Some(Box::new(InputEdit { place: vec![0, 3], state: 5, input: new("{\"b\":1}") })),
+            definition: Some(Box::new(DefinitionEdit {
+                revision: 9,
+                moved: vec![MovedState { from: 4, to: 5 }],
+            })),
+            previous: 24,
+        },
+        EventKind::ExecutionRedriven {
+            count: 2,
+            client_token: None,
+            input: None,
+            definition: None,
+            previous: 25,
+        },
     ]
 }
 
@@ -183,4 +201,17 @@ fn a_chunk_that_is_cut_or_changed_gives_an_error_or_other_events_but_no_panic() 
             let _ = decode_chunk(&changed);
         }
     }
+}
+
+#[test]
+fn a_start_with_a_test_case_is_read_back() {
+    let mut events = events();
+    events.truncate(1);
+    let EventKind::ExecutionStarted { about, .. } = &mut events[0].kind else { panic!("it starts") };
+    about.mock = Some(Box::new(MockCase { name: "case".into(), states: vec![2, 5] }));
+    let mut bytes = Vec::new();
+    encode_record(&events, 0, &mut bytes);
+    assert_eq!(decode_chunk(&bytes).expect("the chunk can be read"), events);
+    // The number of the field and its parts are for ever.
+    assert!(hex(&bytes).replace('\n', "").ends_with("826463617365820205"), "{}", hex(&bytes));
 }

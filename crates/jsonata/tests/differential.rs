@@ -1,4 +1,4 @@
-//! Against jsonata-js 2.0.6: the same value, the same "nothing", the same error code
+//! Against jsonata-js 2.0.6 and jsonata-core: the same value, the same "nothing", the same error code
 //!
 //! `STEPWELL_DIFFERENTIAL_COUNT` sets how many random expressions are tried, `STEPWELL_DIFFERENTIAL_SEED` where they
 //! begin: each number gives one expression with its data.
@@ -9,6 +9,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::core::core;
 use common::generate::{Generator, Random};
 use common::oracle::{Oracle, Outcome, Question, ours};
 use common::{suite, with_large_stack};
@@ -180,5 +181,49 @@ fn random_expressions_give_the_same_on_random_data() {
             }
         }
     });
+    report(&wrong, &seen);
+}
+
+/// jsonata-core follows a later JSONata and has differences of its own, so where it and we disagree, jsonata-js decides.
+#[test]
+fn where_jsonata_core_gives_something_else_jsonata_js_gives_what_we_give() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    // Expressions of their own, on which jsonata-js is asked only now and then.
+    let count = setting("STEPWELL_DIFFERENTIAL_COUNT", 2000);
+    let first = setting("STEPWELL_DIFFERENTIAL_SEED", 1) + 500_000_000;
+    let (mut wrong, mut seen) = (Vec::new(), BTreeMap::new());
+    let bindings = stepwell_json::parse(r#"{"p":{"a":1,"s":"x"},"q":[3,1,2]}"#).unwrap();
+    let limits = Limits { steps: 2_000_000, memory_bytes: 100 << 20, ..Limits::PLAIN };
+    let mut same = 0;
+    with_large_stack(|| {
+        let numbers: Vec<u64> = (first..first + count).collect();
+        for chunk in numbers.chunks(200) {
+            let (mut questions, mut data) = (Vec::new(), BTreeMap::new());
+            oracle.forget();
+            for number in chunk {
+                let mut generator = Generator::new(*number);
+                let on = format!("d{}", number % 200);
+                let value = stepwell_json::parse(&generator.data()).unwrap();
+                let question = Question {
+                    expression: generator.expression(),
+                    on: on.clone(),
+                    bindings: bindings.clone(),
+                };
+                if core(&question, Some(&value)) == ours(&question, Some(&value), &limits) {
+                    same += 1;
+                    continue;
+                }
+                oracle.give(&on, &value);
+                data.insert(on, value);
+                questions.push(question);
+            }
+            compare(&mut oracle, &questions, &data, &mut wrong, &mut seen);
+        }
+    });
+    println!("jsonata-core gave the same for {same} of {count}");
+    assert!(
+        same * 10 >= count * 5,
+        "jsonata-core agrees with us so seldom ({same} of {count}) that it is no oracle"
+    );
     report(&wrong, &seen);
 }

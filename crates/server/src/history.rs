@@ -8,7 +8,9 @@ use stepwell_interpreter::{
     event::codec::{CodecError, Payloads, decode_chunk},
     program::{StateKind, TaskState},
 };
-use stepwell_store::{ExecutionKey, Store, StoreError};
+use stepwell_store::{ExecutionKey, ExecutionRow, Store, StoreError};
+
+use crate::catalogue::{Catalogue, CatalogueError};
 
 /// Bytes of chunks that are read at once.
 const READ_BYTES: usize = 512 * 1024;
@@ -20,8 +22,40 @@ pub(crate) enum HistoryError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Codec(#[from] CodecError),
+    #[error(transparent)]
+    Definition(#[from] CatalogueError),
     #[error("event {ordinal} names state {state}, which its definition does not have")]
     UnknownState { ordinal: u32, state: u32 },
+}
+
+/// The programs that the events of an execution name states of: that of its start, and those that redrives brought.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    first: Arc<Program>,
+    /// From which event on, and which program.
+    later: Vec<(u32, Arc<Program>)>,
+}
+
+impl Programs {
+    /// The programs of the execution with this row.
+    ///
+    /// # Errors
+    /// When a definition can't be read.
+    pub(crate) fn of(catalogue: &Catalogue, row: &ExecutionRow) -> Result<Self, CatalogueError> {
+        let first = catalogue.program(row.revision)?;
+        let edits = row.redrive_edits().iter();
+        let later = edits
+            .filter_map(|edit| Some((edit.event, edit.revision?)))
+            .map(|(event, revision)| Ok((event, catalogue.program(revision)?)))
+            .collect::<Result<_, CatalogueError>>()?;
+        Ok(Self { first, later })
+    }
+
+    /// The program of an event.
+    pub(crate) fn at(&self, ordinal: u32) -> &Program {
+        let later = self.later.iter().rev().find(|(from, _)| *from <= ordinal);
+        later.map_or(&self.first, |(_, program)| program)
+    }
 }
 
 /// Which events to show.
@@ -52,7 +86,7 @@ pub(crate) struct Page {
 pub(crate) fn read_page(
     store: &dyn Store,
     key: ExecutionKey,
-    program: &Program,
+    programs: &Programs,
     region: &Arc<str>,
     request: PageRequest,
 ) -> Result<Page, HistoryError> {
@@ -101,7 +135,7 @@ pub(crate) fn read_page(
     resolve(store, key, &mut payloads, &mut selected)?;
     let mut events = Vec::with_capacity(selected.len());
     for event in &selected {
-        events.extend(project(program, region, event)?);
+        events.extend(project(programs.at(event.ordinal), region, event)?);
     }
     Ok(Page { events, next })
 }
@@ -299,6 +333,17 @@ impl Projection<'_> {
                 failure: failure(error),
                 location: location.as_ref().map(|location| location.0.clone()),
                 state: self.state(*state)?.name.0.clone(),
+            },
+            EventKind::ExecutionRedriven { count, input, definition, .. } => Kind::ExecutionRedriven {
+                redrive_count: (*count).into(),
+                edited_state: match input {
+                    Some(edit) => {
+                        let name = self.state(edit.state)?.name.0.clone();
+                        Some((name, edit.input.payload.text().clone()))
+                    }
+                    None => None,
+                },
+                definition_changed: definition.is_some(),
             },
             EventKind::WaitStarted { .. }
             | EventKind::RetryScheduled { .. }

@@ -5,6 +5,7 @@
 //! [`Operations`] validate and resolve, `runtime` takes commands to shards and their batches to the store, `drivers`
 //! carry out what leaves the shards once it is durable.
 
+mod admission;
 mod catalogue;
 mod drivers;
 mod events;
@@ -12,6 +13,7 @@ mod express;
 mod history;
 mod logs;
 mod metrics;
+mod mocks;
 mod operations;
 mod random;
 mod retention;
@@ -25,6 +27,7 @@ mod waiters;
 pub use catalogue::CatalogueError;
 pub use events::{Secret, Webhook};
 pub use logs::{LOG_FILE_BYTES_MAX, LogDestination, LogSettings};
+pub use mocks::MockError;
 pub use operations::{HistoryPage, Operations};
 pub use server::{Server, StartError};
 pub use settings::{Limits, Settings};

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use stepwell_api::Operation;
+use stepwell_api::{ApiError, Operation};
 use stepwell_interpreter::Status;
 use stepwell_store::Store;
 
@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     client_errors: AtomicU64,
     server_errors: AtomicU64,
     ended: [AtomicU64; 4],
+    throttled: AtomicU64,
     quarantined: AtomicU64,
     connections: AtomicU64,
 }
@@ -34,6 +35,7 @@ impl Metrics {
             client_errors: AtomicU64::new(0),
             server_errors: AtomicU64::new(0),
             ended: Default::default(),
+            throttled: AtomicU64::new(0),
             quarantined: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         }
@@ -45,8 +47,11 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn error(&self, status: u16) {
-        let counter = if status >= 500 { &self.server_errors } else { &self.client_errors };
+    pub(crate) fn error(&self, error: &ApiError) {
+        if error.code == ApiError::throttling().code {
+            self.throttled.fetch_add(1, Ordering::Relaxed);
+        }
+        let counter = if error.status >= 500 { &self.server_errors } else { &self.client_errors };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -81,10 +86,11 @@ impl Metrics {
         activities: usize,
         logs: &logs::Counts,
         webhooks: &events::Counts,
+        memory_bytes: u64,
     ) -> String {
         let mut page = String::new();
         // Writing into a string cannot fail.
-        let _ = self.write(&mut page, store, machines, activities, logs, webhooks);
+        let _ = self.write(&mut page, store, machines, activities, logs, webhooks, memory_bytes);
         page
     }
 
@@ -96,6 +102,7 @@ impl Metrics {
         activities: usize,
         logs: &logs::Counts,
         webhooks: &events::Counts,
+        memory_bytes: u64,
     ) -> std::fmt::Result {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         writeln!(page, "# HELP stepwell_requests_total Requests of the Step Functions API.")?;
@@ -109,6 +116,9 @@ impl Metrics {
         writeln!(page, "# TYPE stepwell_errors_total counter")?;
         writeln!(page, "stepwell_errors_total{{fault=\"client\"}} {}", count(&self.client_errors))?;
         writeln!(page, "stepwell_errors_total{{fault=\"server\"}} {}", count(&self.server_errors))?;
+        writeln!(page, "# HELP stepwell_throttled_total Requests refused with ThrottlingException.")?;
+        writeln!(page, "# TYPE stepwell_throttled_total counter")?;
+        writeln!(page, "stepwell_throttled_total {}", count(&self.throttled))?;
         writeln!(page, "# HELP stepwell_executions_ended_total Standard executions that ended.")?;
         writeln!(page, "# TYPE stepwell_executions_ended_total counter")?;
         for (status, counter) in ENDS.iter().zip(&self.ended) {
@@ -133,6 +143,7 @@ impl Metrics {
         let status = store.status();
         let gauges = [
             ("stepwell_connections", "Connections open.", count(&self.connections)),
+            ("stepwell_memory_bytes", "Resident memory of the server.", memory_bytes),
             ("stepwell_state_machines", "State machines.", machines as u64),
             ("stepwell_activities", "Activities.", activities as u64),
             (

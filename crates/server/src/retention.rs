@@ -113,7 +113,7 @@ impl Retention {
         let mut before: Option<ListCursor> = None;
         for _ in 0..USE_PAGES_MAX {
             let page = self.operations.store.list_executions(machine_arn, None, before, PAGE)?;
-            used.extend(page.iter().map(|execution| execution.row.revision));
+            used.extend(page.iter().flat_map(|execution| execution.row.revisions()));
             if page.len() < PAGE {
                 return Ok(Some(used));
             }

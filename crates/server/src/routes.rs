@@ -5,10 +5,12 @@ use std::{net::IpAddr, path::PathBuf};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode, body::Incoming, header::CONTENT_TYPE, header::HeaderValue,
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde::Deserialize;
-use stepwell_api::ApiError;
+use stepwell_api::{ApiError, identity::Identity};
 
 use crate::service::{Service, failed, json};
 
@@ -30,10 +32,7 @@ pub(crate) async fn respond(
     match request.uri().path() {
         "/healthz" if is_read => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" if is_read => ready(service),
-        "/version" if is_read => json(
-            StatusCode::OK,
-            format!(r#"{{"name":"stepwell","version":"{}"}}"#, env!("CARGO_PKG_VERSION")).into_bytes(),
-        ),
+        "/version" if is_read => json(StatusCode::OK, version(service, request.headers()).into_bytes()),
         "/metrics" if is_read => {
             let operations = &service.operations;
             let (machines, activities) =
@@ -46,6 +45,7 @@ pub(crate) async fn respond(
                     activities,
                     operations.logs.counts(),
                     operations.webhooks.counts(),
+                    operations.admission.memory_bytes(),
                 ),
             )
         }
@@ -73,6 +73,19 @@ pub(crate) async fn respond(
     }
 }
 
+/// What this is, and the account and region that the caller acts in: clients that make ARNs ask for them.
+fn version(service: &Service, headers: &HeaderMap) -> String {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let caller = Identity::from_authorization(authorization, &service.operations.identity_defaults);
+    serde_json::json!({
+        "name": "stepwell",
+        "version": env!("CARGO_PKG_VERSION"),
+        "account": caller.account,
+        "region": caller.region,
+    })
+    .to_string()
+}
+
 fn ready(service: &Service) -> Response<Full<Bytes>> {
     if *service.stop.borrow() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
@@ -96,7 +109,7 @@ async fn backup(service: &Service, request: Request<Incoming>) -> Result<(), Api
     }
     let body = service.body(&head.headers, body).await?;
     let request: BackupRequest =
-        serde_json::from_slice(&body).map_err(|error| ApiError::serialization(error.to_string()))?;
+        serde_json::from_slice(&body.bytes).map_err(|error| ApiError::serialization(error.to_string()))?;
     if !request.directory.is_absolute() {
         return Err(ApiError::validation("The directory of a backup must be an absolute path."));
     }

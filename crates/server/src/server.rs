@@ -17,11 +17,13 @@ use tokio::{
 };
 
 use crate::{
+    admission::Admission,
     catalogue::{Catalogue, CatalogueError},
-    drivers::{Calls, Drivers},
+    drivers::{Calls, Drivers, JobWaits},
     events::{self, Webhooks},
     logs::Logs,
     metrics::Metrics,
+    mocks::{MockError, Mocks},
     operations::Operations,
     retention,
     runtime::{self, Clock, Runtime, ShardSettings},
@@ -53,6 +55,9 @@ pub enum StartError {
     /// A setting for Lambda functions can't be used.
     #[error(transparent)]
     Lambda(#[from] ConfigError),
+    /// The mock file can't be used.
+    #[error(transparent)]
+    Mock(#[from] MockError),
     /// The system gives no thread.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
@@ -102,6 +107,7 @@ impl Server {
         let local_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         check_endpoints(&settings, local_address)?;
         let lambda = Arc::new(Lambda::new(settings.lambda.clone())?);
+        let mocks = Mocks::open(settings.mock_file.clone()).await?;
         let programs_max = settings.limits.programs_max;
         let catalogue_store = store.clone();
         let catalogue = tokio::task::spawn_blocking(move || Catalogue::open(catalogue_store, programs_max))
@@ -114,7 +120,8 @@ impl Server {
         let (router, inboxes) = runtime::router(settings.shard_count());
         let (stop, stop_receiver) = watch::channel(false);
         let poster = Arc::new(Poster::default());
-        let log_endpoint = settings.service_endpoints.get("logs");
+        let endpoints = &settings.service_endpoints;
+        let log_endpoint = endpoints.get("logs").or_else(|| endpoints.get("*"));
         let logs = Logs::start(&settings.logs, log_endpoint, &poster, &clock, catalogue.clone());
         let (webhooks, lanes) = Webhooks::new(&settings.webhooks);
         let operations = Arc::new(Operations {
@@ -136,7 +143,12 @@ impl Server {
             waiters: Waiters::default(),
             metrics: Metrics::new(),
             lambda,
+            mocks,
+            aws: stepwell_integrations::aws::Aws::new(aws_config(&settings)),
+            job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),
+            state_tests: Semaphore::new(settings.limits.state_tests_max),
+            admission: Admission::new(&settings.limits),
             express_permits: Arc::new(Semaphore::new(settings.limits.express_max)),
             settings,
         });
@@ -218,6 +230,7 @@ impl Server {
             task.abort();
         }
         // Calls under way end as interrupted: a restart makes them again.
+        self.operations.aws.shutdown();
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());
@@ -249,6 +262,12 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+fn aws_config(settings: &Settings) -> stepwell_integrations::aws::AwsConfig {
+    let mut config = settings.aws.clone();
+    config.endpoints.extend(settings.service_endpoints.iter().map(|(name, url)| (name.clone(), url.clone())));
+    config
 }
 
 /// A task that called this server as a service would wait for itself.

@@ -12,11 +12,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN},
+    header::{
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN,
+    },
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,7 +28,7 @@ use stepwell_api::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{Semaphore, SemaphorePermit, watch},
 };
 
 use crate::{
@@ -144,6 +146,12 @@ async fn without_panic(answer: impl Future<Output = Response<Full<Bytes>>>) -> R
     .await
 }
 
+/// The whole body of a request, and the room that it takes while it is in use.
+pub(crate) struct Body<'a> {
+    pub(crate) bytes: Bytes,
+    _room: Option<SemaphorePermit<'a>>,
+}
+
 impl Service {
     async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
         let id = random::uuid();
@@ -154,7 +162,7 @@ impl Service {
             })
         } else if request.method() == Method::POST && request.uri().path() == "/" {
             self.call(request).await.unwrap_or_else(|error| {
-                self.operations.metrics.error(error.status);
+                self.operations.metrics.error(&error);
                 failed(&error)
             })
         } else {
@@ -178,16 +186,24 @@ impl Service {
         let target = read_target(head.headers.get(TARGET).map(HeaderValue::as_bytes));
         let operation = Operation::from_target(target)?;
         self.operations.metrics.request(operation);
+        let admission = &self.operations.admission;
+        admission.look(operation)?;
         let body = self.body(&head.headers, body).await?;
+        let _place = admission.enter(operation)?;
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let caller = Identity::from_authorization(authorization, &self.operations.identity_defaults);
-        let body = dispatch(&self.operations, operation, caller, &body).await?;
+        let body = dispatch(&self.operations, operation, caller, &body.bytes).await?;
         Ok(json(StatusCode::OK, body))
     }
 
     /// The whole body, within its limits of size and time.
-    pub(crate) async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, ApiError> {
+    pub(crate) async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<Body<'_>, ApiError> {
         let limits = &self.operations.settings.limits;
+        if let Some(encoding) = headers.get(CONTENT_ENCODING)
+            && encoding.as_bytes() != b"identity"
+        {
+            return Err(ApiError::unsupported_content_encoding(encoding.to_str().unwrap_or("?")));
+        }
         let announced = headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
@@ -195,23 +211,52 @@ impl Service {
         if announced.is_some_and(|length| length > limits.request_bytes_max as u64) {
             return Err(ApiError::request_too_large(limits.request_bytes_max));
         }
-        let body = Limited::new(body, limits.request_bytes_max).collect();
-        match tokio::time::timeout(limits.body_timeout, body).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(ApiError::request_too_large(limits.request_bytes_max))
-            }
-            Ok(Err(_)) => Err(ApiError::serialization("The request body could not be read to its end.")),
-            Err(_) => Err(ApiError {
+        let length = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        tokio::time::timeout(limits.body_timeout, self.read_body(body, length)).await.unwrap_or_else(|_| {
+            Err(ApiError {
                 status: 408,
                 ..ApiError::new("RequestTimeout", "The request body did not arrive in time.")
-            }),
+            })
+        })
+    }
+
+    /// Reads a body piece by piece; only what has arrived takes room. `length` is what was announced, 0 for nothing.
+    async fn read_body(&self, mut body: Incoming, length: usize) -> Result<Body<'_>, ApiError> {
+        let bytes_max = self.operations.settings.limits.request_bytes_max;
+        let mut room: Option<SemaphorePermit<'_>> = None;
+        let (mut first, mut whole) = (Bytes::new(), Vec::new());
+        while let Some(frame) = body.frame().await {
+            let frame = frame
+                .map_err(|_| ApiError::serialization("The request body could not be read to its end."))?;
+            // Trailers say nothing that is asked for.
+            let Ok(piece) = frame.into_data() else { continue };
+            if first.len() + whole.len() + piece.len() > bytes_max {
+                return Err(ApiError::request_too_large(bytes_max));
+            }
+            let more = self.operations.admission.hold_bytes(piece.len())?;
+            match &mut room {
+                Some(room) => room.merge(more),
+                None => room = Some(more),
+            }
+            // Most bodies come in one piece, which is not copied.
+            if first.is_empty() && whole.is_empty() {
+                first = piece;
+            } else {
+                if whole.is_empty() {
+                    // Growing bit by bit would take twice the room. Pages that are never written cost nothing.
+                    whole.reserve_exact(length.max(first.len() + piece.len()));
+                }
+                whole.extend_from_slice(&std::mem::take(&mut first));
+                whole.extend_from_slice(&piece);
+            }
         }
+        let bytes = if whole.is_empty() { first } else { whole.into() };
+        Ok(Body { bytes, _room: room })
     }
 }
 
 /// Decodes a request, carries it out, writes the answer.
-async fn dispatch(
+pub(crate) async fn dispatch(
     operations: &Arc<Operations>,
     operation: Operation,
     caller: Identity<'_>,
@@ -241,9 +286,11 @@ async fn dispatch(
         Operation::StartExecution => call!(start_execution),
         Operation::StartSyncExecution => call!(start_sync_execution),
         Operation::StopExecution => call!(stop_execution),
+        Operation::RedriveExecution => call!(redrive_execution),
         Operation::DescribeExecution => call!(describe_execution),
         Operation::ListExecutions => call!(list_executions),
         Operation::GetExecutionHistory => call!(get_execution_history),
+        Operation::TestState => call!(test_state),
         Operation::CreateActivity => call!(create_activity),
         Operation::DescribeActivity => call!(describe_activity),
         Operation::ListActivities => call!(list_activities),
@@ -263,11 +310,9 @@ async fn dispatch(
         Operation::DescribeStateMachineAlias => call!(describe_state_machine_alias),
         Operation::ListStateMachineAliases => call!(list_state_machine_aliases),
         Operation::DeleteStateMachineAlias => act!(delete_state_machine_alias),
-        Operation::DescribeMapRun
-        | Operation::ListMapRuns
-        | Operation::RedriveExecution
-        | Operation::TestState
-        | Operation::UpdateMapRun => return Err(ApiError::not_implemented(operation)),
+        Operation::DescribeMapRun | Operation::ListMapRuns | Operation::UpdateMapRun => {
+            return Err(ApiError::not_implemented(operation));
+        }
     })
 }
 

@@ -1,9 +1,9 @@
 //! What a server is started with.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
-use stepwell_integrations::LambdaConfig;
+use stepwell_integrations::{LambdaConfig, aws::AwsConfig};
 
 use crate::{events::Webhook, logs::LogSettings};
 
@@ -22,12 +22,16 @@ pub struct Settings {
     pub allow_unauthenticated: bool,
     /// Where Lambda functions run.
     pub lambda: LambdaConfig,
-    /// Where other services are reached: service to base address.
+    /// How AWS services are called.
+    pub aws: AwsConfig,
+    /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
     /// Where the logs of executions go.
     pub logs: LogSettings,
     /// Who is told when the status of an execution changes; no two have the same URL.
     pub webhooks: Vec<Webhook>,
+    /// The mock file, for executions that are started with a test case.
+    pub mock_file: Option<PathBuf>,
     /// The region of requests whose signature names none.
     pub default_region: String,
     /// The account of requests whose access key is not an account number.
@@ -46,9 +50,11 @@ impl Default for Settings {
             retention_days: 90,
             allow_unauthenticated: false,
             lambda: LambdaConfig::default(),
+            aws: AwsConfig::default(),
             service_endpoints: BTreeMap::new(),
             logs: LogSettings::default(),
             webhooks: Vec::new(),
+            mock_file: None,
             default_region: identity.region,
             default_account: identity.account,
             limits: Limits::default(),
@@ -85,6 +91,13 @@ pub struct Limits {
     pub activities_max: usize,
     /// Compiled definitions that are kept in memory besides those in use.
     pub programs_max: usize,
+    /// Calls of StartExecution that wait for their answer at once; then ThrottlingException. What waits longer than
+    /// this queue is long is better refused: the caller's retry costs less than its patience.
+    pub starts_max: usize,
+    /// Bytes of request bodies in memory at once; then ThrottlingException.
+    pub body_bytes_in_flight_max: usize,
+    /// Resident memory of the process, in bytes, above which new executions get ThrottlingException.
+    pub memory_bytes_max: u64,
     /// Bytes of a request's body; then HTTP 413. Twice the largest definition, as its text is escaped.
     pub request_bytes_max: usize,
     /// Connections at once; then clients wait to be accepted.
@@ -97,6 +110,8 @@ pub struct Limits {
     pub activity_poll: Duration,
     /// Synchronous Express executions at once; then ThrottlingException.
     pub express_max: usize,
+    /// Tests of single states at once; then ThrottlingException.
+    pub state_tests_max: usize,
     /// Bytes of texts in one page of GetExecutionHistory; then the page ends early.
     pub history_page_bytes_max: usize,
 }
@@ -111,12 +126,16 @@ impl Default for Limits {
             aliases_max: 100,
             activities_max: 100_000,
             programs_max: 512,
+            starts_max: 2_048,
+            body_bytes_in_flight_max: 256 * 1024 * 1024,
+            memory_bytes_max: 2 * 1024 * 1024 * 1024,
             request_bytes_max: 2 * 1024 * 1024,
             connections_max: 10_000,
             header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
             activity_poll: Duration::from_millis(59_500),
             express_max: 10_000,
+            state_tests_max: 256,
             history_page_bytes_max: 8 * 1024 * 1024,
         }
     }

@@ -349,7 +349,7 @@ async fn refusals_are_those_of_aws() {
     ] {
         assert_eq!(server.error(operation, request).await, (code.to_owned(), message), "{operation}");
     }
-    for operation in ["TestState", "RedriveExecution", "ListMapRuns"] {
+    for operation in ["DescribeMapRun", "ListMapRuns"] {
         let (code, message) = server.error(operation, json!({})).await;
         assert_eq!(code, "UnknownOperationException");
         assert!(message.contains("not implement"), "{message}");

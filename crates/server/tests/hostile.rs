@@ -63,6 +63,66 @@ async fn large_bodies_are_taken_up_to_the_limit_and_refused_above() {
 }
 
 #[tokio::test]
+async fn compressed_bodies_are_refused_unread() {
+    let server = TestServer::start().await;
+    let (status, answer) =
+        server.client.raw("ListStateMachines", vec![0x1f, 0x8b, 8, 0], &[("content-encoding", "gzip")]).await;
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((status, &answer["__type"]), (400, &json!("SerializationException")), "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("'gzip'"), "{answer}");
+    let (status, _) = server.client.raw("ListStateMachines", "{}", &[("content-encoding", "identity")]).await;
+    assert_eq!(status, 200);
+    server.stop().await;
+}
+
+/// Starts are refused with ThrottlingException, and nothing else is.
+async fn only_starts_are_throttled(limit: impl FnOnce(&mut stepwell_server::Limits)) {
+    let mut settings = Settings::default();
+    limit(&mut settings.limits);
+    let server = TestServer::with(settings, Arc::new(MemoryStore::new())).await;
+    let machine = server.machine("m", pass(1)).await;
+    for attempt in 1..=3 {
+        let (name, message) = server.error("StartExecution", json!({"stateMachineArn": machine})).await;
+        assert_eq!((name.as_str(), message.as_str()), ("ThrottlingException", "Rate exceeded"));
+        let (_, metrics) = server.client.get("/metrics").await;
+        assert!(metrics.contains(&format!("\nstepwell_throttled_total {attempt}\n")), "{metrics}");
+    }
+    let list = server.call("ListExecutions", json!({"stateMachineArn": machine})).await;
+    assert_eq!(list["executions"], json!([]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn starts_beyond_what_may_wait_are_throttled() {
+    only_starts_are_throttled(|limits| limits.starts_max = 0).await;
+}
+
+#[tokio::test]
+async fn starts_are_throttled_while_memory_is_short() {
+    if !std::path::Path::new("/proc/self/statm").exists() {
+        eprintln!("skipped: this system has no /proc");
+        return;
+    }
+    only_starts_are_throttled(|limits| limits.memory_bytes_max = 1).await;
+}
+
+#[tokio::test]
+async fn bodies_beyond_the_room_for_them_are_throttled() {
+    let mut settings = Settings::default();
+    settings.limits.body_bytes_in_flight_max = 1_000;
+    let server = TestServer::with(settings, Arc::new(MemoryStore::new())).await;
+    let padded = |length| format!("{{}}{}", " ".repeat(length));
+    let (status, answer) = server.client.raw("ListStateMachines", padded(1_000), &[]).await;
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!((status, &answer["__type"]), (400, &json!("ThrottlingException")));
+    for _ in 0..3 {
+        let (status, _) = server.client.raw("ListStateMachines", padded(900), &[]).await;
+        assert_eq!(status, 200, "room is given back");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn deep_and_wide_inputs_are_refused_or_carried() {
     let server = TestServer::start().await;
     let machine = server.machine("m", pass(2)).await;

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 pub use lines::history_lines;
 use script::{ScriptedOutside, payload, value};
 use serde_json::{Map, Value, json};
-use stepwell_interpreter::{Budget, Command, ErrorOutput, Program, Status};
+use stepwell_interpreter::{Budget, Command, ErrorOutput, NewDefinition, Program, RedriveRequest, Status};
 
 use crate::{
     run::{self, Options, Ran, START},
@@ -83,7 +83,7 @@ pub fn outcome(case: &Value) -> Result<Value, String> {
             return Err(format!("slices and reloads show: {:?}, then {:?}", ends(&ran), ends(&disturbed)));
         }
     }
-    Ok(summary(&program, &ran))
+    Ok(summary(&ran))
 }
 
 fn run_once(members: &Map<String, Value>, program: &Arc<Program>, options: &Options) -> Result<Ran, String> {
@@ -101,9 +101,13 @@ fn calls(calls: Option<&Value>) -> Result<Vec<(i64, Command)>, String> {
     let calls = calls.and_then(Value::as_array).cloned().unwrap_or_default();
     calls
         .iter()
-        .map(|call| {
+        .zip(2..)
+        .map(|(call, revision)| {
             let at_ms = call.get("at_ms").and_then(Value::as_i64).ok_or("a call needs at_ms")?;
-            let stop = call.get("stop").ok_or("the only call is stop")?;
+            if let Some(call) = call.get("redrive") {
+                return Ok((at_ms, Command::Redrive { request: Box::new(redrive(call, revision)?) }));
+            }
+            let stop = call.get("stop").ok_or("a call is stop or redrive")?;
             let text = |key: &str| stop.get(key).and_then(Value::as_str).map(Into::into);
             let error =
                 ErrorOutput { error: text("error"), cause: text("cause"), timeout: false, heartbeat: false };
@@ -112,7 +116,20 @@ fn calls(calls: Option<&Value>) -> Result<Vec<(i64, Command)>, String> {
         .collect()
 }
 
-fn summary(program: &Program, ran: &Ran) -> Value {
+/// A redrive: `{"token": …, "input": …, "definition": …}`, all optional.
+fn redrive(call: &Value, revision: u64) -> Result<RedriveRequest, String> {
+    let definition = match call.get("definition") {
+        Some(definition) => Some(NewDefinition { revision, program: compiled(&definition.to_string())?.1 }),
+        None => None,
+    };
+    Ok(RedriveRequest {
+        client_token: call.get("token").and_then(Value::as_str).map(Into::into),
+        input: call.get("input").map(payload).transpose()?,
+        definition,
+    })
+}
+
+fn summary(ran: &Ran) -> Value {
     let mut summary = Map::new();
     let status = match ran.status {
         Status::New | Status::Running => "RUNNING",
@@ -135,7 +152,7 @@ fn summary(program: &Program, ran: &Ran) -> Value {
         }
     }
     summary.insert("after_ms".to_owned(), json!(ran.ended_at().0 - START.0));
-    summary.insert("history".to_owned(), json!(history_lines(program, &ran.events)));
+    summary.insert("history".to_owned(), json!(history_lines(&ran.programs, &ran.events)));
     Value::Object(summary)
 }
 

@@ -41,8 +41,8 @@ impl Conduct {
 /// Whoever answers calls.
 pub trait Outside {
     /// How the call of a Task state with these parameters goes. `attempt` is the same for all stages of one call;
-    /// the oracle knows none.
-    fn conduct(&self, state: &str, parameters: &Value, attempt: Option<TaskId>) -> Conduct;
+    /// the oracle knows none. `redrives`: how often its execution was redriven before.
+    fn conduct(&self, state: &str, parameters: &Value, attempt: Option<TaskId>, redrives: u32) -> Conduct;
 }
 
 /// Answers that a seed decides.
@@ -56,22 +56,26 @@ pub struct SeededOutside {
     pub silence_percent: u64,
     /// Whether workers take every task and every submission is answered; silence comes after it.
     pub always_starts: bool,
+    /// Whether nobody fails or keeps silent any more. So it is after a redrive; what went well goes as before.
+    pub is_healed: bool,
 }
 
 /// Error names that targets give; the generator writes Retry and Catch for some of them.
 pub const ERRORS: [&str; 4] = ["Broken", "Busy", "States.TaskFailed", "Custom.Error"];
 
 impl Outside for SeededOutside {
-    fn conduct(&self, state: &str, parameters: &Value, _: Option<TaskId>) -> Conduct {
+    fn conduct(&self, state: &str, parameters: &Value, _: Option<TaskId>, redrives: u32) -> Conduct {
+        let is_healed = self.is_healed || redrives > 0;
         // A caught error's cause may be among the parameters.
         let parameters = without_event_ids(&parameters.to_text());
         let mut random = Random::named(self.seed, &format!("{state} {parameters}"));
         let start = random.between(0, 9_000);
-        let starts = !random.percent(self.silence_percent) || self.always_starts;
+        let starts = !random.percent(self.silence_percent) || self.always_starts || is_healed;
         let start_ms = starts.then_some(start);
-        let end = (!random.percent(self.silence_percent)).then(|| {
+        let end = (!random.percent(self.silence_percent) || is_healed).then(|| {
             let after = random.between(0, 9_000);
-            let result = if random.percent(self.failures_percent) {
+            let fails = random.percent(self.failures_percent);
+            let result = if fails && !is_healed {
                 Err(failure(&mut random))
             } else {
                 Ok(crate::generate::standard_value(&mut random, 1))

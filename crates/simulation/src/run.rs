@@ -20,7 +20,7 @@ use stepwell_json::{Payload, Value};
 
 use crate::{
     conduct::{Outside, Stage, stage},
-    history::{Checker, Report},
+    history::{Checker, Programs, Report},
     random::Random,
 };
 
@@ -69,6 +69,8 @@ pub struct Counts {
     pub stopped_jobs: u64,
     /// A JSONata expression failed.
     pub failed_evaluations: u64,
+    /// The execution was redriven.
+    pub redrives: u64,
 }
 
 /// What a run led to.
@@ -82,6 +84,8 @@ pub struct Ran {
     pub failure: Option<ErrorOutput>,
     /// All events.
     pub events: Vec<Event>,
+    /// The programs that the events name states of.
+    pub programs: Programs,
     /// What the checker of histories learnt.
     pub report: Report,
     /// How often rare things happened.
@@ -116,6 +120,7 @@ pub fn about(name: &str) -> About {
         version_arn: None,
         alias_arn: None,
         log: None,
+        mock: None,
     }
 }
 
@@ -144,15 +149,23 @@ pub fn run(
     calls: Vec<(i64, Command)>,
     options: &Options,
 ) -> Result<Ran, String> {
+    let mut programs = Programs::from([(about.revision, program.clone())]);
+    for (_, command) in &calls {
+        if let Command::Redrive { request } = command
+            && let Some(new) = &request.definition
+        {
+            programs.insert(new.revision, new.program.clone());
+        }
+    }
     let mut runner = Runner {
-        program,
+        program: program.clone(),
         outside,
         options,
         execution: Execution::default(),
         now: about.start_time,
         agenda: Agenda::default(),
-        shadow: Shadow::new(program),
-        checker: Checker::new(program),
+        shadow: Shadow::new(&programs),
+        checker: Checker::new(&programs),
         random: Random::named(options.seed, "run"),
         counts: Counts::default(),
         events: Vec::new(),
@@ -163,22 +176,24 @@ pub fn run(
         runner.agenda.add(start + after_ms, Happening::Command(command));
     }
     runner.drain()?;
-    let execution = runner.execution;
+    let Runner { execution, checker, counts, events, .. } = runner;
     if execution.is_open() || !execution.frames.is_empty() || !execution.forks.is_empty() {
         return Err(format!("nothing is left to happen, yet the execution is {:?}", execution.status));
     }
+    let report = checker.finish();
     Ok(Ran {
         status: execution.status,
         output: execution.output.map(|output| output.value().clone()),
         failure: execution.failure,
-        events: runner.events,
-        report: runner.checker.finish(),
-        counts: runner.counts,
+        events,
+        report,
+        programs,
+        counts,
     })
 }
 
 struct Runner<'a> {
-    program: &'a Arc<Program>,
+    program: Arc<Program>,
     outside: &'a dyn Outside,
     options: &'a Options,
     execution: Execution,
@@ -222,9 +237,11 @@ impl Runner<'_> {
             budget: self.options.budget,
             wait_scale: 1.0,
             environment: &Facts,
+            inspection: None,
         };
         let number = command.number();
-        let result = step(self.program, &mut self.execution, command, &surroundings, &mut outcome);
+        let program = self.program.clone();
+        let result = step(&program, &mut self.execution, command, &surroundings, &mut outcome);
         self.agenda.add_timers(&outcome.timers);
         match result {
             Err(rejection) => {
@@ -247,14 +264,19 @@ impl Runner<'_> {
             self.checker.event(event)?;
             self.count(event);
         }
+        if let Command::Redrive { request } = &told
+            && let Some(new) = request.definition.as_ref().filter(|_| !outcome.events.is_empty())
+        {
+            self.program = new.program.clone();
+        }
         if self.options.checks_steps || self.options.reload_percent > 0 {
             self.shadow.take(&outcome.events, number)?;
         }
         self.shadow.released(&outcome.effects);
         if self.options.checks_steps && self.has_turn() {
             self.shadow.compare(&self.execution)?;
-            checks::effects(self.program, &self.execution, &outcome.effects, &self.shadow)?;
-            checks::timers(self.program, &self.execution, &self.agenda)?;
+            checks::effects(&self.program, &self.execution, &outcome.effects, &self.shadow)?;
+            checks::timers(&self.program, &self.execution, &self.agenda)?;
         }
         self.events.append(&mut outcome.events);
         for effect in outcome.effects {
@@ -281,6 +303,7 @@ impl Runner<'_> {
             EventKind::RetryScheduled { .. } => self.counts.retries += 1,
             EventKind::Settled { .. } => self.counts.stopped_jobs += 1,
             EventKind::EvaluationFailed { .. } => self.counts.failed_evaluations += 1,
+            EventKind::ExecutionRedriven { .. } => self.counts.redrives += 1,
             _ => {}
         }
     }
@@ -304,7 +327,7 @@ impl Runner<'_> {
     /// A worker, or whoever has the token, works on the task and ends it.
     fn work(&mut self, task: TaskId) {
         let Some((state, parameters)) = self.task(task) else { return };
-        let conduct = self.outside.conduct(&state, &parameters, Some(task));
+        let conduct = self.conduct(&state, &parameters, task);
         for beat in &conduct.heartbeats_ms {
             self.agenda.add(self.now + *beat, Happening::Command(Command::TaskHeartbeat { task }));
         }
@@ -323,6 +346,10 @@ impl Runner<'_> {
         }
     }
 
+    fn conduct(&self, state: &str, parameters: &Value, task: TaskId) -> crate::conduct::Conduct {
+        self.outside.conduct(state, parameters, Some(task), self.execution.redrive_count)
+    }
+
     fn task(&self, id: TaskId) -> Option<(String, Value)> {
         let frame = self.execution.frames.get(id.frame)?;
         let task = self.execution.task(id)?;
@@ -334,8 +361,8 @@ impl Runner<'_> {
         match effect {
             Effect::InvokeTask { task, state, parameters, .. } => {
                 let name = self.program.state(state).name.to_string();
-                let conduct = self.outside.conduct(&name, parameters.value(), Some(task));
-                if stage(self.program, state) == Some(Stage::Direct) {
+                let conduct = self.conduct(&name, parameters.value(), task);
+                if stage(&self.program, state) == Some(Stage::Direct) {
                     self.end(task, &conduct);
                 } else if let Some(after_ms) = conduct.start_ms {
                     let output = Payload::from_value(conduct.submitted);
@@ -345,7 +372,7 @@ impl Runner<'_> {
             }
             Effect::OfferActivityTask { task, state, input } => {
                 let name = self.program.state(state).name.to_string();
-                if let Some(after_ms) = self.outside.conduct(&name, input.value(), Some(task)).start_ms {
+                if let Some(after_ms) = self.conduct(&name, input.value(), task).start_ms {
                     let command = Command::TaskStarted { task, worker: Some("worker".into()) };
                     self.agenda.add(self.now + after_ms, Happening::Command(command));
                 }
@@ -370,7 +397,7 @@ impl Runner<'_> {
         if self.execution.is_running() {
             let frames: Vec<_> = self.execution.frames.iter().map(|(index, _)| index).collect();
             timers.extend(frames.into_iter().flat_map(|index| self.execution.frame_timers(index)));
-            timers.push(self.execution.execution_timer(self.program));
+            timers.push(self.execution.execution_timer(&self.program));
         }
         // The slice first: timers that are due but no longer count would be loaded again and again before it.
         if self.execution.has_ready_work() {

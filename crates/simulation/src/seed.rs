@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use stepwell_asl::{Options as AnalysisOptions, analyse};
-use stepwell_interpreter::{Budget, Command, ErrorOutput, Program, Status, compile};
+use stepwell_interpreter::{
+    Budget, Command, ErrorOutput, NewDefinition, Program, RedriveRequest, Status, compile,
+};
 use stepwell_json::{Object, Payload, Value};
 
 use crate::{
@@ -44,7 +46,8 @@ impl Workload {
         let input = Payload::from_value(generate::standard_value_of(&mut random, 2, 5));
         let failures_percent = *random.pick(&[0, 5, 15, 40]);
         let silence_percent = *random.pick(&[0, 0, 3, 15]);
-        let outside = SeededOutside { seed, failures_percent, silence_percent, always_starts: false };
+        let outside =
+            SeededOutside { seed, failures_percent, silence_percent, always_starts: false, is_healed: false };
         Ok(Self { text, definition, program, input, outside })
     }
 
@@ -111,6 +114,8 @@ pub struct Shown {
     pub events: usize,
     /// Whether the oracle was sure of the end.
     pub was_foretold: bool,
+    /// Whether it was sure of the end of one that was stopped or failed, and redriven.
+    pub was_redrive_foretold: bool,
     /// Rare things, over all runs of the seed.
     pub counts: Counts,
 }
@@ -163,13 +168,90 @@ pub fn check(seed: u64, shape: &Shape) -> Result<Shown, String> {
     }
 
     let mut counts = disturbed.counts.clone();
+    let redriven = redriven(&work, &exact, &mut random, &options)
+        .map_err(|error| explain(&format!("redriven run, {options:?}"), error))?;
+    counts.redrives += redriven.redrives;
     counts.late_answers += exact.counts.late_answers;
     Ok(Shown {
         status: exact.status,
         events: exact.events.len(),
         was_foretold: !foretold.is_ambiguous,
+        was_redrive_foretold: redriven.was_foretold,
         counts,
     })
+}
+
+/// What a redriven run showed.
+struct Redriven {
+    redrives: u64,
+    was_foretold: bool,
+}
+
+/// Stops the execution at some moment unless it fails by itself, redrives it, and looks at the end: what had come to its
+/// end is kept, the rest runs again, so it ends as one whose tasks never failed. Every other time the definition is
+/// exchanged for one whose states have other numbers.
+fn redriven(
+    work: &Workload,
+    exact: &Ran,
+    random: &mut Random,
+    options: &Options,
+) -> Result<Redriven, String> {
+    let length_ms = (exact.ended_at().0 - START.0).clamp(0, 200_000);
+    let mut calls = Vec::new();
+    let stops = exact.status == Status::Succeeded || random.percent(30);
+    let mut end_ms = length_ms;
+    if stops {
+        end_ms = random.between(0, length_ms);
+        calls.push((end_ms, Command::Stop { error: ErrorOutput::default() }));
+    }
+    let token = |number: i64| Some(format!("token {number}").as_str().into());
+    let definition = match random.percent(50) {
+        true => Some(NewDefinition { revision: 2, program: compiled(&renumbered(&work.text)?)?.1 }),
+        false => None,
+    };
+    let later = |ms: i64| end_ms + ms;
+    for (number, after_ms) in [(0, random.between(0, 20_000)), (0, 20_001), (1, random.between(0, 60_000))] {
+        let definition = definition.clone().filter(|_| number == 0);
+        let request = RedriveRequest { client_token: token(number), input: None, definition };
+        calls.push((later(after_ms), Command::Redrive { request: Box::new(request) }));
+    }
+    let once = |options: &Options| {
+        run::run(&work.program, run::about("sim"), work.input.clone(), &work.outside, calls.clone(), options)
+    };
+    let plain = once(&Options::default())?;
+    let disturbed = once(options).map_err(|error| format!("with slices and reloads: {error}"))?;
+    let outside = SeededOutside { is_healed: true, ..work.outside.clone() };
+    let start = Start {
+        input: work.input.value().clone(),
+        at_ms: START.0,
+        context: context("sim", work.input.value()),
+    };
+    let foretold = oracle::foretell(&work.definition, &start, &outside, false);
+    let mut shown = Redriven { redrives: plain.counts.redrives, was_foretold: false };
+    for ran in [&plain, &disturbed] {
+        if ran.report.redrives == 0 || ran.report.was_rescued || ran.status == Status::Aborted {
+            continue;
+        }
+        agree(ran, &foretold, false).map_err(|error| {
+            let lines = crate::case::history_lines(&ran.programs, &ran.events);
+            format!("oracle: {error}\n{}", lines.join("\n"))
+        })?;
+        shown.was_foretold |= !foretold.is_ambiguous;
+    }
+    Ok(shown)
+}
+
+/// The same workflow with a state more at the beginning, which nothing that runs already gets to.
+fn renumbered(text: &str) -> Result<String, String> {
+    let mut definition: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let start = definition["StartAt"].clone();
+    let states = definition["States"].as_object_mut().ok_or("there are no states")?;
+    let mut renumbered = serde_json::Map::new();
+    renumbered.insert("one more".to_owned(), serde_json::json!({"Type": "Pass", "Next": start}));
+    renumbered.append(states);
+    *states = renumbered;
+    definition["StartAt"] = "one more".into();
+    Ok(definition.to_string())
 }
 
 /// Whether a run ended as the oracle said.

@@ -131,7 +131,7 @@ impl World<'_> {
         match happening {
             Happening::Input { shard, input } => self.enqueue(shard, input),
             Happening::Commit => self.commit_next(),
-            Happening::Load { shard, key } => self.load(shard, key),
+            Happening::Load { shard, load } => self.load(shard, load),
             Happening::ReadAhead => {
                 self.read_ahead();
                 Ok(())

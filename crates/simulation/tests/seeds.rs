@@ -19,7 +19,7 @@ fn random_workflows_end_as_the_oracle_says_and_reloads_do_not_show() {
     }
     let seeds = number("SEEDS").unwrap_or(SEEDS);
     let first = number("FIRST").unwrap_or(0);
-    let (mut events, mut foretold, mut failures) = (0, 0, Vec::new());
+    let (mut events, mut foretold, mut redrives, mut failures) = (0, 0, 0, Vec::new());
     let mut statuses = std::collections::BTreeMap::<String, u64>::new();
     let mut counts = seed_counts();
     for one in first..first + seeds {
@@ -27,13 +27,16 @@ fn random_workflows_end_as_the_oracle_says_and_reloads_do_not_show() {
             Ok(shown) => {
                 events += shown.events;
                 foretold += u64::from(shown.was_foretold);
+                redrives += u64::from(shown.was_redrive_foretold);
                 *statuses.entry(format!("{:?}", shown.status)).or_default() += 1;
                 add(&mut counts, &shown.counts);
             }
             Err(error) => failures.push(error),
         }
     }
-    println!("{seeds} seeds, {events} events, {foretold} foretold, {statuses:?}, {counts:?}");
+    println!(
+        "{seeds} seeds, {events} events, {foretold} foretold, {redrives} redriven ones, {statuses:?}, {counts:?}"
+    );
     for failure in &failures {
         println!("{}", failure.lines().next().unwrap_or_default().chars().take(600).collect::<String>());
     }
@@ -41,6 +44,7 @@ fn random_workflows_end_as_the_oracle_says_and_reloads_do_not_show() {
         panic!("{} of {seeds} seeds failed; the shortest:\n{first}", failures.len());
     }
     assert!(foretold * 10 > seeds * 6, "the oracle was sure of {foretold} ends only");
+    assert!(redrives * 10 > seeds, "the oracle was sure of {redrives} ends after a redrive only");
     let rare = [
         counts.reloads,
         counts.slices,
@@ -49,6 +53,7 @@ fn random_workflows_end_as_the_oracle_says_and_reloads_do_not_show() {
         counts.retries,
         counts.stopped_jobs,
         counts.failed_evaluations,
+        counts.redrives,
     ];
     assert!(seeds < 100 || rare.iter().all(|count| *count > 0), "something never happened: {counts:?}");
 }
@@ -66,4 +71,5 @@ fn add(total: &mut stepwell_simulation::run::Counts, counts: &stepwell_simulatio
     total.retries += counts.retries;
     total.stopped_jobs += counts.stopped_jobs;
     total.failed_evaluations += counts.failed_evaluations;
+    total.redrives += counts.redrives;
 }

@@ -75,6 +75,9 @@ fn nothing_is_lost_doubled_or_early_in_any_world() {
         "answers sent twice",
         "calls made again",
         "stops",
+        "redrives",
+        "redrives refused",
+        "redriven executions foretold",
         "jobs stopped",
         "activity tasks taken",
         "polls without a task",
@@ -131,6 +134,7 @@ fn slow_commits_lose_no_parked_execution() {
             at_ms: vec![i64::try_from(number).unwrap_or(0) * 130],
             has_generated_name: true,
             stop_ms: None,
+            redrives_ms: Vec::new(),
         };
         plan.starts = (0..8).map(start).collect();
         if let Err(error) = world::run(&plan) {

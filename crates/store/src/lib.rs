@@ -23,5 +23,5 @@ pub use cursor::ListCursor;
 pub use error::{CommitError, DiskFull, StoreError};
 pub use ids::{ExecutionKey, HashRange, arn_hash};
 pub use memory::MemoryStore;
-pub use rows::{ExecutionRow, Status};
+pub use rows::{ExecutionRow, RedriveEdit, Status};
 pub use store::{CommitDone, DueExecution, ExpiredPage, ListedExecution, Store, StoreStatus};

@@ -133,6 +133,27 @@ pub struct ExecutionRow {
     /// The Map Run that started it, if any.
     #[n(15)]
     pub map_run_arn: Option<String>,
+    /// How many events of the AWS history it had when it ended without success; for redrives.
+    #[n(20)]
+    pub history_length: Option<u32>,
+    /// Redrives that brought another input or definition, in order; `revision` is the one that it started with.
+    #[n(21)]
+    pub redrive_edits: Option<Vec<RedriveEdit>>,
+}
+
+/// A redrive that brought another input or definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RedriveEdit {
+    /// The event that says so.
+    #[n(0)]
+    pub event: u32,
+    /// Which redrive it was, from 1.
+    #[n(1)]
+    pub redrive_count: u32,
+    /// The number of the new revision in the catalogue: states are those of it from this event on.
+    #[n(2)]
+    pub revision: Option<u64>,
 }
 
 impl ExecutionRow {
@@ -161,7 +182,26 @@ impl ExecutionRow {
             version_arn: None,
             alias_arn: None,
             map_run_arn: None,
+            history_length: None,
+            redrive_edits: None,
         }
+    }
+
+    /// The number of the revision whose states an event names.
+    pub fn revision_at(&self, event: u32) -> u64 {
+        let newest_first = self.redrive_edits().iter().rev();
+        let mut known = newest_first.filter(|edit| edit.event <= event);
+        known.find_map(|edit| edit.revision).unwrap_or(self.revision)
+    }
+
+    /// Redrives that brought another input or definition, in order.
+    pub fn redrive_edits(&self) -> &[RedriveEdit] {
+        self.redrive_edits.as_deref().unwrap_or_default()
+    }
+
+    /// The numbers of all revisions that its events name states of.
+    pub fn revisions(&self) -> impl Iterator<Item = u64> {
+        [self.revision].into_iter().chain(self.redrive_edits().iter().filter_map(|edit| edit.revision))
     }
 
     /// The ARNs under which the execution is listed: its state machine's, and those of the version and the alias that it
@@ -170,10 +210,11 @@ impl ExecutionRow {
         owners(&self.state_machine_arn, self.version_arn.as_deref(), self.alias_arn.as_deref())
     }
 
-    /// Where the execution stands in the lists: by start time while it runs, by stop time afterwards.
+    /// Where the execution stands in the lists: by the time of its start or newest redrive while it runs, by stop time
+    /// afterwards.
     pub fn listed(&self) -> Listed {
-        let listed_at_ms =
-            if self.status.is_closed() { self.stop_ms.unwrap_or(self.start_ms) } else { self.start_ms };
+        let begun_ms = self.redrive_ms.unwrap_or(self.start_ms);
+        let listed_at_ms = if self.status.is_closed() { self.stop_ms.unwrap_or(begun_ms) } else { begun_ms };
         Listed { status: self.status, listed_at_ms }
     }
 

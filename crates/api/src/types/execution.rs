@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::Timestamp;
 use crate::constraints::{
-    ANY, ARN, CAUSE, ERROR, EXECUTIONS_PAGE_TOKEN, LONG_ARN, NAME, PAGE_SIZE, PAGE_TOKEN, PAYLOAD,
-    TRACE_HEADER,
+    ANY, ARN, CAUSE, CLIENT_TOKEN, DEFINITION, ERROR, EXECUTIONS_PAGE_TOKEN, LONG_ARN, NAME, PAGE_SIZE,
+    PAGE_TOKEN, PAYLOAD, TRACE_HEADER,
 };
 
 enumeration! {
@@ -188,6 +188,44 @@ output! {
 }
 
 input! {
+    /// RedriveExecution. AWS knows the first two members only.
+    RedriveExecutionRequest {
+        /// A Standard execution.
+        required execution_arn "executionArn": String = ARN,
+        /// The same token again is answered like the first time.
+        optional client_token "clientToken": String = CLIENT_TOKEN,
+        /// Another input for the state that failed: JSON text.
+        optional with_input "withInput": Arc<str> = PAYLOAD,
+        /// Another definition to go on with.
+        optional with_definition "withDefinition": Arc<str> = DEFINITION,
+    }
+}
+
+output! {
+    /// What RedriveExecution answers.
+    RedriveExecutionResponse {
+        /// When the execution was redriven.
+        redrive_date "redriveDate": Timestamp,
+    }
+}
+
+output! {
+    /// A redrive that brought another input or definition. AWS has nothing like it.
+    RedriveEdit {
+        /// Which redrive it was, from 1.
+        redrive_count "redriveCount": i64,
+        /// When.
+        redrive_date "redriveDate": Timestamp,
+        /// The state that got another input.
+        state_name "stateName": Option<Arc<str>>,
+        /// Its input: JSON text.
+        input "input": Option<Arc<str>>,
+        /// Whether it brought another definition.
+        definition_changed "definitionChanged": bool,
+    }
+}
+
+input! {
     /// DescribeExecution.
     DescribeExecutionRequest {
         /// A Standard execution.
@@ -240,27 +278,8 @@ output! {
         redrive_status "redriveStatus": Option<ExecutionRedriveStatus>,
         /// Why not.
         redrive_status_reason "redriveStatusReason": Option<Arc<str>>,
-    }
-}
-
-impl ExecutionStatus {
-    /// Whether an execution in this status can be redriven, and why not, in AWS's words.
-    pub fn redrive(self) -> (ExecutionRedriveStatus, Option<&'static str>) {
-        match self {
-            ExecutionStatus::Running => {
-                (ExecutionRedriveStatus::NotRedrivable, Some("Execution is RUNNING and cannot be redriven"))
-            }
-            ExecutionStatus::Succeeded => {
-                (ExecutionRedriveStatus::NotRedrivable, Some("Execution is SUCCEEDED and cannot be redriven"))
-            }
-            ExecutionStatus::PendingRedrive => (
-                ExecutionRedriveStatus::NotRedrivable,
-                Some("Execution is PENDING_REDRIVE and cannot be redriven"),
-            ),
-            ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {
-                (ExecutionRedriveStatus::Redrivable, None)
-            }
-        }
+        /// Redrives that brought another input or definition; none where there are none, as on AWS.
+        redrive_edits "redriveEdits": Option<Vec<RedriveEdit>>,
     }
 }
 

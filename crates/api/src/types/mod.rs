@@ -9,6 +9,7 @@ pub mod map_run;
 pub mod state_machine;
 pub mod tag;
 pub mod task;
+pub mod test_state;
 pub mod timestamp;
 pub mod validate;
 pub mod version;

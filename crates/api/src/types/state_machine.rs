@@ -349,6 +349,9 @@ input! {
     DescribeStateMachineForExecutionRequest {
         /// A Standard execution.
         required execution_arn "executionArn": String = ARN,
+        /// The definition that the execution had after this many redrives; AWS has no such member. Without it: the
+        /// present one.
+        optional redrive_count "redriveCount": i64 = ANY,
         /// Whether the definition is answered.
         optional included_data "includedData": IncludedData = ANY,
     }

@@ -2,13 +2,17 @@
 //! or writer is a finding until this version can run it; a failure tolerance is taken in inline mode too (recorded),
 //! where it has no effect.
 
+use std::sync::Arc;
+
 use stepwell_json::spanned::NodeKind;
 
 use super::Reader;
 use super::fields::{Fields, Known, Table};
 use super::jsonata::Available;
 use super::values::Start;
-use crate::definition::QueryLanguage;
+use crate::definition::{
+    Distributed, ItemBatcher, ItemReader, Payload, Percentage, QueryLanguage, ResultWriter,
+};
 
 use Known::{Ata, Both, Path};
 
@@ -42,35 +46,43 @@ const ITEMS_MAX: i64 = 100_000_000;
 const BATCH_BYTES_MAX: i64 = 262_144;
 
 impl<'a> Reader<'a> {
-    pub(super) fn distributed_fields(&mut self, fields: &Fields<'a>, language: QueryLanguage) {
-        for name in ["ItemReader", "ItemBatcher", "ResultWriter"] {
-            if let Some((node, place)) = self.field(fields, name) {
-                self.not_yet_supported(&format!("The Map field {name}"), place, node.span);
-                if let Some(mut object) = self.object(node, place) {
-                    match name {
-                        "ItemReader" => self.item_reader(&mut object, language),
-                        "ItemBatcher" => self.item_batcher(&mut object, language),
-                        _ => self.result_writer(&mut object, language),
-                    }
-                }
-            }
+    pub(super) fn distributed_fields(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Distributed {
+        let mut found = Distributed::default();
+        if let Some(mut object) = self.distributed_object(fields, "ItemReader") {
+            found.item_reader = self.item_reader(&mut object, language);
         }
-        self.count(
+        if let Some(mut object) = self.distributed_object(fields, "ItemBatcher") {
+            found.item_batcher = Some(self.item_batcher(&mut object, language));
+        }
+        if let Some(mut object) = self.distributed_object(fields, "ResultWriter") {
+            found.result_writer = Some(self.result_writer(&mut object, language));
+        }
+        found.tolerated_failure_count = self.count(
             fields,
             ("ToleratedFailureCount", "ToleratedFailureCountPath"),
             (0, i64::MAX),
             language,
             Start::NotContext,
         );
-        self.tolerated_percentage(fields, language);
+        found.tolerated_failure_percentage = self.tolerated_percentage(fields, language);
+        found
     }
 
-    fn tolerated_percentage(&mut self, fields: &Fields<'a>, language: QueryLanguage) {
+    /// One of the objects that this version can't run.
+    fn distributed_object(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<Fields<'a>> {
+        let (node, place) = self.field(fields, name)?;
+        self.not_yet_supported(&format!("The Map field {name}"), place, node.span);
+        self.object(node, place)
+    }
+
+    fn tolerated_percentage(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<Percentage> {
         self.at_most_one(fields, &["ToleratedFailurePercentage", "ToleratedFailurePercentagePath"]);
-        self.reference_path_field(fields, "ToleratedFailurePercentagePath", Start::NotContext);
-        let Some((node, place)) = self.field(fields, "ToleratedFailurePercentage") else { return };
-        if self.scalar_expression(fields, "ToleratedFailurePercentage", language).is_some() {
-            return;
+        let path = self.reference_path_field(fields, "ToleratedFailurePercentagePath", Start::NotContext);
+        let Some((node, place)) = self.field(fields, "ToleratedFailurePercentage") else {
+            return path.map(Percentage::Path);
+        };
+        if let Some(template) = self.scalar_expression(fields, "ToleratedFailurePercentage", language) {
+            return template.map(Percentage::Expression);
         }
         match &node.kind {
             NodeKind::Number(number) if number.as_f64() < 0.0 => {
@@ -79,55 +91,76 @@ impl<'a> Reader<'a> {
             NodeKind::Number(number) if number.as_f64() > 100.0 => {
                 self.invalid("Maximum value is 100.0", place, node.span);
             }
-            NodeKind::Number(_) => {}
+            NodeKind::Number(number) => return Some(Percentage::Literal(number.as_f64())),
             _ => self.invalid("Expected value of type Number", place, node.span),
         }
+        None
     }
 
-    fn item_reader(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) {
+    fn item_reader(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) -> Option<ItemReader> {
         self.require(fields, &["Resource"]);
         self.check_fields(fields, ITEM_READER, language);
-        self.text_field(fields, "Resource");
-        self.payload(fields, language);
-        let Some((node, place)) = self.field(fields, "ReaderConfig") else { return };
-        let Some(mut config) = self.object(node, place) else { return };
-        self.check_fields(&mut config, READER_CONFIG, language);
-        self.word(&config, "InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"]);
-        self.word(&config, "Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
-        self.word(&config, "ManifestType", &["ATHENA_DATA", "S3_INVENTORY"]);
-        self.word(&config, "CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
-        self.word(&config, "CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
-        self.count(&config, ("MaxItems", "MaxItemsPath"), (0, ITEMS_MAX), language, Start::NotContext);
+        let resource = self.text_field(fields, "Resource").cloned();
+        let parameters = self.payload(fields, language);
+        let mut reader = ItemReader {
+            resource: resource?,
+            parameters,
+            input_type: None,
+            items_pointer: None,
+            max_items: None,
+        };
+        if let Some((node, place)) = self.field(fields, "ReaderConfig")
+            && let Some(mut config) = self.object(node, place)
+        {
+            self.check_fields(&mut config, READER_CONFIG, language);
+            reader.input_type = self
+                .word(&config, "InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"])
+                .map(Arc::from);
+            self.word(&config, "Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
+            self.word(&config, "ManifestType", &["ATHENA_DATA", "S3_INVENTORY"]);
+            self.word(&config, "CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
+            self.word(&config, "CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
+            reader.items_pointer = self.text_field(&config, "ItemsPointer").cloned();
+            reader.max_items = self.count(
+                &config,
+                ("MaxItems", "MaxItemsPath"),
+                (0, ITEMS_MAX),
+                language,
+                Start::NotContext,
+            );
+        }
+        Some(reader)
     }
 
-    fn item_batcher(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) {
+    fn item_batcher(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) -> ItemBatcher {
         self.check_fields(fields, ITEM_BATCHER, language);
-        self.count(
+        let max_items = self.count(
             fields,
             ("MaxItemsPerBatch", "MaxItemsPerBatchPath"),
             (1, i64::MAX),
             language,
             Start::NotContext,
         );
-        self.count(
+        let max_input_bytes = self.count(
             fields,
             ("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"),
             (1, BATCH_BYTES_MAX),
             language,
             Start::NotContext,
         );
-        if let Some((node, place)) = self.field(fields, "BatchInput") {
-            match language {
-                QueryLanguage::JsonPath => drop(self.template(node, place)),
-                QueryLanguage::Jsonata => drop(self.jsonata(node, place, Available::InputAndContext)),
+        let batch_input = self.field(fields, "BatchInput").and_then(|(node, place)| match language {
+            QueryLanguage::JsonPath => self.template(node, place).map(Payload::JsonPath),
+            QueryLanguage::Jsonata => {
+                self.jsonata(node, place, Available::InputAndContext).map(Payload::Jsonata)
             }
-        }
+        });
+        ItemBatcher { max_items, max_input_bytes, batch_input }
     }
 
-    fn result_writer(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) {
+    fn result_writer(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) -> ResultWriter {
         self.check_fields(fields, RESULT_WRITER, language);
         self.text_field(fields, "Resource");
-        self.payload(fields, language);
+        let parameters = self.payload(fields, language);
         if let Some((node, place)) = self.field(fields, "WriterConfig")
             && let Some(mut config) = self.object(node, place)
         {
@@ -135,14 +168,15 @@ impl<'a> Reader<'a> {
             self.word(&config, "Transformation", &["NONE", "COMPACT", "FLATTEN"]);
             self.word(&config, "OutputType", &["JSON", "JSONL"]);
         }
+        ResultWriter { parameters }
     }
 
     /// `Parameters` or `Arguments` of a reader or writer.
-    fn payload(&mut self, fields: &Fields<'a>, language: QueryLanguage) {
+    fn payload(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<Payload> {
         match language {
-            QueryLanguage::JsonPath => drop(self.template_field(fields, "Parameters")),
+            QueryLanguage::JsonPath => self.template_field(fields, "Parameters").map(Payload::JsonPath),
             QueryLanguage::Jsonata => {
-                drop(self.jsonata_field(fields, "Arguments", Available::InputAndContext));
+                self.jsonata_field(fields, "Arguments", Available::InputAndContext).map(Payload::Jsonata)
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use stepwell_json::spanned::{Node, NodeKind};
+use stepwell_json::spanned::{Member, Node, NodeKind};
 
 use super::fields::{BRANCH, Fields, MACHINE, PROCESSOR, Table};
 use super::graph::{Scope, Target};
 use super::values::SECONDS_MAX;
 use super::{NAME_CHARACTERS_MAX, Place, ROOT, Reader};
-use crate::definition::{Definition, QueryLanguage, State, SubMachine};
+use crate::definition::{DataFlow, Definition, QueryLanguage, State, StateKind, SubMachine, Succeed};
 use crate::diagnostic::Code;
 
 /// What is inside the machine.
@@ -52,6 +52,37 @@ impl<'a> Reader<'a> {
             timeout_seconds: timeout.and_then(|seconds| u32::try_from(seconds).ok()),
             comment,
             version,
+            query_language: self.machine_language,
+        })
+    }
+
+    /// A state that stands alone: whatever it leads to exists, but is not known.
+    pub(super) fn lone_state(&mut self, member: &'a Member) -> Option<Definition> {
+        let states = self.key(ROOT, "States");
+        let place = self.key(states, &member.key);
+        self.state_name = &member.key;
+        self.variables.enter(false);
+        let mut scope = Scope::default();
+        let state = self.state(member, place, &mut scope);
+        self.variables.leave();
+        let mut states = vec![state?];
+        for target in scope.states.iter().flat_map(|state| &state.targets) {
+            if states.iter().all(|state| &*state.name != target.name) {
+                states.push(State {
+                    name: target.name.into(),
+                    comment: None,
+                    flow: DataFlow::JsonPath(Box::default()),
+                    kind: StateKind::Succeed(Succeed {}),
+                    span: target.span.start..target.span.end,
+                });
+            }
+        }
+        Some(Definition {
+            start_at: member.key.clone(),
+            states,
+            timeout_seconds: None,
+            comment: None,
+            version: None,
             query_language: self.machine_language,
         })
     }

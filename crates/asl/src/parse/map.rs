@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         let label = self.label(fields);
         let (retry, catch) = self.retry_and_catch(fields, context);
         let (processor, processor_config) = self.processor(fields);
-        self.distributed_fields(fields, language);
+        let distributed = self.distributed_fields(fields, language);
         Some(Map {
             processor: processor?,
             processor_config,
@@ -50,6 +50,7 @@ impl<'a> Reader<'a> {
             item_selector,
             max_concurrency,
             label,
+            distributed,
             retry,
             catch,
             transition: transition?,

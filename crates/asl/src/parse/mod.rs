@@ -14,6 +14,7 @@ mod map;
 mod parallel;
 mod raw_string;
 mod retry;
+mod service_parameters;
 mod simple;
 mod state;
 mod task;
@@ -25,10 +26,10 @@ mod wait;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
-use stepwell_json::spanned::{Node, Span};
+use stepwell_json::spanned::{Member, Node, Span};
 use stepwell_json::{DEPTH_MAX, spanned};
 
-use crate::analysis::{Analysis, Options};
+use crate::analysis::{Analysis, LONE_STATE_NAME, Options};
 use crate::definition::{Definition, QueryLanguage};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::suggest::nearest;
@@ -55,6 +56,17 @@ enum Segment<'a> {
     Index(usize),
 }
 
+/// What the definition is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To run: what can't be run gives no definition.
+    Run,
+    /// To test one state of it.
+    Test,
+    /// The text is one state, to be tested.
+    LoneState,
+}
+
 /// What is known while reading, and what was found.
 struct Reader<'a> {
     /// The definition.
@@ -78,7 +90,7 @@ struct Reader<'a> {
 }
 
 /// See [`crate::analyse`].
-pub(crate) fn analyse(text: &str, options: &Options) -> Analysis {
+pub(crate) fn analyse(text: &str, options: &Options, purpose: Purpose) -> Analysis {
     if text.trim().is_empty() {
         return failed(
             Code::SchemaValidationFailed,
@@ -103,6 +115,9 @@ pub(crate) fn analyse(text: &str, options: &Options) -> Analysis {
             0..text.len(),
         );
     };
+    // A lone state is read as the only one of a machine.
+    let (name, span) = (LONE_STATE_NAME.into(), tree.span);
+    let lone = Member { key: name, key_span: Span { end: span.start, ..span }, value: tree };
     let mut reader = Reader {
         text,
         options: *options,
@@ -118,8 +133,11 @@ pub(crate) fn analyse(text: &str, options: &Options) -> Analysis {
         variables: variables::Scopes::default(),
         labels: HashSet::new(),
     };
-    let definition = reader.machine(&tree);
-    reader.finish(definition)
+    let definition = match purpose {
+        Purpose::LoneState => reader.lone_state(&lone),
+        Purpose::Run | Purpose::Test => reader.machine(&lone.value),
+    };
+    reader.finish(definition, purpose)
 }
 
 fn failed(code: Code, message: &str, location: Option<String>, span: Range<usize>) -> Analysis {
@@ -170,10 +188,11 @@ fn nests_too_deep(text: &str) -> bool {
 }
 
 impl<'a> Reader<'a> {
-    fn finish(mut self, definition: Option<Definition>) -> Analysis {
+    fn finish(mut self, definition: Option<Definition>, purpose: Purpose) -> Analysis {
         self.check_variables();
         self.check_graph();
-        let is_runnable = self.errors.is_empty() && self.not_yet_supported.is_empty();
+        let is_usable =
+            self.errors.is_empty() && (purpose != Purpose::Run || self.not_yet_supported.is_empty());
         let mut diagnostics = self.errors;
         diagnostics.append(&mut self.warnings);
         let variable_references = self
@@ -182,7 +201,7 @@ impl<'a> Reader<'a> {
             .filter(|(_, names)| !names.is_empty())
             .map(|(state, names)| (state, names.into_iter().collect()))
             .collect();
-        Analysis { definition: definition.filter(|_| is_runnable), diagnostics, variable_references }
+        Analysis { definition: definition.filter(|_| is_usable), diagnostics, variable_references }
     }
 
     /// The place of a member or an element.

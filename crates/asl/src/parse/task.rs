@@ -30,6 +30,7 @@ impl<'a> Reader<'a> {
         let credentials = self.credentials(fields, language, is_foreign);
         let (retry, catch) = self.retry_and_catch(fields, context);
         let (resource, resource_text) = resource?;
+        self.service_parameters(&resource, fields, language);
         Some(Task {
             resource,
             resource_text,

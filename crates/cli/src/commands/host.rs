@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use stepwell_api::types::state_machine::{
 };
 use stepwell_api::{ApiError, arn};
 use stepwell_integrations::LambdaConfig;
-use stepwell_server::{Operations, Server, Settings, StartError};
+use stepwell_integrations::aws::{AwsConfig, RoleSection};
+use stepwell_server::{MockError, Operations, Server, Settings, StartError};
 use stepwell_store::{MemoryStore, Store};
 use stepwell_store_embedded::{EmbeddedStore, OpenError, Options};
 
@@ -22,7 +23,6 @@ use crate::config::endpoints::{self, Endpoint};
 use crate::config::server::{self, Durability};
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::output;
 
 /// A relaxed store is synced this often.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -39,6 +39,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) service_endpoints: &'a [(String, String)],
     /// Where the data is; none in memory.
     pub(crate) data_directory: Option<&'a Path>,
+    /// `--allow-aws`.
+    pub(crate) allow_aws: bool,
     /// Where to listen; never port 0.
     pub(crate) listen: SocketAddr,
     /// Whether listening beyond loopback is meant.
@@ -47,6 +49,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) retention_days: u32,
     /// What the durations of Wait states are multiplied by.
     pub(crate) wait_scale: f64,
+    /// The mock file.
+    pub(crate) mock_file: Option<PathBuf>,
 }
 
 impl Plan<'_> {
@@ -58,16 +62,6 @@ impl Plan<'_> {
         let endpoints = endpoints::resolve(self.service_endpoints, &self.config.endpoints, self.environment)
             .map_err(Failure::Usage)?;
         endpoints::check_not_self(&endpoints, self.listen).map_err(Failure::Usage)?;
-        for (service, endpoint) in &endpoints {
-            // Variables are often set for other programs; a flag or a key is meant for this one.
-            let is_meant = endpoint.source.starts_with('-') || endpoint.source.starts_with('[');
-            if is_meant && service != "lambda" && service != "logs" {
-                output::warning(format_args!(
-                    "{} names an address for {service}, which this version of Stepwell does not call yet",
-                    endpoint.source
-                ));
-            }
-        }
         let region = self.environment.region().to_owned();
         if !is_region(&region) {
             return Err(Failure::Usage(format!(
@@ -97,12 +91,41 @@ impl Plan<'_> {
             logs: self
                 .config
                 .logs
-                .resolve(&self.config.directory, self.data_directory, endpoints.contains_key("logs"))
+                .resolve(
+                    &self.config.directory,
+                    self.data_directory,
+                    endpoints.contains_key("logs") || endpoints.contains_key("*"),
+                )
                 .map_err(Failure::Usage)?,
+            aws: self.aws_config()?,
             service_endpoints: urls(&endpoints),
+            mock_file: self.mock_file.clone(),
             default_region: region,
             default_account: server::account(self.environment).map_err(Failure::Usage)?,
             ..Settings::default()
+        })
+    }
+}
+
+impl Plan<'_> {
+    fn aws_config(&self) -> Result<AwsConfig, Failure> {
+        let variable =
+            server::flag_variable(self.environment, "STEPWELL_ALLOW_AWS").map_err(Failure::Usage)?;
+        let mut section = self.config.aws.clone();
+        section.allow = self.allow_aws || variable.unwrap_or(section.allow);
+        let variable = |name| self.environment.get(name).map(str::to_owned);
+        let environment_credentials = variable("AWS_ACCESS_KEY_ID")
+            .zip(variable("AWS_SECRET_ACCESS_KEY"))
+            .map(|(access_key_id, secret_access_key)| RoleSection {
+                access_key_id,
+                secret_access_key,
+                session_token: variable("AWS_SESSION_TOKEN"),
+            });
+        Ok(AwsConfig {
+            endpoints: BTreeMap::new(),
+            section,
+            integrations: self.config.integrations.clone(),
+            environment_credentials,
         })
     }
 }
@@ -179,6 +202,13 @@ pub(crate) async fn start(settings: Settings, store: Arc<dyn Store>) -> Result<S
             Failure::Usage(format!(
                 "can't listen on {address}: the port is taken; stop what uses it or choose another with --port"
             ))
+        }
+        StartError::Mock(MockError::Faulty { path, faults }) => {
+            let lines = faults.iter().map(|fault| {
+                let pointer = if fault.pointer.is_empty() { "" } else { " at " };
+                format!("\n  {}:{}:{}: {}{pointer}{}", path.display(), fault.line, fault.column, fault.message, fault.pointer)
+            });
+            Failure::Usage(format!("the mock file can't be used:{}", lines.collect::<String>()))
         }
         StartError::Catalogue(_) | StartError::Thread(_) => Failure::internal(error),
         error => Failure::usage(error),

@@ -11,14 +11,15 @@ use clap::Args;
 use serde_json::{Value, json};
 use stepwell_server::Server;
 
+use super::client::follow::Teller;
 use super::client::start::print_end;
 use super::client::{block_on, follow, text};
 use super::host::{self, Plan, Registered};
 use super::serve::Signals;
 use super::validate::{TypeName, load_runnable};
 use crate::client::{CallError, Client};
-use crate::config::Config;
 use crate::config::server::{self, Durability};
+use crate::config::{Config, mock};
 use crate::definition::DefinitionFile;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -40,6 +41,7 @@ const INTERRUPTED: &str = "Stepwell.Interrupted";
 Examples:
   stepwell run order.asl.json --input '{\"order\": 1}'
   stepwell run order.asl.yaml --input @order.json --skip-waits
+  stepwell run order.asl.json --mock-config mocks.json --mock-case HappyPath
   stepwell run order.asl.json --name run-1 --data-dir data     the same command again goes on after a crash
 
 The path goes to standard error and the output to standard output. Lambda functions are those of the stepwell.toml
@@ -59,6 +61,12 @@ pub(crate) struct RunArguments {
     /// Do not wait in Wait states
     #[arg(long)]
     skip_waits: bool,
+    /// The mock file that --mock-case is in [variables: STEPWELL_MOCK_CONFIG, SFN_MOCK_CONFIG]
+    #[arg(long, value_name = "FILE", requires = "mock_case")]
+    mock_config: Option<PathBuf>,
+    /// Take the answers of tasks from this test case of the mock file
+    #[arg(long, value_name = "NAME")]
+    mock_case: Option<String>,
     /// Keep the execution on disk, in this directory [default: in memory]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -82,10 +90,16 @@ pub(crate) fn run(arguments: &RunArguments, format: Format) -> Result<(), Failur
         environment: &environment,
         service_endpoints: &[],
         data_directory: arguments.data_dir.as_deref(),
+        allow_aws: false,
         listen: host::with_port(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?,
         allow_unauthenticated: false,
         retention_days: RETENTION_DAYS,
         wait_scale,
+        // Without a case nothing is taken from the file, and its faults are of no interest.
+        mock_file: arguments
+            .mock_case
+            .as_ref()
+            .and_then(|_| mock::file(arguments.mock_config.as_deref(), &environment, &config)),
     };
     let settings = plan.settings()?;
     let store = host::open_store(arguments.data_dir.as_deref(), Durability::Commit)?;
@@ -124,7 +138,11 @@ async fn execute(
     if registered == Registered::Updated {
         output::note(styled(FAINT, "the definition is not the one that the data directory had; updated"));
     }
-    let mut request = json!({"stateMachineArn": &*machine, "input": input});
+    let subject = match &arguments.mock_case {
+        Some(case) => format!("{machine}#{case}"),
+        None => machine.to_string(),
+    };
+    let mut request = json!({"stateMachineArn": subject, "input": input});
     if let Some(name) = &arguments.name {
         request["name"] = name.as_str().into();
     }
@@ -151,9 +169,9 @@ async fn execute(
         }
         Err(error) => return Err(error.into()),
     };
-    let mut view = PathView::new(WaitTimes::of(&file.json, wait_scale));
+    let mut teller = Teller::Path(Box::new(PathView::new(WaitTimes::of(&file.json, wait_scale))));
     let mut is_stopping = false;
-    let mut following = std::pin::pin!(follow::follow(client, &execution, &mut view));
+    let mut following = std::pin::pin!(follow::follow(client, &execution, &mut teller, Duration::ZERO));
     loop {
         tokio::select! {
             answer = &mut following => return Ok(answer?),

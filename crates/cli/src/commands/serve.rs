@@ -9,8 +9,8 @@ use stepwell_server::Server;
 use super::host::{self, Plan};
 use super::validate::{TypeName, load_runnable};
 use crate::config::Config;
-use crate::config::endpoints;
 use crate::config::server::{self, Durability, ServerFlags, ServerOptions};
+use crate::config::{endpoints, mock};
 use crate::definition::{DefinitionFile, files_in};
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -41,6 +41,12 @@ pub(crate) struct ServeArguments {
     /// Where tasks reach a service; can be repeated [variable: STEPWELL_SERVICE_ENDPOINT, with commas]
     #[arg(long = "service-endpoint", value_name = "SERVICE=URL", value_parser = endpoints::parse_flag)]
     service_endpoints: Vec<(String, String)>,
+    /// The mock file, for executions started with ARN#CASE [variables: STEPWELL_MOCK_CONFIG, SFN_MOCK_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    mock_config: Option<PathBuf>,
+    /// Call services without an address of their own at AWS, with this machine's credentials [variable: STEPWELL_ALLOW_AWS]
+    #[arg(long)]
+    allow_aws: bool,
 }
 
 /// Serves until a signal comes or the store stops.
@@ -60,13 +66,16 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         environment: &environment,
         service_endpoints: &arguments.service_endpoints,
         data_directory: options.data_directory.as_deref(),
+        allow_aws: arguments.allow_aws,
         listen: options.listen,
         allow_unauthenticated: options.allow_unauthenticated,
         retention_days: options.retention_days,
         wait_scale: server::wait_scale(&environment).map_err(Failure::Usage)?,
+        mock_file: mock::file(arguments.mock_config.as_deref(), &environment, &config),
     };
     let mut settings = plan.settings()?;
     settings.webhooks = config.events.resolve(&environment).map_err(Failure::Usage)?;
+    settings.limits.memory_bytes_max = options.memory_max_megabytes.saturating_mul(1024 * 1024);
     let region = settings.default_region.clone();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;

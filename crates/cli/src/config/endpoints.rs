@@ -27,13 +27,23 @@ pub(crate) struct Endpoint {
     pub(crate) source: String,
 }
 
+/// One name for each service: its word in `Resource`, but `states` for Step Functions. Unknown ones stay as they are.
+fn canonical(service: &str) -> String {
+    match stepwell_aws_model::service_called(service).map(|found| found.word) {
+        Some("sfn") => "states".to_owned(),
+        Some(word) => word.to_owned(),
+        None => service.to_ascii_lowercase(),
+    }
+}
+
 /// Reads `SERVICE=URL`.
 ///
 /// # Errors
-/// What is missing.
+/// What is missing, or the nearest name of a service that there is not.
 pub(crate) fn parse_flag(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((service, url)) if !service.is_empty() && !url.is_empty() => {
+            super::check_service(service)?;
             Ok((service.to_ascii_lowercase(), url.to_owned()))
         }
         _ => Err("write SERVICE=URL, such as lambda=http://127.0.0.1:3001".to_owned()),
@@ -52,9 +62,10 @@ pub(crate) fn resolve(
     // From the least to the most specific: what comes later replaces what came before.
     let mut found = BTreeMap::new();
     let mut set = |service: &str, url: &str, source: String| {
-        found.insert(service.to_owned(), Endpoint { url: url.to_owned(), source });
+        found.insert(canonical(service), Endpoint { url: url.to_owned(), source });
     };
     if let Some(url) = environment.get("AWS_ENDPOINT_URL") {
+        set("*", url, "AWS_ENDPOINT_URL".to_owned());
         // Nested executions stay in this server unless they are sent elsewhere by name.
         for (service, _) in LOCAL_VARIABLES.iter().filter(|(service, _)| *service != "states") {
             set(service, url, "AWS_ENDPOINT_URL".to_owned());
@@ -148,6 +159,7 @@ mod tests {
             ("AWS_ENDPOINT_URL", "http://all"),
             ("AWS_ENDPOINT_URL_SQS", "http://aws-sqs"),
             ("AWS_ENDPOINT_URL_SNS", "http://aws-sns"),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://aws-secrets"),
             ("AWS_ENDPOINT_URL_SFN", "http://127.0.0.1:8083"),
             ("SNS_ENDPOINT", "http://local-sns"),
             ("GLUE_ENDPOINT", "http://local-glue"),
@@ -158,7 +170,9 @@ mod tests {
         let flags = [("batch".to_owned(), "http://flag-batch".to_owned())];
         let found = resolve(&flags, &file, &environment).unwrap();
         for (service, url, source) in [
+            ("*", "http://all", "AWS_ENDPOINT_URL"),
             ("lambda", "http://all", "AWS_ENDPOINT_URL"),
+            ("secretsmanager", "http://aws-secrets", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             ("sqs", "http://aws-sqs", "AWS_ENDPOINT_URL_SQS"),
             ("sns", "http://local-sns", "SNS_ENDPOINT"),
             ("glue", "http://file-glue", "[endpoints] glue"),

@@ -19,16 +19,17 @@ enum Keys {
 }
 
 static DOCUMENT: Keys = Keys::Table(&[
-    ("aws", Keys::Later),
+    ("aws", Keys::Table(&[("allow", Keys::Any), ("roles", Keys::Named(&ROLE))])),
     ("batch", Keys::Later),
     ("connections", Keys::Later),
     ("ecs", Keys::Later),
     ("endpoints", Keys::Any),
     ("events", Keys::Table(&[("webhooks", Keys::Tables(&WEBHOOK))])),
     ("http", Keys::Later),
-    ("integrations", Keys::Table(&[("lambda", INTEGRATION)])),
+    ("integrations", Keys::Named(&INTEGRATION)),
     ("lambda", Keys::Table(&[("functions", Keys::Named(&FUNCTION))])),
     ("logs", Keys::Table(&[("default", LOG_DESTINATION), ("groups", Keys::Named(&LOG_DESTINATION))])),
+    ("mock", Keys::Table(&[("file", Keys::Any)])),
     ("server", SERVER),
 ]);
 
@@ -43,7 +44,14 @@ static WEBHOOK: Keys = Keys::Table(&[
 const LOG_DESTINATION: Keys =
     Keys::Table(&[("file", Keys::Any), ("max_megabytes", Keys::Any), ("to", Keys::Any)]);
 
-const INTEGRATION: Keys = Keys::Table(&[("concurrency", Keys::Any), ("on_uncertain", Keys::Any)]);
+static INTEGRATION: Keys =
+    Keys::Table(&[("concurrency", Keys::Any), ("on_uncertain", Keys::Any), ("timeout_seconds", Keys::Any)]);
+
+static ROLE: Keys = Keys::Table(&[
+    ("access_key_id", Keys::Any),
+    ("secret_access_key", Keys::Any),
+    ("session_token", Keys::Any),
+]);
 
 static FUNCTION: Keys = Keys::Table(&[
     ("command", Keys::Any),
@@ -70,6 +78,7 @@ const SERVER: Keys = Keys::Table(&[
     ("memory", Keys::Any),
     ("port", Keys::Any),
     ("retention_days", Keys::Any),
+    ("memory_max_megabytes", Keys::Any),
 ]);
 
 /// What is wrong, and at which byte of the file.

@@ -4,18 +4,22 @@ pub(crate) mod endpoints;
 mod events;
 mod keys;
 mod logs;
+pub(crate) mod mock;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use stepwell_integrations::aws::{AwsIntegration, AwsSection};
 use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
 
 pub(crate) use events::EventsSection;
 pub(crate) use logs::LogsSection;
 pub(crate) use server::ServerSection;
+
+use mock::MockSection;
 
 use crate::definition::plain;
 
@@ -35,12 +39,18 @@ pub(crate) struct Config {
     pub(crate) lambda: LambdaSection,
     /// `[integrations.lambda]`.
     pub(crate) integration: LambdaIntegration,
+    /// `[integrations.*]` of other services.
+    pub(crate) integrations: BTreeMap<String, AwsIntegration>,
+    /// `[aws]`.
+    pub(crate) aws: AwsSection,
     /// `[endpoints]`.
     pub(crate) endpoints: BTreeMap<String, String>,
     /// `[logs]`.
     pub(crate) logs: LogsSection,
     /// `[events]`.
     pub(crate) events: EventsSection,
+    /// `[mock]`.
+    pub(crate) mock: MockSection,
     /// What the user should know, though it is no error: sections that this version does not use.
     pub(crate) warnings: Vec<String>,
 }
@@ -52,15 +62,19 @@ struct Document {
     server: ServerSection,
     lambda: LambdaSection,
     integrations: Integrations,
+    aws: AwsSection,
     endpoints: BTreeMap<String, String>,
     logs: LogsSection,
     events: EventsSection,
+    mock: MockSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Integrations {
     lambda: LambdaIntegration,
+    #[serde(flatten)]
+    others: BTreeMap<String, AwsIntegration>,
 }
 
 impl Config {
@@ -105,6 +119,20 @@ impl Config {
             let offset = keys::offset_of(text, &problem.setting);
             return Err(at(offset, &format!("{}: {}", problem.setting, problem.message)));
         }
+        for (name, section) in &document.integrations.others {
+            let path = format!("integrations.{name}");
+            check_service(name)
+                .map_err(|message| at(keys::offset_of(text, &path), &format!("[{path}]: {message}")))?;
+            section.check().map_err(|(key, message)| {
+                let setting = format!("{path}.{key}");
+                at(keys::offset_of(text, &setting), &format!("{setting}: {message}"))
+            })?;
+        }
+        for name in document.endpoints.keys() {
+            check_service(name).map_err(|message| {
+                at(keys::offset_of(text, &format!("endpoints.{name}")), &format!("[endpoints]: {message}"))
+            })?;
+        }
         let warnings = checked
             .unused
             .iter()
@@ -120,12 +148,30 @@ impl Config {
             server: document.server,
             lambda: document.lambda,
             integration: document.integrations.lambda,
+            integrations: document.integrations.others,
+            aws: document.aws,
             endpoints: document.endpoints,
             logs: document.logs,
             events: document.events,
+            mock: document.mock,
             warnings,
         })
     }
+}
+
+/// Whether there is such a service.
+///
+/// # Errors
+/// The nearest name.
+pub(crate) fn check_service(name: &str) -> Result<(), String> {
+    if name == "*" || stepwell_aws_model::service_called(name).is_some() {
+        return Ok(());
+    }
+    let names = stepwell_aws_model::services().map(|service| service.word);
+    Err(match stepwell_aws_model::nearest(name, names) {
+        Some(nearest) => format!("there is no service {name:?}; did you mean {nearest:?}?"),
+        None => format!("there is no service {name:?}; `stepwell integrations` lists them"),
+    })
 }
 
 /// Messages of the TOML library can have several lines.
@@ -175,6 +221,13 @@ sqs = "http://127.0.0.1:4566"
 [aws]
 allow = false
 
+[aws.roles."arn:aws:iam::123456789012:role/r"]
+access_key_id = "key"
+secret_access_key = "secret"
+
+[integrations.sqs]
+timeout_seconds = 5
+
 [integrations.lambda]
 on_uncertain = "fail"
 concurrency = 8
@@ -213,7 +266,10 @@ allow = ["localhost:*"]
         assert_eq!(config.endpoints["sqs"], "http://127.0.0.1:4566");
         let sections: Vec<&str> =
             config.warnings.iter().filter_map(|text| text.split(['[', ']']).nth(1)).collect();
-        assert_eq!(sections, ["aws", "connections", "batch", "ecs", "http"]);
+        assert_eq!(sections, ["connections", "batch", "ecs", "http"]);
+        assert!(!config.aws.allow);
+        assert_eq!(config.aws.roles["arn:aws:iam::123456789012:role/r"].access_key_id, "key");
+        assert_eq!(config.integrations["sqs"].timeout_seconds, 5);
     }
 
     #[test]
@@ -269,7 +325,15 @@ allow = ["localhost:*"]
                 "[[events.webhooks]]\nurl = \"h\"\n",
                 "f.toml:2:1: events.webhooks.0.url: \"h\" is not an address",
             ),
-            ("[integrations.sqs]\nconcurrency = 1\n", "f.toml:1:15: unknown key \"sqs\" in [integrations]"),
+            (
+                "[integrations.sqz]\nconcurrency = 1\n",
+                "f.toml:1:15: [integrations.sqz]: there is no service \"sqz\"; did you mean \"sqs\"?",
+            ),
+            (
+                "[integrations.sqs]\nconcurrency = 0\n",
+                "f.toml:2:1: integrations.sqs.concurrency: must be between 1 and",
+            ),
+            ("[endpoints]\nsqz = \"http://a\"\n", "f.toml:2:1: [endpoints]: there is no service \"sqz\""),
         ] {
             let error = Config::parse(Path::new("f.toml"), text).unwrap_err();
             assert!(error.contains(message), "{text}\n{error}");

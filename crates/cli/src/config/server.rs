@@ -17,6 +17,8 @@ const PORT_DEFAULT: u16 = 8083;
 const DATA_DIRECTORY_DEFAULT: &str = "stepwell-data";
 /// How long AWS keeps closed executions.
 const RETENTION_DEFAULT_DAYS: u32 = 90;
+/// Memory above which new executions are refused, unless told otherwise.
+const MEMORY_MAX_DEFAULT_MEGABYTES: u64 = 2_048;
 
 /// When a reply may leave.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -85,6 +87,9 @@ pub(crate) struct ServerFlags {
     /// Days that closed executions are kept [default: 90] [variable: STEPWELL_RETENTION_DAYS]
     #[arg(long, value_name = "N")]
     pub(crate) retention_days: Option<u32>,
+    /// Megabytes of memory above which new executions get ThrottlingException [default: 2048] [variable: STEPWELL_MEMORY_MAX_MEGABYTES]
+    #[arg(long, value_name = "N")]
+    pub(crate) memory_max_megabytes: Option<u64>,
     /// What is logged to standard error [default: info] [variable: STEPWELL_LOG_LEVEL]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log_level: Option<LogLevel>,
@@ -104,6 +109,7 @@ pub(crate) struct ServerSection {
     pub(crate) durability: Option<Durability>,
     pub(crate) allow_unauthenticated: Option<bool>,
     pub(crate) retention_days: Option<u32>,
+    pub(crate) memory_max_megabytes: Option<u64>,
     pub(crate) log_level: Option<LogLevel>,
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -121,6 +127,8 @@ pub(crate) struct ServerOptions {
     pub(crate) allow_unauthenticated: bool,
     /// Days that closed executions are kept.
     pub(crate) retention_days: u32,
+    /// Megabytes of memory above which new executions are refused.
+    pub(crate) memory_max_megabytes: u64,
     /// What is logged.
     pub(crate) log_level: LogLevel,
     /// How log lines look.
@@ -151,11 +159,18 @@ pub(crate) fn resolve(
             .or(number(environment, "STEPWELL_RETENTION_DAYS")?)
             .or(file.retention_days)
             .unwrap_or(RETENTION_DEFAULT_DAYS),
+        memory_max_megabytes: (flags.memory_max_megabytes)
+            .or(number(environment, "STEPWELL_MEMORY_MAX_MEGABYTES")?)
+            .or(file.memory_max_megabytes)
+            .unwrap_or(MEMORY_MAX_DEFAULT_MEGABYTES),
         log_level: pick(flags.log_level, word(environment, "STEPWELL_LOG_LEVEL")?, file.log_level),
         log_format: pick(flags.log_format, word(environment, "STEPWELL_LOG_FORMAT")?, file.log_format),
     };
     if options.retention_days == 0 {
         return Err("--retention-days must be at least 1".to_owned());
+    }
+    if options.memory_max_megabytes == 0 {
+        return Err("--memory-max-megabytes must be at least 1".to_owned());
     }
     Ok(options)
 }
@@ -238,7 +253,7 @@ fn number<T: FromStr>(environment: &Environment, name: &str) -> Result<Option<T>
     text.parse().map(Some).map_err(|_| format!("{name}: {text:?} is not a number that can be used"))
 }
 
-fn flag_variable(environment: &Environment, name: &str) -> Result<Option<bool>, String> {
+pub(crate) fn flag_variable(environment: &Environment, name: &str) -> Result<Option<bool>, String> {
     match environment.get(name).map(str::to_ascii_lowercase).as_deref() {
         None => Ok(None),
         Some("1" | "true" | "yes" | "on") => Ok(Some(true)),
@@ -348,6 +363,7 @@ mod tests {
             ("STEPWELL_MEMORY", "maybe", "STEPWELL_MEMORY: \"maybe\" is neither"),
             ("STEPWELL_DURABILITY", "never", "is none of commit, interval, memory"),
             ("STEPWELL_RETENTION_DAYS", "0", "at least 1"),
+            ("STEPWELL_MEMORY_MAX_MEGABYTES", "0", "--memory-max-megabytes must be at least 1"),
         ] {
             let environment = Environment::of([(name, value)]);
             let error = resolve(&ServerFlags::default(), &environment, &Config::default()).unwrap_err();

@@ -1,19 +1,23 @@
-//! Definition files: JSON or YAML on disk, always JSON text inside, with every place of the JSON known in the file.
+//! Definition files, and the test files beside them: JSON or YAML on disk, always JSON text inside, with every place of
+//! the JSON known in the file.
 
+mod places;
+mod scalar;
 mod yaml;
 
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-pub(crate) use yaml::YamlError;
+pub(crate) use places::span_in_literal;
+pub(crate) use yaml::{Dialect, YamlError};
 
 /// Endings of definition files that `serve DIR` picks up, and that a machine's name goes without.
-const ENDINGS: [&str; 3] = [".asl.json", ".asl.yaml", ".asl.yml"];
+pub(crate) const ENDINGS: [&str; 3] = [".asl.json", ".asl.yaml", ".asl.yml"];
 /// Larger files are not read: definitions may have a million characters, of four bytes at most.
 const FILE_SIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A definition as it was read from a file.
+/// A definition, or a test file, as it was read from a file.
 #[derive(Debug, Clone)]
 pub(crate) struct DefinitionFile {
     /// Where it was read from.
@@ -23,7 +27,7 @@ pub(crate) struct DefinitionFile {
     /// The definition as JSON text: the file itself, or what the YAML says.
     pub(crate) json: String,
     /// Where the parts of `json` stand in `source`; none when they are the same text.
-    places: Option<yaml::Places>,
+    places: Option<places::Places>,
 }
 
 /// Why a file can't be used as a definition at all.
@@ -60,17 +64,32 @@ impl DefinitionFile {
     /// at all, is for the validator to say.
     pub(crate) fn load(path: &Path) -> Result<DefinitionFile, LoadError> {
         let source = read_text(path).map_err(|message| LoadError::Unreadable { message })?;
-        DefinitionFile::from_source(path, source)
+        DefinitionFile::from_source(path, source, Dialect::Definition)
     }
 
-    /// As [`DefinitionFile::load`], of a text that is already there.
-    fn from_source(path: &Path, source: String) -> Result<DefinitionFile, LoadError> {
+    /// Reads a CloudFormation template. It is YAML unless it is JSON, whatever its name says.
+    ///
+    /// # Errors
+    /// As [`DefinitionFile::load`].
+    pub(crate) fn load_template(path: &Path) -> Result<DefinitionFile, LoadError> {
+        let source = read_text(path).map_err(|message| LoadError::Unreadable { message })?;
+        DefinitionFile::from_source(path, source, Dialect::Template)
+    }
+
+    /// Reads a text that is already there.
+    fn from_source(path: &Path, source: String, dialect: Dialect) -> Result<DefinitionFile, LoadError> {
         let path = path.to_path_buf();
-        if !is_yaml(&path) {
+        let is_json = match dialect {
+            Dialect::Definition => !is_yaml(&path),
+            Dialect::Template => {
+                source.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{')
+            }
+        };
+        if is_json {
             let json = source.clone();
             return Ok(DefinitionFile { path, source, json, places: None });
         }
-        match yaml::to_json(&source) {
+        match yaml::to_json(&source, dialect) {
             Ok((json, places)) => Ok(DefinitionFile { path, source, json, places: Some(places) }),
             Err(error) => Err(LoadError::Yaml { source, error }),
         }
@@ -91,7 +110,7 @@ impl DefinitionFile {
 }
 
 /// The name of a file without `.asl.json` and the like.
-fn machine_name(path: &Path) -> String {
+pub(crate) fn machine_name(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let endings = ENDINGS.iter().chain([".json", ".yaml", ".yml"].iter());
     endings.into_iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name).to_owned()
@@ -178,16 +197,60 @@ mod tests {
 
     #[test]
     fn places_of_json_are_the_places_in_the_file() {
-        let file = DefinitionFile::from_source(Path::new("a.json"), "{\"A\": 1}".to_owned()).unwrap();
-        assert_eq!(file.span_in_source(6..7), 6..7);
         let file =
-            DefinitionFile::from_source(Path::new("a.asl.yaml"), "A: 1\nB: [x, yy]\n".to_owned()).unwrap();
+            DefinitionFile::from_source(Path::new("a.json"), "{\"A\": 1}".to_owned(), Dialect::Definition)
+                .unwrap();
+        assert_eq!(file.span_in_source(6..7), 6..7);
+        let file = DefinitionFile::from_source(
+            Path::new("a.asl.yaml"),
+            "A: 1\nB: [x, yy]\n".to_owned(),
+            Dialect::Definition,
+        )
+        .unwrap();
         let offset = file.json.find("\"yy\"").unwrap();
         assert_eq!(&file.source[file.span_in_source(offset..offset + 4)], "yy");
-        for text in ["A: '{% 1 + x %}'", "A: \"{% 1 + x %}\"", "A: \"é {% 1 + x %}\""] {
-            let file = DefinitionFile::from_source(Path::new("a.asl.yaml"), text.to_owned()).unwrap();
-            let offset = file.json.find("+ x").unwrap();
-            assert_eq!(&file.source[file.span_in_source(offset..offset + 3)], "+ x", "{text}");
+    }
+
+    /// Parts of a text in YAML, each found by what it says in the JSON: what is marked in the YAML.
+    const PARTS: &[(&str, &str, &str)] = &[
+        ("A: '{% 1 + x %}'", "+ x", "+ x"),
+        ("A: \"{% 1 + x %}\"", "+ x", "+ x"),
+        ("A: \"é {% 1 + x %}\"", "+ x", "+ x"),
+        ("A: 'it''s {% x %}'", "x", "x"),
+        ("A: \"a\\tb \\u00e9 \\\"q\\\" {% x %}\"", "x", "x"),
+        ("A: \"a\\tb\"", "\\t", "\\t"),
+        // Plain and quoted texts over several lines.
+        ("A: one\n  two\n\n  + x %}\n", "x", "x"),
+        ("A: 'one\n  two\n\n  + x %}'\n", "x", "x"),
+        ("A: \"one\n  two \\\n  three\n  + x %}\"\n", "x", "x"),
+        // Block scalars.
+        ("A: |\n  {% 1\n    + x %}\n", "x", "x"),
+        ("A: |-\n  {% 1\n\n    + x %}\n", "+ x", "+ x"),
+        ("A: |2\n    {% 1\n  + x %}\n", "x", "x"),
+        ("A: >\n  {% 1\n  + 2\n\n  + x %}\n", "x", "x"),
+        ("A: >-\n  one\n    more\n  two\n  x\nB: 1\n", "x", "x"),
+        ("A: >-\n\n  é one\n\n\n    more\n\n  two x\n", "two", "two"),
+        ("A: |\r\n  one\r\n  x\r\n", "x", "x"),
+        ("A: | # why\n  \"q\" x\n", "x", "x"),
+        ("- |\n - x\n- 2\n", "x", "x"),
+        // What an alias stands for is shown at its anchor.
+        ("A: &a |\n  one\n  y\nB: *a\n", "y", "y"),
+        // A part that goes over a line break.
+        ("A: |\n  on\n  e x\n", "n\\ne", "n\n  e"),
+        ("A: >\n  on\n  e x\n", "n e", "n\n  e"),
+    ];
+
+    #[test]
+    fn a_part_of_a_text_is_found_however_it_is_written() {
+        for (yaml, part, marked) in PARTS {
+            let file =
+                DefinitionFile::from_source(Path::new("a.yaml"), (*yaml).to_owned(), Dialect::Definition)
+                    .unwrap();
+            // The last one: what is under an alias comes after its anchor.
+            let offset = file.json.rfind(part).unwrap_or_else(|| panic!("{part} in {}", file.json));
+            let span = file.span_in_source(offset..offset + part.len());
+            assert_eq!(&file.source[span.clone()], *marked, "{yaml}\n{}", file.json);
+            assert_eq!(span.start, yaml.rfind(marked).unwrap(), "{yaml}");
         }
     }
 }

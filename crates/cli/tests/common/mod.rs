@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -137,6 +137,26 @@ impl Server {
     /// Runs a client command against it.
     pub(crate) fn client(&self, arguments: &[&str]) -> Ended {
         finish(command(&self.directory).args(arguments).env("AWS_ENDPOINT_URL_SFN", &self.endpoint))
+    }
+
+    /// Calls an operation that the program has no command for.
+    #[track_caller]
+    pub(crate) fn call(&self, operation: &str, request: &serde_json::Value) -> serde_json::Value {
+        let address = self.endpoint.strip_prefix("http://").expect("plain HTTP");
+        let mut stream = std::net::TcpStream::connect(address).expect("the server listens");
+        let body = request.to_string();
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\
+             X-Amz-Target: AWSStepFunctions.{operation}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("the server reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the server answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
+        serde_json::from_str(body).expect("JSON")
     }
 
     /// Ends the process without warning, as `kill -9` does.

@@ -14,7 +14,7 @@ use stepwell_store::{ExecutionKey, ExecutionRow};
 use super::{Shard, Slot};
 use crate::{
     activity_queue::Polled,
-    input::{ActivityOffer, Input, Logged, Poller, Released, Reply, ReplyTo, StartRequest},
+    input::{ActivityOffer, Input, Load, Logged, Poller, Released, Reply, ReplyTo, StartRequest},
     recent_names::NameCheck,
     resident::Resident,
     task_token::{TokenKey, account_of},
@@ -62,9 +62,9 @@ impl<R> Shard<R> {
         }
     }
 
-    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile. The offer left its
-    /// execution after its commit, so the command rests on durable facts; for an execution of this shard it is decided at
-    /// once, in the batch of this turn.
+    /// Gives a task to a worker: a command for the task's execution, which may have ended meanwhile. For an execution of
+    /// this shard it is decided at once, in the batch of this turn, which is durable after the one that scheduled the task
+    /// or together with it; the offer of another shard's execution left that after its commit.
     fn hand_out(&mut self, offer: ActivityOffer, poller: Poller<R>, now: Timestamp) {
         let command = Command::TaskStarted { task: offer.task, worker: poller.worker.clone() };
         let reply =
@@ -121,7 +121,8 @@ impl<R> Shard<R> {
         let mut resident = match self.table.remove(&key) {
             Some(Slot::Resident(resident)) => resident,
             None => {
-                self.turn.loads.push(key);
+                let even_closed = matches!(command, Command::Redrive { .. });
+                self.turn.loads.push(Load { key, even_closed });
                 self.table.insert(key, Slot::Loading(vec![(command, reply)]));
                 return;
             }
@@ -193,6 +194,11 @@ impl<R> Shard<R> {
             budget: self.config.budget,
             wait_scale: self.config.wait_scale,
             environment: &facts,
+            inspection: None,
+        };
+        let new_definition = match &command {
+            Command::Redrive { request } => request.definition.as_ref().map(|new| new.program.clone()),
+            _ => None,
         };
         let (program, execution) = (&resident.program, &mut resident.execution);
         let result =
@@ -209,6 +215,9 @@ impl<R> Shard<R> {
                 self.turn.held.push(Released::Quarantined { key, reason });
                 return Stepped::Panicked;
             }
+        }
+        if let Some(program) = new_definition {
+            resident.program = program;
         }
         self.turn.bytes += resident.record(&outcome.events, number);
         resident.timers.add(outcome.timers);
@@ -231,7 +240,7 @@ impl<R> Shard<R> {
             self.turn.held.push(Released::Logged(Logged {
                 about: resident.execution.about().clone(),
                 program: resident.program.clone(),
-                redrive_count: resident.redrive_count(),
+                redrive_count: resident.execution.redrive_count,
                 events,
             }));
         }

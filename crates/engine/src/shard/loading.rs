@@ -1,24 +1,24 @@
 //! Executions that come from the store: asked for by a command, due, or recovered at start.
 
-use stepwell_interpreter::{Rejection, Timestamp, outstanding_effects};
+use stepwell_interpreter::{Command, Rejection, Timestamp, outstanding_effects};
 use stepwell_store::ExecutionKey;
 
 use super::{ExpressSlot, Shard, Slot};
 use crate::{
-    input::{Found, LoadedExecution, Released, Reply},
+    input::{Found, Load, LoadedExecution, Released, Reply},
     resident::Resident,
 };
 
 impl<R> Shard<R> {
     pub(super) fn load(&mut self, key: ExecutionKey) {
         self.table.entry(key).or_insert_with(|| {
-            self.turn.loads.push(key);
+            self.turn.loads.push(Load { key, even_closed: false });
             Slot::Loading(Vec::new())
         });
     }
 
     pub(super) fn loaded(&mut self, key: ExecutionKey, found: Found, now: Timestamp) {
-        let waiting = match self.table.remove(&key) {
+        let mut waiting = match self.table.remove(&key) {
             Some(Slot::Loading(waiting)) => waiting,
             // Recovery brings executions that nobody asked for.
             None => Vec::new(),
@@ -28,7 +28,7 @@ impl<R> Shard<R> {
             }
         };
         let refusal = match found {
-            Found::Open(loaded) => {
+            Found::Execution(loaded) => {
                 self.insert_loaded(key, *loaded, now);
                 for (command, reply) in waiting {
                     self.command(key, command, reply, now);
@@ -37,7 +37,17 @@ impl<R> Shard<R> {
                 self.turn.leaving.push(key);
                 return;
             }
-            Found::Closed => Reply::Rejected(Rejection::NotRunning),
+            Found::Closed => {
+                // A redrive that came while it was read for others needs it whole.
+                let is_redrive = |(command, _): &_| matches!(command, Command::Redrive { .. });
+                let (redrives, others) = waiting.into_iter().partition(is_redrive);
+                waiting = others;
+                if !Vec::is_empty(&redrives) {
+                    self.turn.loads.push(Load { key, even_closed: true });
+                    self.table.insert(key, Slot::Loading(redrives));
+                }
+                Reply::Rejected(Rejection::NotRunning)
+            }
             Found::Unknown => Reply::Unknown,
             Found::Unreadable(reason) => {
                 self.table.insert(key, Slot::Quarantined);
@@ -53,7 +63,7 @@ impl<R> Shard<R> {
     fn insert_loaded(&mut self, key: ExecutionKey, loaded: LoadedExecution, now: Timestamp) {
         let about = loaded.execution.about().clone();
         if about.express {
-            let (row, wake_at_ms) = ((*loaded.row).clone(), Some(loaded.wake_at_ms));
+            let (row, wake_at_ms) = ((*loaded.row).clone(), loaded.wake_at_ms);
             self.table.insert(key, Slot::Express(Box::new(ExpressSlot { row, wake_at_ms })));
             if let Some(input) = &loaded.execution.input {
                 let (input, program) = (input.payload.clone(), loaded.program);

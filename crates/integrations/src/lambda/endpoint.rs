@@ -12,7 +12,7 @@ use crate::http_client::{HttpClient, HttpError, Response, check_address, percent
 
 /// The header that marks an answer as the handler's error.
 pub(super) const FUNCTION_ERROR: &str = "x-amz-function-error";
-pub(super) const USER_AGENT_VALUE: &str = concat!("stepwell/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT_VALUE: &str = concat!("stepwell/", env!("CARGO_PKG_VERSION"));
 /// Longest header value that an answer may bring; a log's tail is 4 KB in base64.
 const HEADER_VALUE_MAX_BYTES: usize = 16 * 1024;
 

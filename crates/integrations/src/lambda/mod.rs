@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::config::{CONCURRENCY_MAX, ConfigError, LambdaConfig, OnUncertain, Target};
 use crate::http_client::{HttpClient, check_address};
 use crate::runner::Runner;
+pub(crate) use endpoint::USER_AGENT_VALUE;
 pub(crate) use function_name::FunctionName;
 pub use invoke_result::{InvokeRequest, function_arn_result, invoke_request, invoke_result};
 

@@ -27,7 +27,11 @@ impl Stepper<'_> {
     pub(crate) fn effective_input(&self, frame: FrameIndex, state: &State) -> Progress<Stored> {
         let raw = self.raw_input(frame);
         match &state.flow {
-            DataFlow::JsonPath(flow) => self.path_or_null(frame, flow.input_path.as_ref(), raw),
+            DataFlow::JsonPath(flow) => {
+                let effective = self.path_or_null(frame, flow.input_path.as_ref(), raw)?;
+                self.note(|seen| seen.after_input_path = Some(effective.value().clone()));
+                Ok(effective)
+            }
             DataFlow::Jsonata(_) => Ok(raw),
         }
     }
@@ -35,16 +39,24 @@ impl Stepper<'_> {
     /// What the state hands to its task, branches or result: Parameters or Arguments; the effective input without them.
     pub(crate) fn arguments(&self, frame: FrameIndex, state: &State, effective: Stored) -> Progress<Stored> {
         match &state.flow {
-            DataFlow::JsonPath(flow) => match &flow.parameters {
-                None => Ok(effective),
-                Some(template) => self.fill(frame, template, effective.value()).map(Stored::from_value),
-            },
-            DataFlow::Jsonata(flow) => match &flow.arguments {
-                None => Ok(effective),
-                Some(template) => {
-                    self.evaluate(frame, template, Field::State("Arguments")).map(Stored::from_value)
-                }
-            },
+            DataFlow::JsonPath(flow) => {
+                let parameters = match &flow.parameters {
+                    None => effective,
+                    Some(template) => Stored::from_value(self.fill(frame, template, effective.value())?),
+                };
+                self.note(|seen| seen.after_parameters = Some(parameters.value().clone()));
+                Ok(parameters)
+            }
+            DataFlow::Jsonata(flow) => {
+                let arguments = match &flow.arguments {
+                    None => effective,
+                    Some(template) => {
+                        Stored::from_value(self.evaluate(frame, template, Field::State("Arguments"))?)
+                    }
+                };
+                self.note(|seen| seen.after_arguments = Some(arguments.value().clone()));
+                Ok(arguments)
+            }
         }
     }
 
@@ -56,6 +68,7 @@ impl Stepper<'_> {
         result: Stored,
         next: Option<StateIndex>,
     ) -> Progress {
+        self.note(|seen| seen.result = Some(result.value().clone()));
         match &state.flow {
             DataFlow::JsonPath(flow) => {
                 let assigned = self.assign(frame, flow.assign.as_ref(), result.value())?;
@@ -63,7 +76,9 @@ impl Stepper<'_> {
                     None => result,
                     Some(template) => Stored::from_value(self.fill(frame, template, result.value())?),
                 };
+                self.note(|seen| seen.after_result_selector = Some(selected.value().clone()));
                 let merged = self.merge_result(frame, &flow.result_path, selected)?;
+                self.note(|seen| seen.after_result_path = Some(merged.value().clone()));
                 self.leave(frame, state, merged, assigned, next)
             }
             DataFlow::Jsonata(flow) => {
@@ -176,6 +191,7 @@ impl Stepper<'_> {
         let previous = self.chain(frame);
         let state = self.state_index_of(frame);
         self.emit(EventKind::StateExited { frame, state, output, next, assigned, previous })?;
+        self.note(|seen| seen.variables = self.execution.frames.get(frame).map(|at| at.scope.to_value()));
         match next {
             Some(_) => {
                 self.schedule_frame(frame);

@@ -75,6 +75,9 @@ pub struct About {
     /// Which of its events a log shows; none when nothing is logged.
     #[n(13)]
     pub log: Option<LogEvents>,
+    /// The test case whose answers stand in for those of services.
+    #[n(19)]
+    pub mock: Option<Box<MockCase>>,
 }
 
 /// The events that a log wants to see.
@@ -101,6 +104,18 @@ impl LogEvents {
             Self::Fatal => kind.is_terminal(),
         }
     }
+}
+
+/// A test case of a mock file. Which states it mocks is fixed when the execution starts, so that none of them ever
+/// reaches its service, whatever becomes of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct MockCase {
+    /// Its name; the machine's is beside it.
+    #[n(0)]
+    pub name: Text,
+    /// The Task states that it mocks, ascending.
+    #[n(1)]
+    pub states: Vec<StateIndex>,
 }
 
 /// An error as it travels through Retry and Catch.
@@ -143,6 +158,42 @@ pub struct Assigned {
     /// Its value.
     #[n(1)]
     pub value: Stored,
+}
+
+/// Another input for a state that a redrive runs again.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct InputEdit {
+    /// Branch numbers and item indexes that lead from the root to the chain of the state.
+    #[n(0)]
+    pub place: Vec<u32>,
+    /// The state, by the numbers that hold from this event on.
+    #[n(1)]
+    pub state: StateIndex,
+    /// Its new raw input.
+    #[n(2)]
+    pub input: Stored,
+}
+
+/// Another definition, from a redrive on. States in later events are those of this revision.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub struct DefinitionEdit {
+    /// Number of the revision in the catalogue.
+    #[n(0)]
+    pub revision: u64,
+    /// The states in which chains stand and whose number is another one now.
+    #[n(1)]
+    pub moved: Vec<MovedState>,
+}
+
+/// A state that has another number in a new definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct MovedState {
+    /// Its number until now.
+    #[n(0)]
+    pub from: StateIndex,
+    /// Its number from now on.
+    #[n(1)]
+    pub to: StateIndex,
 }
 
 /// The kinds of event. Slots of payloads are numbered in the order of the fields; an exit's output is slot 0
@@ -488,6 +539,23 @@ pub enum EventKind {
         #[n(4)]
         previous: HistoryId,
     },
+    /// RedriveExecution: what had not come to its end goes on. Visible.
+    #[n(35)]
+    ExecutionRedriven {
+        /// How often the execution was redriven, this time included.
+        #[n(0)]
+        count: u32,
+        /// The caller's token, by which a repeated request is known.
+        #[n(1)]
+        client_token: Option<Text>,
+        #[n(2)]
+        input: Option<Box<InputEdit>>,
+        #[n(3)]
+        definition: Option<Box<DefinitionEdit>>,
+        /// The terminal event that this one takes back.
+        #[n(4)]
+        previous: HistoryId,
+    },
 }
 
 impl EventKind {
@@ -519,6 +587,16 @@ impl EventKind {
         )
     }
 
+    /// The revision whose states this event and those after it name, where it is another one than before.
+    #[must_use]
+    pub fn new_revision(&self) -> Option<u64> {
+        match self {
+            Self::ExecutionStarted { about, .. } => Some(about.revision),
+            Self::ExecutionRedriven { definition, .. } => definition.as_ref().map(|edit| edit.revision),
+            _ => None,
+        }
+    }
+
     /// Calls `visit` with each payload and its slot.
     pub fn payloads_mut(&mut self, mut visit: impl FnMut(u16, &mut Stored)) {
         match self {
@@ -539,6 +617,11 @@ impl EventKind {
             Self::MapStarted { items, input, .. } => {
                 visit(0, items);
                 visit(1, input);
+            }
+            Self::ExecutionRedriven { input, .. } => {
+                if let Some(edit) = input {
+                    visit(0, &mut edit.input);
+                }
             }
             Self::WaitStarted { .. }
             | Self::TaskStarted { .. }
@@ -587,7 +670,8 @@ impl EventKind {
             | Self::StateAborted { previous, .. }
             | Self::ExecutionSucceeded { previous, .. }
             | Self::ExecutionFailed { previous, .. }
-            | Self::EvaluationFailed { previous, .. } => *previous,
+            | Self::EvaluationFailed { previous, .. }
+            | Self::ExecutionRedriven { previous, .. } => *previous,
             _ => 0,
         }
     }

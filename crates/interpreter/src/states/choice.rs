@@ -8,7 +8,7 @@ use crate::{
     data_flow::JsonataRoots,
     event::FrameIndex,
     program::{ChoiceBranch, ChoiceState, Choices, JsonataBranch, State},
-    step::{Progress, Stepper},
+    step::{Decision, Progress, Stepper},
 };
 
 /// The first rule that holds decides, then Default. Neither: `States.Runtime`, as measured on AWS, although
@@ -22,13 +22,15 @@ pub(crate) fn enter(
     let effective = stepper.effective_input(frame, state)?;
     match &choice.choices {
         Choices::JsonPath(branches) => {
-            if let Some(branch) = first_match(stepper, frame, branches, effective.value())? {
+            if let Some((index, branch)) = first_match(stepper, frame, branches, effective.value())? {
+                stepper.decided(frame, Decision::Rule(index));
                 let assigned = stepper.assign(frame, branch.assign.as_ref(), effective.value())?;
                 return stepper.leave(frame, state, effective, assigned, Some(branch.next));
             }
         }
         Choices::Jsonata(branches) => {
             if let Some((index, branch)) = first_true(stepper, frame, branches)? {
+                stepper.decided(frame, Decision::Rule(index));
                 let field = |name| Field::Choice(index, name);
                 return stepper.leave_by(frame, &branch.exit, field, None, effective, Some(branch.next));
             }
@@ -40,6 +42,7 @@ pub(crate) fn enter(
             "Failed to transition out of the state. The state does not point to a next state.",
         ));
     };
+    stepper.decided(frame, Decision::Default);
     stepper.complete(frame, state, effective, Some(next))
 }
 
@@ -48,11 +51,11 @@ fn first_match<'a>(
     frame: FrameIndex,
     branches: &'a [ChoiceBranch],
     effective: &Value,
-) -> Progress<Option<&'a ChoiceBranch>> {
+) -> Progress<Option<(usize, &'a ChoiceBranch)>> {
     let mut roots = StateRoots::new(stepper, frame, effective.clone());
-    for branch in branches {
+    for (index, branch) in branches.iter().enumerate() {
         if branch.rule.matches(&mut roots).map_err(|error| stepper.evaluation_fault(frame, &error))? {
-            return Ok(Some(branch));
+            return Ok(Some((index, branch)));
         }
     }
     Ok(None)

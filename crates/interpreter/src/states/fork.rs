@@ -149,8 +149,13 @@ fn first_grandchild(stepper: &Stepper<'_>, child: FrameIndex) -> Option<FrameInd
 fn stop_child(stepper: &mut Stepper<'_>, frame: FrameIndex, previous: u32) -> Progress {
     let Some(child) = stepper.execution.frames.get(frame) else { return Ok(()) };
     let (index, state, fork) = (child.index, child.state, child.fork);
-    // A state that was not entered yet, or was left, has nothing to abort.
-    if !matches!(child.phase, Phase::Ready | Phase::Done(_)) {
+    // A state that was not entered yet, or was left, has nothing to abort. Of the others only these ever wait; one that
+    // a redrive is about to run again is as if it had not been entered.
+    let waits = matches!(
+        stepper.program.state(state).kind,
+        StateKind::Task(_) | StateKind::Wait(_) | StateKind::Parallel(_) | StateKind::Map(_)
+    );
+    if waits && !matches!(child.phase, Phase::Ready | Phase::Done(_)) {
         let known = stepper.execution.debts.len();
         stepper.emit(EventKind::StateAborted { frame, state, previous })?;
         stepper.stop_jobs(known);

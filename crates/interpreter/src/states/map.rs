@@ -1,10 +1,13 @@
-//! Map in inline mode: entering it, and the input of an iteration. `fork.rs` has what follows.
+//! Map: entering it, and the input of an iteration. `fork.rs` has what follows.
+
+use std::borrow::Cow;
 
 use stepwell_asl::{DataFlow, Field, ItemSelector, Items};
 use stepwell_json::Value;
 
+use super::mocked;
 use crate::{
-    context::StateRoots,
+    context::{MapItem, StateRoots},
     data_flow::JsonataRoots,
     event::{EventKind, FrameIndex},
     execution::Phase,
@@ -14,22 +17,23 @@ use crate::{
     step::{Progress, Stepper},
 };
 
+/// `Map.Item.Source` of items from the state's input.
+pub(super) const STATE_DATA: &str = "STATE_DATA";
+
 /// The items are what ItemsPath finds in the effective input or Items gives.
 pub(crate) fn enter(stepper: &mut Stepper<'_>, frame: FrameIndex, state: &State, map: &MapState) -> Progress {
     let effective = stepper.effective_input(frame, state)?;
+    if let Some(inspection) = stepper.surroundings.inspection
+        && let Some(outcome) = &inspection.children
+    {
+        return mocked::map(stepper, frame, (state, map), &effective, inspection, outcome);
+    }
     let items = items(stepper, frame, state, map, &effective)?;
     let length = items.value().as_array().map_or(0, |array| array.len() as u32);
-    let concurrency = map.max_concurrency.as_ref();
-    let field = ("MaxConcurrency", 0);
-    let limit = stepper.count(frame, concurrency, field, effective.value(), |path, value| {
-        let shown = value.as_str().map_or_else(|| value.to_text(), str::to_owned);
-        format!(
-            "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: {path}"
-        )
-    })?;
     // 0 means no limit of its own; the service starts at most about 40 at once, whatever is asked for.
-    let limit =
-        limit.filter(|limit| *limit > 0).map_or(FORK_CONCURRENCY_MAX, |l| l.min(FORK_CONCURRENCY_MAX));
+    let limit = concurrency(stepper, frame, map, &effective)?
+        .filter(|limit| *limit > 0)
+        .map_or(FORK_CONCURRENCY_MAX, |limit| limit.min(FORK_CONCURRENCY_MAX));
     let state = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);
     // `$` of an ItemSelector; without one nothing reads it, and it refers to the array of the same event so that the
@@ -47,8 +51,29 @@ pub(crate) fn enter(stepper: &mut Stepper<'_>, frame: FrameIndex, state: &State,
     Ok(())
 }
 
-/// What the Map iterates over: an array.
-fn items(
+/// MaxConcurrency, as the definition or its path has it.
+pub(super) fn concurrency(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    map: &MapState,
+    effective: &Stored,
+) -> Progress<Option<u32>> {
+    let field = ("MaxConcurrency", 0);
+    stepper.count(frame, map.max_concurrency.as_ref(), field, effective.value(), |path, value| {
+        format!(
+            "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: {path}",
+            shown(value)
+        )
+    })
+}
+
+/// A string without quotes, anything else as JSON: so AWS shows the value of a path.
+pub(super) fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_text(), str::to_owned)
+}
+
+/// What the Map iterates over: an array, or in distributed mode also an object.
+pub(super) fn items(
     stepper: &Stepper<'_>,
     frame: FrameIndex,
     state: &State,
@@ -58,7 +83,7 @@ fn items(
     let (items, path) = match &map.items {
         Some(Items::Jsonata(template)) => {
             let array = stepper.evaluate_as(frame, template, Field::State("Items"), |value| match value {
-                Value::Array(_) => Ok(value.clone()),
+                _ if is_dataset(map, value) => Ok(value.clone()),
                 _ => Err("array"),
             })?;
             let items = Stored::from_value(array);
@@ -71,7 +96,7 @@ fn items(
         }
         _ => (effective.clone(), "$"),
     };
-    if matches!(items.value(), Value::Array(_)) {
+    if is_dataset(map, items.value()) {
         return Ok(items);
     }
     Err(match &state.flow {
@@ -86,6 +111,14 @@ fn items(
     })
 }
 
+fn is_dataset(map: &MapState, value: &Value) -> bool {
+    match value {
+        Value::Array(_) => true,
+        Value::Object(_) => map.distributed.is_some(),
+        _ => false,
+    }
+}
+
 /// The input of iteration `index`: the item, or what ItemSelector makes of it.
 pub(crate) fn iteration_input(
     stepper: &Stepper<'_>,
@@ -97,28 +130,40 @@ pub(crate) fn iteration_input(
 ) -> Progress<Stored> {
     let item = items.element(index).unwrap_or_else(|| Stored::from_value(Value::Null));
     let Some(selector) = &map.item_selector else { return Ok(item) };
+    let value = item.value().clone();
+    let item = MapItem { index, key: None, value, source: Cow::Borrowed(STATE_DATA) };
+    let stored = Stored::from_value(select(stepper, frame, selector, item, input.value())?);
+    stepper.check_size(frame, &stored)?;
+    Ok(stored)
+}
+
+/// What ItemSelector makes of an item; `input` is the Map's effective input.
+pub(super) fn select(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    selector: &ItemSelector,
+    item: MapItem,
+    input: &Value,
+) -> Progress<Value> {
     let literal = match selector {
         ItemSelector::JsonPath(template) => template.literal(),
         ItemSelector::Jsonata(template) => template.literal(),
     };
     if let Some(literal) = literal {
-        return Ok(Stored::from_value(literal.clone()));
+        return Ok(literal.clone());
     }
-    let item = Some((index, item.value().clone()));
     let value = match selector {
         ItemSelector::JsonPath(template) => {
-            let mut roots = StateRoots::new(stepper, frame, input.value().clone());
-            roots.item = item;
+            let mut roots = StateRoots::new(stepper, frame, input.clone());
+            roots.item = Some(item);
             template.evaluate(&mut roots)
         }
         ItemSelector::Jsonata(template) => {
             let mut roots = JsonataRoots::new(stepper, frame, None);
-            roots.roots.item = item;
+            roots.roots.item = Some(item);
             roots.evaluate(template, Field::State("ItemSelector"))
         }
     };
     let value = value.map_err(|error| stepper.evaluation_fault(frame, &error))?;
-    let stored = Stored::from_value(stepper.check_depth(frame, value)?);
-    stepper.check_size(frame, &stored)?;
-    Ok(stored)
+    stepper.check_depth(frame, value)
 }

@@ -4,6 +4,7 @@ pub(crate) mod choice;
 pub(crate) mod fail;
 pub(crate) mod fork;
 pub(crate) mod map;
+mod mocked;
 pub(crate) mod parallel;
 pub(crate) mod pass;
 pub(crate) mod succeed;

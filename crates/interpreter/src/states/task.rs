@@ -28,16 +28,21 @@ pub(crate) fn enter(
     let timeout_seconds = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSeconds", &effective)?;
     let heartbeat_seconds = seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSeconds", &effective)?;
     let credentials_role = credentials_role(stepper, frame, task, &effective)?;
-    let parameters = stepper.arguments(frame, state, effective)?;
+    let mut parameters = stepper.arguments(frame, state, effective)?;
+    if let Some(more) = task.resource.with_own_parameters(parameters.value()) {
+        parameters = Stored::new(Payload::from_value(more));
+    }
     if parameters.payload.size() > PAYLOAD_BYTES_MAX {
         return Err(Fault::Catchable(data_limit_exceeded(task.limit_name())).into());
     }
+    let index = stepper.state_index_of(frame);
+    let is_mocked = stepper.execution.is_mocked(index);
     if let Resource::Activity { arn } = &task.resource
+        && !is_mocked
         && !stepper.surroundings.environment.activity_exists(arn)
     {
         return Err(stepper.runtime_fault(frame, format_args!("The activity {arn} does not exist.")));
     }
-    let index = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);
     let attempt = stepper.emit(EventKind::TaskScheduled {
         frame,
@@ -49,13 +54,15 @@ pub(crate) fn enter(
         previous,
     })?;
     let id = TaskId { frame, attempt };
-    if task.is_activity() {
+    if task.is_activity() && !is_mocked {
         let input = parameters.payload;
         stepper.out.effects.push(Effect::OfferActivityTask { task: id, state: index, input });
     } else {
         started(stepper, frame, None)?;
+        let mock = if is_mocked { stepper.execution.task(id).and_then(|task| task.mock) } else { None };
         let parameters = parameters.payload;
-        stepper.out.effects.push(Effect::InvokeTask { task: id, state: index, parameters, credentials_role });
+        let effect = Effect::InvokeTask { task: id, state: index, parameters, credentials_role, mock };
+        stepper.out.effects.push(effect);
     }
     arm_timers(stepper, frame);
     Ok(())
@@ -150,7 +157,18 @@ pub(crate) fn submitted(stepper: &mut Stepper<'_>, task: TaskId, output: Payload
     stepper.emit(EventKind::TaskSubmitted { frame, state: state_index, output: output.clone(), previous })?;
     if state.waits_for_job() {
         let submitted = output.payload;
-        stepper.out.effects.push(Effect::AwaitJob { task, state: state_index, submitted });
+        let Some(Phase::Task(phase)) = stepper.execution.frames.get(frame).map(|at| &at.phase) else {
+            return Ok(());
+        };
+        let parameters = phase.parameters.payload.clone();
+        let credentials_role = phase.credentials_role.clone();
+        stepper.out.effects.push(Effect::AwaitJob {
+            task,
+            state: state_index,
+            submitted,
+            parameters,
+            credentials_role,
+        });
     }
     arm_timers(stepper, frame);
     Ok(())

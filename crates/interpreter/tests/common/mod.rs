@@ -56,6 +56,7 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
         version_arn: None,
         alias_arn: None,
         log: None,
+        mock: None,
     };
     let input = Payload::from_text(input.to_string()).expect("JSON");
     let mut commands = vec![Command::Start { about: Box::new(about), input }];
@@ -77,6 +78,7 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
             budget: Default::default(),
             wait_scale: 1.0,
             environment: &Nothing,
+            inspection: None,
         };
         // A timer that is no longer wanted is rejected.
         let _ = step(program, &mut execution, command, &surroundings, &mut outcome);

@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::disallowed_types)]
 
 pub(crate) mod bombs;
+pub(crate) mod core;
 pub(crate) mod generate;
 pub(crate) mod oracle;
 pub(crate) mod suite;

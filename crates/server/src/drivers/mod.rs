@@ -1,7 +1,11 @@
 //! What leaves the shards: answers go to their callers, effects to the drivers, whose results come back as commands.
 
+mod aws;
 mod lambda;
+pub(crate) mod mocked;
 mod nested;
+
+pub(crate) use aws::JobWaits;
 
 use std::sync::Arc;
 
@@ -139,9 +143,13 @@ pub(crate) async fn perform(
         _ => None,
     };
     match effect {
-        Effect::InvokeTask { task, state, parameters, credentials_role: _ } => {
+        Effect::InvokeTask { task, state, mock: Some(invocation), .. } => {
+            let completion = mocked::answer(&operations.mocks, about, program, state, invocation);
+            complete(task, completion)
+        }
+        Effect::InvokeTask { task, state, parameters, credentials_role, mock: None } => {
             let state = state_of(state)?;
-            let caller = Caller { key, about, task, resent };
+            let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
             let completion = invoke(operations, &caller, state, parameters).await;
             match completion {
                 Completion::Answered(output) if state.waits_for_token() || state.waits_for_job() => {
@@ -150,13 +158,24 @@ pub(crate) async fn perform(
                 other => complete(task, other),
             }
         }
-        Effect::AwaitJob { task, state, submitted } => {
+        Effect::AwaitJob { task, state, submitted, parameters, credentials_role } => {
             let state = state_of(state)?;
-            let completion = nested::wait(operations, state, &submitted).await;
+            let completion = if matches!(state.resource, Resource::Optimized { .. }) {
+                let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
+                aws::wait(operations, &caller, state, &submitted, &parameters).await
+            } else {
+                nested::wait(operations, state, &submitted).await
+            };
             complete(task, completion)
         }
-        Effect::StopJob { task, state: _, submitted } => {
-            let is_stopped = nested::stop(operations, &submitted).await;
+        Effect::StopJob { task, state, submitted, parameters, credentials_role } => {
+            let is_stopped = match state_of(state) {
+                Some(state) if matches!(state.resource, Resource::Optimized { .. }) => {
+                    let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
+                    aws::stop(operations, &caller, state, &submitted, &parameters).await
+                }
+                _ => nested::stop(operations, &submitted).await,
+            };
             is_stopped.then_some(Command::Settle { attempt: task.attempt })
         }
         // Shards forward these themselves.
@@ -180,6 +199,8 @@ struct Caller<'a> {
     task: TaskId,
     /// The call may have been made before a crash.
     resent: bool,
+    /// `Credentials.RoleArn`.
+    role: Option<&'a str>,
 }
 
 async fn invoke(
@@ -205,6 +226,8 @@ async fn invoke(
         Resource::StartExecution { .. } => {
             nested::start(operations, caller, state.waits_for_job(), &parameters).await
         }
+        Resource::AwsSdk { .. } => aws::call_sdk(operations, caller, state, &parameters).await,
+        Resource::Optimized { .. } => aws::start(operations, caller, state, &parameters).await,
         Resource::Activity { .. } | Resource::Unsupported { .. } => Completion::Failed(ErrorOutput::new(
             "States.Runtime",
             format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),

@@ -108,7 +108,7 @@ pub(super) async fn wait(operations: &Arc<Operations>, state: &TaskState, submit
     let has_succeeded = row.status == Status::Succeeded;
     // The cause of a failure has the input as text in both forms.
     let as_json = pattern == InvocationPattern::Sync2 && has_succeeded;
-    let description = Value::Object(describe(&row, &ends, as_json));
+    let description = Value::Object(describe(operations, &row, &ends, as_json));
     if has_succeeded {
         Completion::Answered(Payload::from_value(description))
     } else {
@@ -247,7 +247,7 @@ fn start_result(started: &Started, now_ms: i64) -> Value {
 }
 
 /// What DescribeExecution answers; `as_json`: input and output as JSON and not as text.
-fn describe(row: &ExecutionRow, ends: &Ends, as_json: bool) -> Object {
+fn describe(operations: &Operations, row: &ExecutionRow, ends: &Ends, as_json: bool) -> Object {
     let payload = |text: &Arc<str>| {
         if as_json {
             Payload::from_trusted_text(text.clone()).value().clone()
@@ -257,7 +257,7 @@ fn describe(row: &ExecutionRow, ends: &Ends, as_json: bool) -> Object {
     };
     let included = || Value::Object(object(vec![("Included", Value::from(true))]));
     let status = execution_status(row.status);
-    let (redrive_status, reason) = status.redrive();
+    let (redrive_status, reason) = operations.redrive_status(row);
     let mut members = Vec::new();
     let mut add = |key: &'static str, value: Option<Value>| members.extend(value.map(|value| (key, value)));
     let is_timed_out = row.status == Status::TimedOut;
@@ -271,7 +271,7 @@ fn describe(row: &ExecutionRow, ends: &Ends, as_json: bool) -> Object {
     add("OutputDetails", ends.output.as_ref().map(|_| included()));
     add("RedriveCount", Some(Value::from(i64::from(row.redrive_count))));
     add("RedriveStatus", Some(Value::from(redrive_status.as_str())));
-    add("RedriveStatusReason", reason.map(Value::from));
+    add("RedriveStatusReason", reason.map(Value::String));
     add("StartDate", Some(date_value(row.start_ms)));
     add("StateMachineAliasArn", row.alias_arn.as_deref().map(Value::from));
     add("StateMachineArn", Some(Value::from(row.state_machine_arn.as_str())));

@@ -165,6 +165,10 @@ impl Delivery {
         let Ends { input, output, error, cause } = ends;
         let shows_error = is_end && is_present && row.status != Status::TimedOut;
         let text = |text: &str| -> Arc<str> { text.into() };
+        let mut then = (*row).clone();
+        then.status = change.status;
+        then.stop_ms = is_end.then_some(time_ms);
+        let (redrive_status, redrive_status_reason) = self.operations.redrive_status(&then);
         Ok(Some(StatusChangeEvent {
             id: event_id(entry_key),
             time: format!("{}Z", format_millis(time_ms).get(..19).unwrap_or_default()),
@@ -182,6 +186,8 @@ impl Delivery {
             state_machine_alias_arn: row.alias_arn.as_deref().map(text),
             redrive_count: change.redrive_count,
             redrive_ms: row.redrive_ms.filter(|_| change.redrive_count > 0),
+            redrive_status,
+            redrive_status_reason,
         }))
     }
 

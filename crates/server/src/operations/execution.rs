@@ -17,15 +17,16 @@ use stepwell_api::{
 };
 use stepwell_engine::{Input, Reply, ReplyTo, StartRequest};
 use stepwell_interpreter::{
-    About, Command, ErrorOutput, EventKind, LogEvents, Program, Rejection, Text,
+    About, Command, ErrorOutput, EventKind, LogEvents, MockCase, Program, Rejection, Text,
     event::codec::{Payloads, decode_chunk},
 };
 use stepwell_json::Payload;
-use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, arn_hash};
+use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, StoreError, arn_hash};
 
 use super::{Operations, Target, answer, answered, internal, target::Named};
 use crate::{
     catalogue::records::LevelRecord,
+    drivers::mocked,
     express,
     history::{self, HistoryError},
     random,
@@ -33,6 +34,8 @@ use crate::{
 
 /// How often a name is looked up for one start before the caller is told to come again.
 const LOOK_UPS_MAX: usize = 16;
+/// Pages of a list that are looked at for one page of executions that a filter lets through.
+const FILTERED_PAGES_MAX: usize = 20;
 /// What AWS bills the shortest run for, in milliseconds, and in what steps.
 const BILLED_STEP_MILLIS: i64 = 100;
 /// What AWS bills the smallest run for, in megabytes.
@@ -97,7 +100,8 @@ impl Operations {
             return Err(ApiError::state_machine_deleting(&machine.arn));
         };
         let program = self.catalogue.program(target.revision).map_err(internal)?;
-        let about = self.about(target, name, trace_header, false);
+        let mut about = self.about(target, name, trace_header, false);
+        about.mock = self.mock_case(target, &program).await?;
         // Names of Express executions may repeat.
         let must_be_free = name.is_some() && !machine.is_express();
         for _ in 0..LOOK_UPS_MAX {
@@ -137,6 +141,15 @@ impl Operations {
             }
         }
         Err(ApiError::throttling())
+    }
+
+    /// What the target's test case mocks of its program, as the mock file has it now.
+    async fn mock_case(&self, target: &Target, program: &Program) -> Result<Option<Box<MockCase>>, ApiError> {
+        let Some(case) = &target.case else { return Ok(None) };
+        let refused = |error: String| ApiError::validation(error);
+        let file = self.mocks.reloaded().await.map_err(|error| refused(error.to_string()))?;
+        let found = file.find(&target.machine.name, case).map_err(|error| refused(error.to_string()))?;
+        mocked::case_of(case, found, program).map(|mock| Some(Box::new(mock))).map_err(refused)
     }
 
     /// What a start answers whose name is taken; none when the execution has been removed meanwhile.
@@ -199,6 +212,7 @@ impl Operations {
                 LevelRecord::Error => Some(LogEvents::Errors),
                 LevelRecord::Fatal => Some(LogEvents::Fatal),
             },
+            mock: None,
         })
     }
 
@@ -228,7 +242,8 @@ impl Operations {
         };
         let program: Arc<Program> = self.catalogue.program(target.revision).map_err(internal)?;
         let trace_header = request.trace_header.map(Text::from);
-        let about = self.about(&target, request.name.as_deref(), trace_header, true);
+        let mut about = self.about(&target, request.name.as_deref(), trace_header, true);
+        about.mock = self.mock_case(&target, &program).await?;
         let (arn, name, trace_header, start_ms) = (
             about.execution_arn.0.clone(),
             about.name.0.clone(),
@@ -324,7 +339,8 @@ impl Operations {
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         let ends = if with_data { self.ends(key, &row).map_err(internal)? } else { Ends::default() };
         let status = execution_status(row.status);
-        let (redrive_status, reason) = status.redrive();
+        let (redrive_status, redrive_status_reason) = self.redrive_status(&row);
+        let redrive_edits = if with_data { self.redrive_edits(key, &row).map_err(internal)? } else { None };
         let details = DataDetails { included: with_data };
         Ok(DescribeExecutionResponse {
             execution_arn: row.arn.as_str().into(),
@@ -347,7 +363,8 @@ impl Operations {
             redrive_count: Some(row.redrive_count.into()),
             redrive_date: row.redrive_ms.map(Timestamp::from),
             redrive_status: Some(redrive_status),
-            redrive_status_reason: reason.map(Into::into),
+            redrive_status_reason,
+            redrive_edits,
         })
     }
 
@@ -397,23 +414,53 @@ impl Operations {
             }
             None => None,
         };
-        if request.redrive_filter == Some(ExecutionRedriveFilter::Redriven) {
-            // No execution can be redriven yet.
-            return Ok(ListExecutionsResponse { executions: Vec::new(), next_token: None });
-        }
         let limit = page_size(request.max_results);
         let status = request.status_filter.map(row_status);
-        let mut listed =
-            self.store.list_executions(owner_arn, status, before, limit + 1).map_err(internal)?;
-        let mut next_token = None;
-        if listed.len() > limit {
-            listed.truncate(limit);
-            if let Some(last) = listed.last() {
-                next_token = Some(self.tokens.issue(scope, &last.cursor.to_bytes(), now_ms)?);
+        let (executions, next) =
+            self.list_page(owner_arn, status, request.redrive_filter, before, limit).map_err(internal)?;
+        let next_token = match next {
+            Some(cursor) => Some(self.tokens.issue(scope, &cursor.to_bytes(), now_ms)?),
+            None => None,
+        };
+        Ok(ListExecutionsResponse { executions, next_token })
+    }
+
+    /// A page of executions, and where the next one goes on. A filter by redrives looks at a bounded number of
+    /// executions; the page may then hold fewer, or none, and still have a next one.
+    fn list_page(
+        &self,
+        owner_arn: &str,
+        status: Option<Status>,
+        redrives: Option<ExecutionRedriveFilter>,
+        mut before: Option<ListCursor>,
+        limit: usize,
+    ) -> Result<(Vec<ExecutionListItem>, Option<ListCursor>), StoreError> {
+        let is_wanted = |row: &ExecutionRow| match redrives {
+            None => true,
+            Some(ExecutionRedriveFilter::Redriven) => row.redrive_count > 0,
+            Some(ExecutionRedriveFilter::NotRedriven) => row.redrive_count == 0,
+        };
+        let mut executions = Vec::new();
+        for _ in 0..FILTERED_PAGES_MAX {
+            let listed = self.store.list_executions(owner_arn, status, before, limit + 1)?;
+            let is_last = listed.len() <= limit;
+            for execution in listed.iter().take(limit) {
+                if executions.len() == limit {
+                    return Ok((executions, before));
+                }
+                before = Some(execution.cursor);
+                if is_wanted(&execution.row) {
+                    executions.push(list_item(&execution.row));
+                }
+            }
+            if is_last {
+                return Ok((executions, None));
+            }
+            if executions.len() == limit {
+                break;
             }
         }
-        let executions = listed.iter().map(|execution| list_item(&execution.row)).collect();
-        Ok(ListExecutionsResponse { executions, next_token })
+        Ok((executions, before))
     }
 
     /// Waits until an execution has ended; returns at once when it has.
@@ -463,7 +510,7 @@ impl Operations {
             if let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) {
                 ends.input = Some(input.payload.text().clone());
             }
-            if row.last_chunk == chunk.first_event {
+            if row.status.is_closed() && row.last_chunk == chunk.first_event {
                 last = events.into_iter().rev().find(|event| event.kind.is_terminal());
             }
         }
@@ -495,7 +542,7 @@ impl Operations {
 }
 
 /// The input of an execution; `{}` when the caller gives none.
-fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
+pub(super) fn execution_input(input: Option<Arc<str>>) -> Result<Payload, ApiError> {
     let Some(text) = input else { return Ok(Payload::from_trusted_text("{}".into())) };
     if text.is_empty() {
         return Err(ApiError::empty_execution_input());

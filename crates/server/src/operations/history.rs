@@ -11,7 +11,7 @@ use stepwell_api::{
 };
 
 use super::{Operations, internal};
-use crate::history::{PageRequest, read_page};
+use crate::history::{PageRequest, Programs, read_page};
 
 /// What GetExecutionHistory answers.
 #[derive(Debug, Clone)]
@@ -55,7 +55,6 @@ impl Operations {
             }
             None => None,
         };
-        let program = self.catalogue.program(row.revision).map_err(internal)?;
         let region: Arc<str> = row.arn.split(':').nth(3).unwrap_or_default().into();
         let page_request = PageRequest {
             reverse,
@@ -63,7 +62,16 @@ impl Operations {
             limit: page_size(request.max_results),
             bytes_max: self.settings.limits.history_page_bytes_max,
         };
-        let page = read_page(&*self.store, key, &program, &region, page_request).map_err(internal)?;
+        // A redrive may bring another definition while the events are read.
+        let mut known = row;
+        let page = loop {
+            let programs = Programs::of(&self.catalogue, &known).map_err(internal)?;
+            let page = read_page(&*self.store, key, &programs, &region, page_request);
+            match self.store.row(key).map_err(internal)? {
+                Some(row) if row.redrive_edits().len() > known.redrive_edits().len() => known = row,
+                _ => break page.map_err(internal)?,
+            }
+        };
         let next_token = match page.next {
             Some(ordinal) => Some(self.tokens.issue(scope, &ordinal.to_be_bytes(), now_ms)?),
             None => None,

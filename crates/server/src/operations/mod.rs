@@ -6,10 +6,12 @@ mod configuration;
 mod deletion;
 mod execution;
 mod history;
+mod redrive;
 mod state_machine;
 mod tag;
 mod target;
 mod task;
+mod test_state;
 mod validate;
 mod version;
 
@@ -30,11 +32,13 @@ pub use history::HistoryPage;
 pub(crate) use target::Target;
 
 use crate::{
+    admission::Admission,
     catalogue::Catalogue,
-    drivers::Calls,
+    drivers::{Calls, JobWaits},
     events::Webhooks,
     logs::Logs,
     metrics::Metrics,
+    mocks::Mocks,
     runtime::{Answer, Clock, Router},
     settings::Settings,
     waiters::Waiters,
@@ -55,8 +59,14 @@ pub struct Operations {
     pub(crate) logs: Logs,
     pub(crate) webhooks: Webhooks,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
+    pub(crate) mocks: Mocks,
+    pub(crate) aws: stepwell_integrations::aws::Aws,
+    pub(crate) job_waits: JobWaits,
     pub(crate) pollers: AtomicU64,
+    pub(crate) admission: Admission,
     pub(crate) express_permits: Arc<Semaphore>,
+    /// Tests of single states that may run at once.
+    pub(crate) state_tests: Semaphore,
     /// Calls of drivers under way.
     pub(crate) calls: Calls,
     /// Waits of drivers under way, which end with the server and go on after a restart.

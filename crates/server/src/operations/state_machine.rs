@@ -308,7 +308,8 @@ impl Operations {
         })
     }
 
-    /// DescribeStateMachineForExecution: the machine as it was when the execution started.
+    /// DescribeStateMachineForExecution: the machine as it was when the execution started, or with the definition that a
+    /// redrive brought.
     ///
     /// # Errors
     /// As AWS documents them.
@@ -318,7 +319,11 @@ impl Operations {
         request: DescribeStateMachineForExecutionRequest,
     ) -> Result<DescribeStateMachineForExecutionResponse, ApiError> {
         let (_, row) = self.find_execution(&request.execution_arn)?;
-        let revision = self.catalogue.revision(row.revision).map_err(internal)?;
+        let edits = row.redrive_edits().iter().rev();
+        let redrives = request.redrive_count.unwrap_or(i64::MAX);
+        let number =
+            edits.filter(|edit| i64::from(edit.redrive_count) <= redrives).find_map(|edit| edit.revision);
+        let revision = self.catalogue.revision(number.unwrap_or(row.revision)).map_err(internal)?;
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         Ok(DescribeStateMachineForExecutionResponse {
             state_machine_arn: row.state_machine_arn.as_str().into(),
@@ -397,7 +402,10 @@ struct Creation<'a> {
 }
 
 /// Analyses and compiles a definition.
-async fn analyse_for(definition: Arc<str>, express: bool) -> Result<(Analysis, Program), ApiError> {
+pub(super) async fn analyse_for(
+    definition: Arc<str>,
+    express: bool,
+) -> Result<(Analysis, Program), ApiError> {
     let machine_type = if express { MachineType::Express } else { MachineType::Standard };
     let mut analysis = analyse_apart(definition, machine_type).await?;
     let Some(parsed) = analysis.definition.take() else {
@@ -421,7 +429,7 @@ pub(super) async fn analyse_apart(
     tokio::task::spawn_blocking(move || analyse(&definition, &options)).await.map_err(internal)
 }
 
-fn references(analysis: &Analysis) -> Vec<ReferencesRecord> {
+pub(super) fn references(analysis: &Analysis) -> Vec<ReferencesRecord> {
     let record = |(state, variables): (&String, &Vec<String>)| ReferencesRecord {
         state: state.clone(),
         variables: variables.clone(),

@@ -34,6 +34,8 @@ pub(crate) struct Target {
     /// The alias that drew the version.
     pub(crate) alias_arn: Option<Text>,
     pub(crate) log_level: LevelRecord,
+    /// The test case of the mock file, named behind a `#`.
+    pub(crate) case: Option<Text>,
 }
 
 impl Operations {
@@ -60,11 +62,15 @@ impl Operations {
         Ok((machine, named))
     }
 
-    /// What an execution started with an ARN runs. An alias draws one of its versions at each call.
+    /// What an execution started with an ARN, perhaps with a test case behind it, runs. An alias draws one of its versions at each call.
     ///
     /// # Errors
     /// Those of [`Operations::find_named`].
     pub(crate) fn resolve(&self, given: &str) -> Result<Target, ApiError> {
+        let (given, case) = match given.split_once('#') {
+            Some((given, case)) => (given, Some(Text::from(case))),
+            None => (given, None),
+        };
         let (machine, named) = self.find_named(given)?;
         let (version, alias_arn) = match named {
             Named::Machine => {
@@ -74,6 +80,7 @@ impl Operations {
                     version_arn: None,
                     alias_arn: None,
                     log_level: machine.record.log_level,
+                    case,
                     machine,
                 });
             }
@@ -92,6 +99,7 @@ impl Operations {
             version_arn: Some(version.arn),
             alias_arn,
             log_level: version.log_level,
+            case,
         })
     }
 

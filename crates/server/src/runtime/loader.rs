@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stepwell_engine::{Found, Input, LoadedExecution, fold};
+use stepwell_engine::{Found, Input, Load, LoadedExecution, fold};
 use stepwell_interpreter::{Execution, Program, Timestamp};
 use stepwell_store::{DueExecution, ExecutionKey, HashRange, Store, StoreError};
 
@@ -33,10 +33,7 @@ const PAGE: usize = 1_000;
 #[derive(Debug)]
 pub(super) enum LoadRequest {
     /// An execution that a shard needs.
-    Execution {
-        /// Its key.
-        key: ExecutionKey,
-    },
+    Execution(Load),
     /// End.
     Stop,
 }
@@ -64,7 +61,7 @@ pub(super) struct LoaderState {
     sent_up_to: Option<DueExecution>,
     /// Rounds of the walk.
     rounds: u32,
-    pending: VecDeque<ExecutionKey>,
+    pending: VecDeque<Load>,
 }
 
 impl Loader {
@@ -72,8 +69,8 @@ impl Loader {
     pub(super) fn run(mut self) {
         let mut next_round = Instant::now();
         loop {
-            while let Some(key) = self.state.pending.pop_front() {
-                self.answer(key);
+            while let Some(load) = self.state.pending.pop_front() {
+                self.answer(load);
                 if !self.drain() {
                     return;
                 }
@@ -96,7 +93,7 @@ impl Loader {
                 Duration::ZERO
             };
             match self.requests.recv_timeout(wait) {
-                Ok(LoadRequest::Execution { key }) => self.state.pending.push_back(key),
+                Ok(LoadRequest::Execution(load)) => self.state.pending.push_back(load),
                 Ok(LoadRequest::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -107,7 +104,7 @@ impl Loader {
     fn drain(&mut self) -> bool {
         loop {
             match self.requests.try_recv() {
-                Ok(LoadRequest::Execution { key }) => self.state.pending.push_back(key),
+                Ok(LoadRequest::Execution(load)) => self.state.pending.push_back(load),
                 Ok(LoadRequest::Stop) => return false,
                 Err(_) => return true,
             }
@@ -175,38 +172,37 @@ impl Loader {
         std::thread::sleep(Duration::from_millis(100));
     }
 
-    fn answer(&self, key: ExecutionKey) {
-        let found = catch_unwind(AssertUnwindSafe(|| self.load(key)))
+    fn answer(&self, load: Load) {
+        let key = load.key;
+        let found = catch_unwind(AssertUnwindSafe(|| self.load(load)))
             .unwrap_or_else(|_| Found::Unreadable("its events could not be folded: a bug".to_owned()));
         self.router.send(Input::Loaded { key, found });
     }
 
-    fn load(&self, key: ExecutionKey) -> Found {
-        match self.try_load(key) {
+    fn load(&self, load: Load) -> Found {
+        match self.try_load(load) {
             Ok(found) => found,
             Err(reason) => Found::Unreadable(reason),
         }
     }
 
-    fn try_load(&self, key: ExecutionKey) -> Result<Found, String> {
+    fn try_load(&self, Load { key, even_closed }: Load) -> Result<Found, String> {
         let text = |error: StoreError| error.to_string();
         let Some(row) = self.store.row(key).map_err(text)? else { return Ok(Found::Unknown) };
         let is_active = is_active(&*self.store, key).map_err(text)?;
         // Closed and owing something is still active; all else that is closed is refused from its row.
-        if row.status.is_closed() && !is_active {
+        if row.status.is_closed() && !is_active && !even_closed {
             return Ok(Found::Closed);
         }
-        let program = self
-            .catalogue
-            .program(row.revision)
-            .map_err(|error| format!("its definition (revision {}) can't be used: {error}", row.revision))?;
+        let program = |revision| self.catalogue.program(revision).map_err(|error| error.to_string());
         let chunks = self.store.chunks(key, 0, usize::MAX).map_err(text)?;
-        let execution = fold(&program, &chunks).map_err(|error| error.to_string())?;
-        if execution.about.is_none() {
-            return Err("it has no events".to_owned());
-        }
-        let wake_at_ms = if is_active { 0 } else { parked_until(&execution, &program) };
-        Ok(Found::Open(Box::new(LoadedExecution { execution, program, row, wake_at_ms })))
+        let (execution, program) = fold(program, &chunks).map_err(|error| error.to_string())?;
+        let wake_at_ms = match execution.is_open() {
+            _ if is_active => Some(0),
+            true => Some(parked_until(&execution, &program)),
+            false => None,
+        };
+        Ok(Found::Execution(Box::new(LoadedExecution { execution, program, row, wake_at_ms })))
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use stepwell_engine::{Config, Input, Limits, Observer, Released, Shard, TokenKey};
-use stepwell_store::Store;
+use stepwell_store::{HashRange, Store};
 
 pub(crate) use clock::Clock;
 use inbox::Inbox;
@@ -83,6 +83,7 @@ impl Runtime {
         for (number, inbox) in (0..).zip(inboxes.0) {
             let config = Config {
                 number,
+                owned: HashRange::of_shard(number, router.count()),
                 limits: settings.limits.clone(),
                 store_seed: settings.store_seed,
                 token_key: settings.token_key.clone(),

@@ -67,9 +67,9 @@ impl Worker {
             if let Some((batch, held)) = turn.batch {
                 self.commit(batch, held);
             }
-            for key in turn.loads {
+            for load in turn.loads {
                 // The loader ends after the workers.
-                let _ = self.loads.send(LoadRequest::Execution { key });
+                let _ = self.loads.send(LoadRequest::Execution(load));
             }
             if stopping && !more && self.shard.is_settled() {
                 return;

@@ -3,7 +3,7 @@
 use stepwell_interpreter::{ErrorOutput, Event, EventKind, Program};
 
 use crate::{
-    history::{state_name, type_name},
+    history::{Programs, state_name, type_name},
     run::START,
 };
 
@@ -16,9 +16,14 @@ const PAYLOAD_CHARACTERS: usize = 160;
 
 /// The visible events of a history.
 #[must_use]
-pub fn history_lines(program: &Program, events: &[Event]) -> Vec<String> {
-    let visible: Vec<&Event> = events.iter().filter(|event| event.kind.is_visible()).collect();
-    let line = |event: &&Event| line(program, event);
+pub fn history_lines(programs: &Programs, events: &[Event]) -> Vec<String> {
+    let mut program = None;
+    let mut visible: Vec<(&Program, &Event)> = Vec::new();
+    for event in events {
+        program = event.kind.new_revision().map_or(program, |revision| programs.get(&revision));
+        visible.extend(program.filter(|_| event.kind.is_visible()).map(|program| (program.as_ref(), event)));
+    }
+    let line = |(program, event): &(&Program, &Event)| line(program, event);
     if visible.len() <= LINES_MAX {
         return visible.iter().map(line).collect();
     }
@@ -53,6 +58,16 @@ fn details(kind: &EventKind) -> String {
         | EventKind::IterationSucceeded { index, .. }
         | EventKind::IterationFailed { index, .. }
         | EventKind::IterationAborted { index, .. } => format!("[{index}]"),
+        EventKind::ExecutionRedriven { count, input, definition, .. } => {
+            let mut text = format!("count {count}");
+            if let Some(edit) = input {
+                text.push_str(&format!(" input {}", shorten(edit.input.payload.text(), PAYLOAD_CHARACTERS)));
+            }
+            if let Some(edit) = definition {
+                text.push_str(&format!(" revision {}", edit.revision));
+            }
+            text
+        }
         EventKind::MapStarted { length, .. } => format!("length {length}"),
         EventKind::TaskScheduled {
             parameters, timeout_seconds, heartbeat_seconds, credentials_role, ..

@@ -45,7 +45,13 @@ impl ScriptedOutside {
 }
 
 impl Outside for ScriptedOutside {
-    fn conduct(&self, state: &str, parameters: &stepwell_json::Value, attempt: Option<TaskId>) -> Conduct {
+    fn conduct(
+        &self,
+        state: &str,
+        parameters: &stepwell_json::Value,
+        attempt: Option<TaskId>,
+        _: u32,
+    ) -> Conduct {
         let Some(script) = self.scripts.get(state) else { return Conduct::success(0, parameters.clone()) };
         let mut calls = self.calls.borrow_mut();
         let number = calls.keys().filter(|(known, _)| known == state).count();

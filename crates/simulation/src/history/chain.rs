@@ -54,6 +54,8 @@ pub(super) struct Chain {
     pub(super) not_before: Option<Timestamp>,
     /// Forks that it has opened so far, for the paths of their children.
     pub(super) forks_opened: u32,
+    /// The fork of its state that has joined or was stopped: with what a redrive goes on.
+    pub(super) kept: Option<usize>,
 }
 
 impl Chain {
@@ -73,6 +75,7 @@ impl Chain {
             is_aborted: false,
             not_before: None,
             forks_opened: 0,
+            kept: None,
         }
     }
 }
@@ -114,8 +117,12 @@ pub(super) struct Fork {
     pub(super) freed: Vec<u32>,
     /// The event that failed it.
     pub(super) failure: Option<u32>,
+    /// Whether all its children run again after a redrive.
+    pub(super) starts_anew: bool,
     pub(super) is_open: bool,
     pub(super) path: String,
+    /// Children that did not end well.
+    pub(super) kept: Vec<Chain>,
 }
 
 impl Fork {

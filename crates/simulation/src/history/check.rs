@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use stepwell_asl::Jitter;
-use stepwell_interpreter::{Event, EventKind, Program, Timestamp, limits, program::StateKind};
+use stepwell_interpreter::{
+    ErrorOutput, Event, EventKind, Program, Timestamp, event::MovedState, limits, program::StateKind,
+};
 
 use super::{
-    Report,
+    Programs, Report,
     chain::{Chain, Fork, FrameIndexes, Place, Task, may_lead_to},
     names::type_name,
 };
@@ -17,7 +19,12 @@ type Checked<T = ()> = Result<T, String>;
 /// Checks a history as it grows.
 #[derive(Debug)]
 pub struct Checker<'a> {
+    programs: &'a Programs,
     program: &'a Program,
+    /// Tokens of redrives.
+    tokens: Vec<(String, Timestamp)>,
+    has_succeeded: bool,
+    rescues: bool,
     chains: BTreeMap<u32, Chain>,
     forks: Vec<Fork>,
     indexes: FrameIndexes,
@@ -32,9 +39,15 @@ pub struct Checker<'a> {
 impl<'a> Checker<'a> {
     /// A checker that has seen nothing.
     #[must_use]
-    pub fn new(program: &'a Program) -> Self {
+    pub fn new(programs: &'a Programs) -> Self {
+        static NOTHING: std::sync::LazyLock<Program> =
+            std::sync::LazyLock::new(|| Program { states: Vec::new(), start: 0, timeout_seconds: None });
         Self {
-            program,
+            programs,
+            program: &NOTHING,
+            tokens: Vec::new(),
+            has_succeeded: false,
+            rescues: false,
             chains: BTreeMap::new(),
             forks: Vec::new(),
             indexes: FrameIndexes::default(),
@@ -78,8 +91,9 @@ impl<'a> Checker<'a> {
         }
         ensure(event.time >= self.time, || format!("time goes back from {:?}", self.time))?;
         self.time = event.time;
-        let settles = matches!(event.kind, EventKind::Settled { .. });
-        ensure(!self.has_ended || settles, || "something follows the terminal event".to_owned())?;
+        let may_follow =
+            matches!(event.kind, EventKind::Settled { .. } | EventKind::ExecutionRedriven { .. });
+        ensure(!self.has_ended || may_follow, || "something follows the terminal event".to_owned())?;
         ensure(self.is_express || self.length <= limits::HISTORY_EVENTS_MAX, || "too many events".to_owned())
     }
 
@@ -99,6 +113,9 @@ impl<'a> Checker<'a> {
 
     fn kind(&mut self, event: &Event) -> Checked {
         self.timers(event)?;
+        if let Some(revision) = event.kind.new_revision() {
+            self.program = self.programs.get(&revision).ok_or("there is no such revision")?;
+        }
         let id = event.history_id;
         let previous = event.kind.previous();
         match &event.kind {
@@ -123,6 +140,7 @@ impl<'a> Checker<'a> {
                 chain.retries.clear();
                 chain.is_broken = false;
                 chain.last = id;
+                chain.kept = None;
                 chain.entered = (id, previous);
             }
             EventKind::StateExited { frame, state, next, .. } => {
@@ -135,6 +153,9 @@ impl<'a> Checker<'a> {
                 ensure(may_lead_to(program, chain, *next), || "the state can't lead there".to_owned())?;
                 chain.place = next.map_or(Place::After, Place::Before);
                 chain.last = id;
+                chain.kept = None;
+                let was_rescued = chain.task == Task::Failed || chain.is_broken;
+                self.rescues |= was_rescued;
             }
             EventKind::WaitStarted { frame, until } => {
                 self.chain(*frame)?.not_before = Some(*until);
@@ -163,6 +184,8 @@ impl<'a> Checker<'a> {
             }
             EventKind::RetryScheduled { frame, retrier, until } => {
                 self.retry(*frame, *retrier, until.0 - event.time.0)?;
+                self.rescues = true;
+                self.chain(*frame)?.kept = None;
                 self.chain(*frame)?.not_before = Some(*until);
             }
             EventKind::ParallelStarted { frame, state, .. } => {
@@ -192,26 +215,27 @@ impl<'a> Checker<'a> {
                 ensure(chain.place == Place::After, || "the branch has not ended".to_owned())?;
                 self.child_succeeded(fork, chain.last)?;
             }
-            EventKind::IterationFailed { frame, index, .. } => {
+            EventKind::IterationFailed { frame, index, error, .. } => {
                 self.note(*frame, event);
                 follows(self.chain(*frame)?, previous)?;
                 let (fork, chain) = self.end_child(*frame, Some(*index))?;
-                self.child_failed(fork, &chain)?;
+                self.child_failed(fork, chain, error)?;
             }
-            EventKind::BranchFailed { frame, .. } => {
+            EventKind::BranchFailed { frame, error } => {
                 let (fork, chain) = self.end_child(*frame, None)?;
-                self.child_failed(fork, &chain)?;
+                self.child_failed(fork, chain, error)?;
             }
             EventKind::IterationAborted { frame, index, .. } => {
                 self.abort_child(*frame, Some((*index, previous)))?
             }
             EventKind::BranchAborted { frame } => self.abort_child(*frame, None)?,
             EventKind::StateAborted { frame, state, .. } => self.abort_state(event, *frame, *state)?,
-            EventKind::ForkBroken { frame, .. } => {
+            EventKind::ForkBroken { frame, error } => {
                 let last = self.chain(*frame)?.last;
                 let fork = self.fork_of(*frame)?;
                 ensure(self.forks[fork].failure.is_none(), || "it had failed already".to_owned())?;
                 self.forks[fork].failure = Some(last);
+                self.forks[fork].starts_anew = is_data_limit(error);
                 self.report.has_failed_fork = true;
             }
             EventKind::ForkStopped { frame } => {
@@ -220,8 +244,10 @@ impl<'a> Checker<'a> {
                 ensure(at.running == 0, || "children still run".to_owned())?;
                 let failure = at.failure.ok_or("nothing had failed")?;
                 self.forks[fork].is_open = false;
+                let starts_anew = self.forks[fork].starts_anew;
                 let chain = self.chain(*frame)?;
                 chain.fork = None;
+                chain.kept = (!starts_anew).then_some(fork);
                 chain.last = failure;
                 chain.is_broken = true;
             }
@@ -233,6 +259,7 @@ impl<'a> Checker<'a> {
                 let chain = self.within(*frame, *state)?;
                 follows(chain, previous)?;
                 chain.fork = None;
+                chain.kept = Some(fork);
             }
             EventKind::ForkFailed { frame, state, .. } => {
                 self.note(*frame, event);
@@ -262,13 +289,39 @@ impl<'a> Checker<'a> {
                 ensure(root.place == Place::After, || "the execution has not reached its end".to_owned())?;
                 ensure(self.chains.len() == 1, || "branches still run".to_owned())?;
                 self.has_ended = true;
+                self.has_succeeded = true;
             }
-            EventKind::ExecutionFailed { .. } => {
+            EventKind::ExecutionFailed { error, .. } => {
                 let is_full = id == limits::HISTORY_EVENTS_MAX && previous + 1 == id;
                 let fits = is_full || self.chains.values().any(|chain| chain.last == previous);
                 ensure(fits, || "the previous event is not the last one of a chain".to_owned())?;
                 self.note(0, event);
                 self.has_ended = true;
+                if is_data_limit(error)
+                    && let Some(chain) = self.chains.values_mut().find(|chain| chain.last == previous)
+                {
+                    chain.kept = None;
+                }
+            }
+            EventKind::ExecutionRedriven { count, client_token, definition, .. } => {
+                ensure(self.has_ended && !self.has_succeeded, || "it has not failed".to_owned())?;
+                ensure(previous + 1 == id, || "the previous event should be the terminal one".to_owned())?;
+                self.report.redrives += 1;
+                ensure(*count == self.report.redrives, || {
+                    format!("this is redrive {}", self.report.redrives)
+                })?;
+                if let Some(token) = client_token {
+                    let soon =
+                        |time: Timestamp| event.time.0 - time.0 <= limits::REDRIVE_TOKEN_SECONDS * 1000;
+                    let newest = self.tokens.iter().rev().take(limits::REDRIVE_TOKENS_MAX);
+                    let is_known = newest.into_iter().any(|(known, time)| **known == **token && soon(*time));
+                    ensure(!is_known, || "a request was carried out twice".to_owned())?;
+                    self.tokens.push((token.to_string(), event.time));
+                }
+                self.note(0, event);
+                self.has_ended = false;
+                self.report.was_rescued |= std::mem::take(&mut self.rescues);
+                self.redriven(definition.as_ref().map_or(&[], |edit| &edit.moved))?;
             }
             EventKind::ExecutionAborted { .. } | EventKind::ExecutionTimedOut { .. } => {
                 ensure(previous == 0, || "the previous id should be 0".to_owned())?;
@@ -355,8 +408,10 @@ impl<'a> Checker<'a> {
             running: started_children,
             freed: Vec::new(),
             failure: None,
+            starts_anew: false,
             is_open: true,
             path,
+            kept: Vec::new(),
         };
         self.forks.push(fork);
         Ok(())
@@ -412,12 +467,78 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    fn child_failed(&mut self, number: usize, chain: &Chain) -> Checked {
+    fn child_failed(&mut self, number: usize, mut chain: Chain, error: &ErrorOutput) -> Checked {
         let fork = &mut self.forks[number];
         ensure(fork.failure.is_none(), || "it belongs to a fork that has failed".to_owned())?;
         fork.failure = Some(chain.last);
+        fork.starts_anew = is_data_limit(error);
+        if fork.starts_anew {
+            chain.kept = None;
+        }
+        fork.kept.push(chain);
         self.report.has_failed_fork = true;
         Ok(())
+    }
+
+    /// What had not come to its end goes on: the chains that ran and those that were kept, each with an index that is
+    /// given anew.
+    fn redriven(&mut self, moved: &[MovedState]) -> Checked {
+        let mut chains = std::mem::take(&mut self.chains);
+        self.indexes = FrameIndexes::default();
+        let root = chains.remove(&0).ok_or("there is no root")?;
+        let mut running: Vec<Chain> = chains.into_values().collect();
+        self.revive(root, &mut running, moved);
+        ensure(running.is_empty(), || "a chain has no place any more".to_owned())
+    }
+
+    fn revive(&mut self, mut chain: Chain, running: &mut Vec<Chain>, moved: &[MovedState]) {
+        let new_number =
+            |state: u32| moved.iter().find(|moved| moved.from == state).map_or(state, |moved| moved.to);
+        chain.state = new_number(chain.state);
+        chain.place = match chain.place {
+            Place::Before(state) => Place::Before(new_number(state)),
+            Place::Within
+                if matches!(self.program.get(chain.state).map(|s| &s.kind), Some(StateKind::Fail(_))) =>
+            {
+                Place::Before(chain.state)
+            }
+            other => other,
+        };
+        chain.task = Task::None;
+        chain.retries.clear();
+        chain.is_broken = false;
+        chain.is_aborted = false;
+        chain.not_before = None;
+        let runs = chain.fork.take().filter(|fork| self.forks[*fork].is_open);
+        let starts_anew = runs.is_some_and(|fork| self.forks[fork].starts_anew);
+        let fork = runs.or(chain.kept.take());
+        let mut children = Vec::new();
+        if let Some(number) = fork {
+            children.append(&mut self.forks[number].kept);
+            children.extend(running.extract_if(.., |child| child.parent == Some(number)));
+            children.sort_by_key(|child| child.index);
+        }
+        let frame = self.indexes.take();
+        match fork.filter(|_| !starts_anew) {
+            Some(number) => {
+                let fork = &mut self.forks[number];
+                fork.owner = frame;
+                fork.is_open = true;
+                fork.failure = None;
+                fork.running = children.len() as u32;
+                chain.fork = Some(number);
+                self.chains.insert(frame, chain);
+                for child in children {
+                    self.revive(child, running, moved);
+                }
+            }
+            None => {
+                // Whatever ran below starts anew.
+                let below = format!("{}/", chain.path);
+                running.retain(|other| !other.path.starts_with(&below));
+                self.chains.insert(frame, chain);
+            }
+        }
     }
 
     /// Whether the id is that of an error which stops a fork around the chain.
@@ -437,8 +558,15 @@ impl<'a> Checker<'a> {
         let chain = self.chain(frame)?.clone();
         let previous = iteration.map(|(_, previous)| previous);
         ensure(self.is_stopped_by(&chain, previous), || "nothing stops it".to_owned())?;
-        ensure(chain.is_aborted || chain.place != Place::Within, || "its state was not stopped".to_owned())?;
-        self.end_child(frame, iteration.map(|(index, _)| index)).map(|_| ())
+        let waits = matches!(
+            self.program.get(chain.state).map(|state| &state.kind),
+            Some(StateKind::Task(_) | StateKind::Wait(_) | StateKind::Parallel(_) | StateKind::Map(_))
+        );
+        let is_stopped = chain.is_aborted || chain.place != Place::Within || !waits;
+        ensure(is_stopped, || "its state was not stopped".to_owned())?;
+        let (fork, chain) = self.end_child(frame, iteration.map(|(index, _)| index))?;
+        self.forks[fork].kept.push(chain);
+        Ok(())
     }
 
     fn abort_state(&mut self, event: &Event, frame: u32, state: u32) -> Checked {
@@ -450,12 +578,15 @@ impl<'a> Checker<'a> {
             && matches!(self.program.get(state).map(|state| &state.kind), Some(StateKind::Task(_)))
             && !self.is_stopped_by(&chain, None);
         ensure(by_itself || self.is_stopped_by(&chain, Some(previous)), || "nothing stops it".to_owned())?;
+        let mut kept = chain.kept;
         if let Some(fork) = chain.fork {
             ensure(self.forks[fork].running == 0, || "children still run".to_owned())?;
             self.forks[fork].is_open = false;
+            kept = (!self.forks[fork].starts_anew).then_some(fork);
         }
         let chain = self.chain(frame)?;
         chain.fork = None;
+        chain.kept = kept;
         chain.is_aborted = true;
         Ok(())
     }
@@ -488,6 +619,10 @@ impl<'a> Checker<'a> {
             self.report.chains.entry(chain.path.clone()).or_default().push(line);
         }
     }
+}
+
+fn is_data_limit(error: &ErrorOutput) -> bool {
+    error.error.as_deref() == Some("States.DataLimitExceeded")
 }
 
 /// What is compared of an event between two runs of one workflow: all but frames, ids and times.

@@ -13,6 +13,9 @@ pub use check::Checker;
 pub use names::{state_name, type_name};
 use stepwell_interpreter::{Event, Program};
 
+/// The programs of an execution, by revision: that of its start, and those that redrives bring.
+pub type Programs = BTreeMap<u64, std::sync::Arc<Program>>;
+
 /// What a good history tells besides.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
@@ -22,14 +25,18 @@ pub struct Report {
     pub has_failed_fork: bool,
     /// Whether the history has its last event.
     pub is_complete: bool,
+    /// How often the execution was redriven.
+    pub redrives: u32,
+    /// Whether, before the last redrive, Retry or Catch took an error.
+    pub was_rescued: bool,
 }
 
 /// Checks a whole history.
 ///
 /// # Errors
 /// The first rule that is broken, with the event that breaks it.
-pub fn check(program: &Program, events: &[Event]) -> Result<Report, String> {
-    let mut checker = Checker::new(program);
+pub fn check(programs: &Programs, events: &[Event]) -> Result<Report, String> {
+    let mut checker = Checker::new(programs);
     for event in events {
         checker.event(event)?;
     }

@@ -30,6 +30,7 @@ pub fn type_name(program: &Program, event: &Event) -> String {
         EventKind::ExecutionFailed { .. } => "ExecutionFailed",
         EventKind::ExecutionAborted { .. } => "ExecutionAborted",
         EventKind::ExecutionTimedOut { .. } => "ExecutionTimedOut",
+        EventKind::ExecutionRedriven { .. } => "ExecutionRedriven",
         EventKind::WaitStarted { .. } => "(WaitStarted)",
         EventKind::RetryScheduled { .. } => "(RetryScheduled)",
         EventKind::BranchSucceeded { .. } => "(BranchSucceeded)",

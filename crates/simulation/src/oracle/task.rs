@@ -99,7 +99,7 @@ impl Oracle<'_> {
             Ok(sent) => sent,
             Err(fault) => return (at_ms, Err(fault)),
         };
-        let conduct = self.outside.conduct(&visit.state.name, &parameters, None);
+        let conduct = self.outside.conduct(&visit.state.name, &parameters, None, 0);
         let (ended_ms, result) = self.call(task, &conduct, at_ms, timeout, heartbeat);
         if ended_ms == NEVER {
             let nothing = Left { output: Value::Null, next: None, assigned: Vec::new() };

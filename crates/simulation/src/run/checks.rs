@@ -10,26 +10,20 @@ use stepwell_interpreter::{
 };
 
 use super::agenda::Agenda;
+use crate::history::Programs;
 
 /// A second state, folded from the bytes of the events.
 pub(super) struct Shadow<'a> {
-    program: &'a Program,
-    execution: Execution,
-    payloads: Payloads,
+    programs: &'a Programs,
+    fold: Fold<'a>,
     records: Vec<u8>,
     /// Effects that were released, by what they are and for which task.
     released: HashMap<(TaskId, u8), Effect>,
 }
 
 impl<'a> Shadow<'a> {
-    pub(super) fn new(program: &'a Program) -> Self {
-        Self {
-            program,
-            execution: Execution::default(),
-            payloads: Payloads::default(),
-            records: Vec::new(),
-            released: HashMap::new(),
-        }
+    pub(super) fn new(programs: &'a Programs) -> Self {
+        Self { programs, fold: Fold::new(programs), records: Vec::new(), released: HashMap::new() }
     }
 
     pub(super) fn take(&mut self, events: &[Event], command: u8) -> Result<(), String> {
@@ -39,12 +33,11 @@ impl<'a> Shadow<'a> {
         if decoded.len() != events.len() {
             return Err("events are lost between encoding and decoding".to_owned());
         }
-        for (mut event, written) in decoded.into_iter().zip(events) {
-            self.payloads.resolve(&mut event).map_err(|error| error.to_string())?;
+        for (event, written) in decoded.into_iter().zip(events) {
+            let event = self.fold.take(event)?;
             if event != *written {
                 return Err(format!("an event is read back as another one: {written:?} {event:?}"));
             }
-            apply(self.program, &mut self.execution, &event);
         }
         Ok(())
     }
@@ -57,18 +50,40 @@ impl<'a> Shadow<'a> {
     }
 
     pub(super) fn compare(&self, live: &Execution) -> Result<(), String> {
-        same_state(live, &self.execution)
+        same_state(live, &self.fold.execution)
     }
 
     /// Folds everything from the beginning.
     pub(super) fn fold_again(&self) -> Result<Execution, String> {
-        let mut execution = Execution::default();
-        let mut payloads = Payloads::default();
-        for mut event in decode_chunk(&self.records).map_err(|error| error.to_string())? {
-            payloads.resolve(&mut event).map_err(|error| error.to_string())?;
-            apply(self.program, &mut execution, &event);
+        let mut fold = Fold::new(self.programs);
+        for event in decode_chunk(&self.records).map_err(|error| error.to_string())? {
+            fold.take(event)?;
         }
-        Ok(execution)
+        Ok(fold.execution)
+    }
+}
+
+/// A state that grows with the events, under the program that each belongs to.
+struct Fold<'a> {
+    programs: &'a Programs,
+    program: Option<&'a Program>,
+    execution: Execution,
+    payloads: Payloads,
+}
+
+impl<'a> Fold<'a> {
+    fn new(programs: &'a Programs) -> Self {
+        Self { programs, program: None, execution: Execution::default(), payloads: Payloads::default() }
+    }
+
+    fn take(&mut self, mut event: Event) -> Result<Event, String> {
+        self.payloads.resolve(&mut event).map_err(|error| error.to_string())?;
+        if let Some(revision) = event.kind.new_revision() {
+            self.program = self.programs.get(&revision).map(AsRef::as_ref);
+        }
+        let program = self.program.ok_or("an event belongs to no program")?;
+        apply(program, &mut self.execution, &event);
+        Ok(event)
     }
 }
 
@@ -99,7 +114,12 @@ pub(crate) fn same_state(live: &Execution, folded: &Execution) -> Result<(), Str
         variables_bytes,
         debts,
         output,
-        failure
+        failure,
+        stopped,
+        stop_time,
+        redrive_count,
+        redrive_time,
+        redrive_tokens
     );
     // Where a payload was written decides the bytes of later events.
     let origins = |execution: &Execution| -> Vec<_> {

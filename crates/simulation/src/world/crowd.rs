@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use stepwell_engine::{Input, Poller, Reply, ReplyTo, StartRequest};
-use stepwell_interpreter::{About, Command, Effect, ErrorOutput, Program, Rejection, TaskId};
+use stepwell_interpreter::{
+    About, Command, Effect, ErrorOutput, Program, RedriveRequest, Rejection, TaskId, Timestamp,
+};
 use stepwell_json::{Payload, Value};
 use stepwell_store::{ExecutionKey, Store, arn_hash};
 
@@ -31,6 +33,8 @@ pub(super) enum Deed {
     Start { index: usize },
     /// StopExecution.
     Stop { index: usize },
+    /// RedriveExecution, with a token of its own; further ones with the same number have the same token.
+    Redrive { index: usize, number: usize },
     /// GetActivityTask.
     Poll { worker: u64 },
     /// The poll's connection times out.
@@ -49,6 +53,8 @@ pub(super) struct Crowd {
     started: HashMap<usize, ExecutionKey>,
     /// When a target was called first.
     called: HashMap<(ExecutionKey, TaskId, bool), i64>,
+    /// What redrives were answered, by their token.
+    redriven: HashMap<(usize, usize), Timestamp>,
     /// Answers that were accepted: whether the attempt succeeded.
     accepted: Vec<(ExecutionKey, TaskId, bool)>,
     /// Executions of which a worker never heard that it had a task.
@@ -64,6 +70,7 @@ impl Crowd {
             requests: 0,
             started: HashMap::new(),
             called: HashMap::new(),
+            redriven: HashMap::new(),
             accepted: Vec::new(),
             lost_tasks: HashSet::new(),
             unanswered: Vec::new(),
@@ -77,6 +84,11 @@ impl Crowd {
             }
             if let Some(at_ms) = start.stop_ms {
                 schedule.outside(at_ms, Happening::Crowd(Deed::Stop { index }));
+            }
+            for (number, times) in start.redrives_ms.iter().enumerate() {
+                for at_ms in times {
+                    schedule.outside(*at_ms, Happening::Crowd(Deed::Redrive { index, number }));
+                }
             }
         }
     }
@@ -144,6 +156,15 @@ impl World<'_> {
                     heartbeat: false,
                 };
                 self.send(key, Command::Stop { error }, deed)
+            }
+            Deed::Redrive { index, number } => {
+                let Some(key) = self.crowd.started(*index) else {
+                    self.schedule.outside(500, Happening::Crowd(deed));
+                    return Ok(());
+                };
+                let token = format!("token {number}").as_str().into();
+                let request = RedriveRequest { client_token: Some(token), ..RedriveRequest::default() };
+                self.send(key, Command::Redrive { request: Box::new(request) }, deed)
             }
             Deed::Poll { worker } => {
                 let worker = format!("worker {worker}").as_str().into();
@@ -227,10 +248,33 @@ impl World<'_> {
                 self.count("names looked up again");
                 self.again(deed);
             }
+            (
+                Deed::Redrive { index, number },
+                Reply::Done { time } | Reply::Rejected(Rejection::Repeated { time }),
+            ) => {
+                self.count("redrives");
+                let key = self.crowd.started(index).ok_or("a redrive of nothing was answered")?;
+                let durable = self.ledger.durable(key).ok_or_else(|| told.clone())?;
+                let is_durable = durable.redrive_tokens.iter().any(|(_, known)| *known == time);
+                if !is_durable {
+                    return Err(format!("{told}, yet no such redrive is durable"));
+                }
+                let known = *self.crowd.redriven.entry((index, number)).or_insert(time);
+                if known != time {
+                    return Err(format!("{told}, but the first answer was {known:?}"));
+                }
+            }
+            (Deed::Redrive { index, number }, Reply::Rejected(Rejection::NotRedrivable(_))) => {
+                self.count("redrives refused");
+                if self.crowd.redriven.contains_key(&(index, number)) {
+                    return Err(format!("{told}, though it was carried out before"));
+                }
+            }
             (Deed::Stop { index }, Reply::Done { .. } | Reply::Rejected(Rejection::NotRunning)) => {
                 let key = self.crowd.started(index).ok_or("a stop of nothing was answered")?;
                 let durable = self.ledger.durable(key).ok_or_else(|| told.clone())?;
-                if durable.is_running() {
+                // A redrive may have come in between.
+                if durable.is_running() && durable.redrive_count == 0 {
                     return Err(format!("{told}, yet it durably runs"));
                 }
             }
@@ -291,7 +335,8 @@ impl World<'_> {
 
     /// Somebody who has the task's token works on it, whatever becomes of the process.
     fn work(&mut self, key: ExecutionKey, task: TaskId, state: &str, input: &Value, after_ms: i64) {
-        let conduct = self.plan.outside.conduct(state, input, None);
+        let redrives = self.redrives(key);
+        let conduct = self.plan.outside.conduct(state, input, None, redrives);
         for beat in &conduct.heartbeats_ms {
             let command = Box::new(Command::TaskHeartbeat { task });
             let deed = Deed::Answer { key, task, command };
@@ -319,7 +364,7 @@ impl World<'_> {
                 let (task, state) = (*task, *state);
                 self.count("calls");
                 let name = program.state(state).name.to_string();
-                let conduct = self.plan.outside.conduct(&name, parameters.value(), None);
+                let conduct = self.plan.outside.conduct(&name, parameters.value(), None, self.redrives(key));
                 let (waited_ms, is_first) = self.since_first_call(key, task, false);
                 if stage(program, state) == Some(Stage::Direct) {
                     if let Some((end_ms, result)) = conduct.end {
@@ -340,7 +385,8 @@ impl World<'_> {
                 let execution = self.ledger.durable(key).ok_or("a job is awaited of nothing durable")?;
                 let Some(out) = execution.task(task) else { return Ok(()) };
                 let name = program.state(state).name.to_string();
-                let conduct = self.plan.outside.conduct(&name, out.parameters.value(), None);
+                let conduct =
+                    self.plan.outside.conduct(&name, out.parameters.value(), None, self.redrives(key));
                 if let Some((end_ms, result)) = conduct.end {
                     self.tell(key, end_ms - waited_ms, completion(task, result));
                 }
@@ -352,6 +398,11 @@ impl World<'_> {
             Effect::OfferActivityTask { .. } => return Err("an activity task left the shards".to_owned()),
         }
         Ok(())
+    }
+
+    /// How often an execution was redriven, durably.
+    fn redrives(&self, key: ExecutionKey) -> u32 {
+        self.ledger.durable(key).map_or(0, |durable| durable.redrive_count)
     }
 
     /// Milliseconds since the target was called first, and whether that is now.

@@ -95,7 +95,7 @@ impl World<'_> {
                 return Err(format!("an effect that Express has not: {effect:?}"));
             };
             let name = program.state(state).name.to_string();
-            let conduct = self.plan.outside.conduct(&name, parameters.value(), None);
+            let conduct = self.plan.outside.conduct(&name, parameters.value(), None, 0);
             if let Some((end_ms, result)) = conduct.end {
                 let command = completion(task, result);
                 self.schedule.inside(end_ms, Happening::ExpressCommand { key, command: Box::new(command) });
@@ -113,17 +113,19 @@ impl World<'_> {
     }
 
     fn express_ended(&mut self, key: ExecutionKey) -> Result<(), String> {
+        let programs = self.programs();
         let Some((run, events)) = self.express.runs.remove(&key) else { return Ok(()) };
         let shard = self.node.shard_of(key.arn_hash());
         self.schedule.inside(0, Happening::Input { shard, input: Input::ExpressEnded { key } });
         let execution = run.execution();
-        let report = history::check(run.program(), &events)?;
+        let report = history::check(&programs, &events)?;
         let ran = Ran {
             status: execution.status,
             output: execution.output.as_ref().map(|output| output.value().clone()),
             failure: execution.failure.clone(),
             events,
             report,
+            programs,
             counts: Counts { retries: 1, ..Counts::default() },
         };
         let name = execution.about().name.to_string();

@@ -21,6 +21,8 @@ use crate::run::same_state;
 #[derive(Debug)]
 struct Fold {
     program: Arc<Program>,
+    /// All programs, by revision.
+    programs: Vec<Arc<Program>>,
     execution: Execution,
     payloads: Payloads,
     events: Vec<Event>,
@@ -28,9 +30,10 @@ struct Fold {
 }
 
 impl Fold {
-    fn new(program: Arc<Program>) -> Self {
+    fn new(program: Arc<Program>, programs: Vec<Arc<Program>>) -> Self {
         Self {
             program,
+            programs,
             execution: Execution::default(),
             payloads: Payloads::default(),
             events: Vec::new(),
@@ -49,6 +52,10 @@ impl Fold {
         }
         for mut event in decode_chunk(&chunk.bytes).map_err(|error| error.to_string())? {
             self.payloads.resolve(&mut event).map_err(|error| error.to_string())?;
+            if let Some(revision) = event.kind.new_revision() {
+                let program = usize::try_from(revision).ok().and_then(|at| self.programs.get(at));
+                self.program = program.ok_or("an event names an unknown revision")?.clone();
+            }
             apply(&self.program, &mut self.execution, &event);
             self.events.push(event);
         }
@@ -133,7 +140,7 @@ impl Ledger {
         self.released.clear();
         self.ahead.clear();
         for (key, durable) in &self.durable {
-            let mut fold = Fold::new(durable.program.clone());
+            let mut fold = Fold::new(durable.program.clone(), self.programs.clone());
             for chunk in &durable.chunks {
                 fold.take(chunk)?;
             }
@@ -213,7 +220,7 @@ fn take(
     for change in &batch.rows {
         let program = usize::try_from(change.after.revision).ok().and_then(|at| programs.get(at));
         let program = program.ok_or("a row has an unknown revision")?;
-        folds.entry(change.key).or_insert_with(|| Fold::new(program.clone()));
+        folds.entry(change.key).or_insert_with(|| Fold::new(program.clone(), programs.to_vec()));
     }
     for chunk in &batch.chunks {
         let fold = folds.get_mut(&chunk.key).ok_or("events were written without a row")?;

@@ -3,11 +3,11 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use stepwell_engine::{
-    Config, Found, Input, LoadedExecution, Released, Reply, ReplyTo, Shard, TokenKey, fold,
+    Config, Found, Input, Load, LoadedExecution, Released, Reply, ReplyTo, Shard, TokenKey, fold,
 };
-use stepwell_interpreter::{Effect, Program, Timestamp};
+use stepwell_interpreter::{Effect, Program, Timestamp, event::codec::decode_chunk};
 use stepwell_store::{
-    Batch, DueExecution, ExecutionKey, HashRange, MemoryStore, Store, StoreError, WAKE_NEVER,
+    Batch, DueExecution, EventChunk, ExecutionKey, HashRange, MemoryStore, Store, StoreError, WAKE_NEVER,
 };
 
 use super::{Happening, Plan, Plant, World, schedule::Request};
@@ -91,21 +91,30 @@ impl Node {
     }
 
     /// Reads an execution from the store as the loader of the server does.
-    fn read(&self, key: ExecutionKey) -> Result<Found, StoreError> {
+    fn read(&self, load: Load, plant: Option<Plant>) -> Result<Found, StoreError> {
+        let key = load.key;
         let Some(row) = self.store.row(key)? else { return Ok(Found::Unknown) };
         let before = u128::from_be_bytes(*key.as_bytes()).checked_sub(1);
         let before = before.map(|key| ExecutionKey::from_bytes(key.to_be_bytes()));
         let is_active = self.store.running(HashRange::ALL, before, 1)?.first() == Some(&key);
-        if row.status.is_closed() && !is_active {
+        if row.status.is_closed() && !is_active && !load.even_closed {
             return Ok(Found::Closed);
         }
-        let Some(program) = usize::try_from(row.revision).ok().and_then(|at| self.programs.get(at)).cloned()
-        else {
-            return Ok(Found::Unreadable("its revision is not there".to_owned()));
+        let program = |revision| {
+            let program = usize::try_from(revision).ok().and_then(|at: usize| self.programs.get(at));
+            program.cloned().ok_or_else(|| "it is not there".to_owned())
         };
-        let chunks = self.store.chunks(key, 0, usize::MAX)?;
-        let execution = match fold(&program, &chunks) {
-            Ok(execution) => execution,
+        let mut chunks = self.store.chunks(key, 0, usize::MAX)?;
+        if plant == Some(Plant::ForgetRedrives) {
+            let ends = |chunk: &EventChunk| {
+                decode_chunk(&chunk.bytes)
+                    .is_ok_and(|events| events.iter().any(|event| event.kind.is_terminal()))
+            };
+            let end = chunks.iter().position(ends).map_or(chunks.len(), |at| at + 1);
+            chunks.truncate(end);
+        }
+        let (execution, program) = match fold(program, &chunks) {
+            Ok(folded) => folded,
             Err(error) => return Ok(Found::Unreadable(error.to_string())),
         };
         let frames = execution.frames.iter();
@@ -115,8 +124,12 @@ impl Node {
             .chain([execution.deadline(&program)])
             .min()
             .unwrap_or(Timestamp::NEVER);
-        let wake_at_ms = if is_active { 0 } else { deadline.0.clamp(1, WAKE_NEVER) };
-        Ok(Found::Open(Box::new(LoadedExecution { execution, program, row, wake_at_ms })))
+        let wake_at_ms = match execution.is_open() {
+            _ if is_active => Some(0),
+            true => Some(deadline.0.clamp(1, WAKE_NEVER)),
+            false => None,
+        };
+        Ok(Found::Execution(Box::new(LoadedExecution { execution, program, row, wake_at_ms })))
     }
 }
 
@@ -129,6 +142,7 @@ impl World<'_> {
             .map(|number| {
                 Shard::new(Config {
                     number,
+                    owned: HashRange::of_shard(number, count),
                     limits: self.plan.limits.clone(),
                     store_seed: [5; 32],
                     token_key: self.node.token_key.clone(),
@@ -218,10 +232,10 @@ impl World<'_> {
         let Some(shard) = self.node.shards.get_mut(number) else { return Ok(()) };
         let turn = shard.turn(now);
         self.release(turn.released)?;
-        for key in turn.loads {
+        for load in turn.loads {
             self.count("loads");
             let after_ms = self.random.between(0, 5);
-            self.schedule.inside(after_ms, Happening::Load { shard: number, key });
+            self.schedule.inside(after_ms, Happening::Load { shard: number, load });
         }
         if let Some((batch, mut held)) = turn.batch {
             self.ledger.wrote(&batch, &self.node.shards[number])?;
@@ -280,8 +294,9 @@ impl World<'_> {
         self.node.store.commit_and_wait(batch).map_err(|error| error.to_string())
     }
 
-    pub(super) fn load(&mut self, shard: usize, key: ExecutionKey) -> Result<(), String> {
-        let found = self.node.read(key).map_err(|error| error.to_string())?;
+    pub(super) fn load(&mut self, shard: usize, load: Load) -> Result<(), String> {
+        let key = load.key;
+        let found = self.node.read(load, self.plan.plant).map_err(|error| error.to_string())?;
         if let Found::Unreadable(reason) = &found {
             return Err(format!("an execution can't be read: {reason}"));
         }

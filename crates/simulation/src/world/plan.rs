@@ -22,6 +22,8 @@ pub enum Plant {
     InvokeTwice,
     /// Executions whose time comes are not looked for in the store.
     ForgetParked,
+    /// An execution is read from the store up to its first end only.
+    ForgetRedrives,
 }
 
 /// One state machine.
@@ -52,6 +54,8 @@ pub struct Start {
     pub has_generated_name: bool,
     /// When it is stopped, if it is.
     pub stop_ms: Option<i64>,
+    /// When it is redriven: for each token the times at which it is sent.
+    pub redrives_ms: Vec<Vec<i64>>,
 }
 
 /// A world, ready to be run.
@@ -116,6 +120,19 @@ impl Plan {
                 // Names of Express executions are free again at once: nobody looks them up.
                 let is_express = machines[machine].is_express;
                 let repeats = if random.percent(20) && !is_express { random.between(1, 3) } else { 0 };
+                let redrives = if random.percent(60) && !is_express { random.between(1, 3) } else { 0 };
+                let redrives_ms = (0..redrives)
+                    .map(|_| {
+                        // Executions last some tens of seconds at most, or very long.
+                        let first_ms = at_ms + random.between(0, 60_000);
+                        let again = if random.percent(40) { random.between(1, 3) } else { 0 };
+                        std::iter::once(first_ms)
+                            .chain(
+                                (0..again).map(|_| first_ms + random.between(0, 3_000)).collect::<Vec<_>>(),
+                            )
+                            .collect()
+                    })
+                    .collect();
                 let further: Vec<i64> =
                     (0..repeats).map(|_| (at_ms + random.between(-5, 500)).max(0)).collect();
                 Start {
@@ -124,6 +141,7 @@ impl Plan {
                     input: inputs[machine].clone(),
                     has_generated_name: repeats == 0 && (is_express || random.percent(30)),
                     at_ms: std::iter::once(at_ms).chain(further).collect(),
+                    redrives_ms,
                     stop_ms: (random.percent(10) && !is_express).then(|| at_ms + random.between(0, 20_000)),
                 }
             })
@@ -242,11 +260,12 @@ impl fmt::Display for Plan {
         for start in &self.starts {
             writeln!(
                 f,
-                "start {} of machine {} at {:?} ms, stopped at {:?} ms, input {}",
+                "start {} of machine {} at {:?} ms, stopped at {:?} ms, redriven at {:?} ms, input {}",
                 start.name,
                 start.machine,
                 start.at_ms,
                 start.stop_ms,
+                start.redrives_ms,
                 start.input.text()
             )?;
         }

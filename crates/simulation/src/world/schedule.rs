@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stepwell_engine::Input;
+use stepwell_engine::{Input, Load};
 use stepwell_interpreter::{Command, Timestamp};
 use stepwell_store::ExecutionKey;
 
@@ -20,7 +20,7 @@ pub(super) enum Happening {
     /// The oldest batch that waits becomes durable.
     Commit,
     /// The store is read for an execution.
-    Load { shard: usize, key: ExecutionKey },
+    Load { shard: usize, load: Load },
     /// The store is read for executions that are due.
     ReadAhead,
     /// The process ends.

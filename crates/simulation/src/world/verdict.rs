@@ -8,6 +8,7 @@ use stepwell_store::{ExecutionKey, HashRange, Store};
 
 use super::{Plant, Shown, World};
 use crate::{
+    conduct::SeededOutside,
     history,
     oracle::{self, Start, Verdict},
     run::{self, Options, START},
@@ -62,24 +63,18 @@ impl World<'_> {
         let all: Vec<_> = self
             .ledger
             .all()
-            .map(|(key, program, execution, events)| {
-                (
-                    key,
-                    program.clone(),
-                    execution.status,
-                    execution.output.clone(),
-                    execution.failure.clone(),
-                    events.to_vec(),
-                )
+            .map(|(key, _, execution, events)| {
+                (key, execution.status, execution.output.clone(), execution.failure.clone(), events.to_vec())
             })
             .collect();
-        for (key, program, status, output, failure, events) in all {
+        for (key, status, output, failure, events) in all {
             let name = self.ledger.name(key).unwrap_or_default().to_owned();
             if let Some(other) = names.insert(name.clone(), key) {
                 return Err(format!("{name} was started as {other} and as {key}"));
             }
+            let programs = self.programs();
             let report =
-                history::check(&program, &events).map_err(|error| format!("history of {name}: {error}"))?;
+                history::check(&programs, &events).map_err(|error| format!("history of {name}: {error}"))?;
             if !report.is_complete {
                 return Err(format!("{name} has not ended"));
             }
@@ -92,13 +87,14 @@ impl World<'_> {
                 failure,
                 events,
                 report,
+                programs,
                 counts: run::Counts { retries: 1, ..run::Counts::default() },
             };
             if self.crowd.has_lost_task(key) {
                 continue;
             }
             let foretold = self.check_end(&name, &ran).map_err(|error| {
-                let lines = crate::case::history_lines(&program, &ran.events);
+                let lines = crate::case::history_lines(&ran.programs, &ran.events);
                 format!("{error}\n{}", lines.join("\n"))
             })?;
             shown.foretold += u64::from(foretold);
@@ -142,6 +138,11 @@ impl World<'_> {
         Ok(())
     }
 
+    /// The programs of all machines: a machine's number is its revision.
+    pub(super) fn programs(&self) -> history::Programs {
+        (0..).zip(self.plan.machines.iter().map(|machine| machine.program.clone())).collect()
+    }
+
     /// Whether the oracle foretold the end; and it agrees.
     fn check_end(&mut self, name: &str, ran: &run::Ran) -> Result<bool, String> {
         let start = self.plan.starts.iter().find(|start| start.name == name);
@@ -152,10 +153,20 @@ impl World<'_> {
         let machine = &self.plan.machines[start.machine];
         let input = start.input.value();
         let question = Start { input: input.clone(), at_ms: START.0, context: context(name, input) };
-        let foretold = oracle::foretell(&machine.definition, &question, &self.plan.outside, false);
+        // After a redrive all goes as if nobody had ever failed, unless Retry or Catch took some error before.
+        let is_redriven = ran.report.redrives > 0;
+        if is_redriven && ran.report.was_rescued {
+            return Ok(false);
+        }
+        let outside = SeededOutside { is_healed: is_redriven, ..self.plan.outside.clone() };
+        let foretold = oracle::foretell(&machine.definition, &question, &outside, false);
         crate::seed::agree(ran, &foretold, false).map_err(|error| format!("oracle, {name}: {error}"))?;
         if foretold.is_ambiguous || matches!(foretold.verdict, Verdict::TimedOut) {
             return Ok(false);
+        }
+        if is_redriven {
+            self.count("redriven executions foretold");
+            return Ok(true);
         }
         // Chain by chain it went as in an undisturbed run that never left memory.
         let undisturbed = run::run(
@@ -191,10 +202,11 @@ fn is_empty<R>(shard: &Shard<R>) -> Result<(), String> {
 }
 
 /// All mistakes that can be planted.
-pub const PLANTS: [Plant; 5] = [
+pub const PLANTS: [Plant; 6] = [
     Plant::ReleaseBeforeCommit,
     Plant::AcknowledgeBeforeCommit,
     Plant::ForgetEffectsAfterRestart,
     Plant::InvokeTwice,
     Plant::ForgetParked,
+    Plant::ForgetRedrives,
 ];

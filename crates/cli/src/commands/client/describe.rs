@@ -15,10 +15,14 @@ use crate::output::{self, Format};
 Examples:
   stepwell describe order                  a state machine (or else an activity)
   stepwell describe order:run-1            an execution, or else a version or alias of that name
-  stepwell describe order:3                a version")]
+  stepwell describe order:3                a version
+  stepwell describe order:run-1 --definition-after 0   the definition that it started with")]
 pub(crate) struct DescribeArguments {
     /// A state machine or activity by name; an execution, version or alias as MACHINE:NAME; or any ARN
     name: String,
+    /// Print the definition that an execution had after this many redrives (0: at its start), and nothing else
+    #[arg(long, value_name = "REDRIVES")]
+    definition_after: Option<u32>,
     #[command(flatten)]
     server: ServerArgument,
 }
@@ -28,6 +32,11 @@ pub(crate) fn run(arguments: &DescribeArguments, format: Format) -> Result<(), F
     let client = arguments.server.client()?;
     let name = &arguments.name;
     let answer = block_on(async {
+        if let Some(redrives) = arguments.definition_after {
+            let arn = names::execution(&client, name).await?;
+            let request = json!({"executionArn": arn, "redriveCount": redrives});
+            return Ok(client.call("DescribeStateMachineForExecution", &request).await?);
+        }
         if name.starts_with("arn:") || !name.contains(':') {
             return describe(&client, &names::machine_or_activity(&client, name).await?).await;
         }
@@ -42,6 +51,9 @@ pub(crate) fn run(arguments: &DescribeArguments, format: Format) -> Result<(), F
     })?;
     match format {
         Format::Json => output::json(&answer),
+        Format::Text if arguments.definition_after.is_some() => {
+            output::line(super::text(&answer, "definition"));
+        }
         Format::Text => print(&answer),
     }
     Ok(())
@@ -64,13 +76,24 @@ async fn describe(client: &Client, arn: &str) -> Result<Value, Failure> {
 fn print(answer: &Value) {
     let members: Vec<(&String, &Value)> = answer.as_object().into_iter().flatten().collect();
     let shown = members.iter().filter(|(_, value)| !value.is_object() && !value.is_null());
-    for (key, value) in shown.filter(|(key, _)| *key != "definition") {
+    for (key, value) in shown.filter(|(key, _)| *key != "definition" && *key != "redriveEdits") {
         let value = match value {
             Value::String(text) => text.clone(),
             Value::Number(_) if key.ends_with("Date") => super::time(answer, key),
             other => other.to_string(),
         };
         output::line(format_args!("{key}: {value}"));
+    }
+    for edit in answer.get("redriveEdits").and_then(Value::as_array).into_iter().flatten() {
+        let mut what = Vec::new();
+        if let Some(input) = edit.get("input").and_then(Value::as_str) {
+            what.push(format!("state {} with the input {input}", super::text(edit, "stateName")));
+        }
+        if edit["definitionChanged"] == true {
+            what.push("another definition".to_owned());
+        }
+        let (count, time) = (&edit["redriveCount"], super::time(edit, "redriveDate"));
+        output::line(format_args!("redrive {count}: {time}, {}", what.join(", ")));
     }
     if let Some(definition) = answer.get("definition").and_then(Value::as_str) {
         output::line(format_args!("definition:\n{definition}"));

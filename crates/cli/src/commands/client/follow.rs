@@ -23,18 +23,46 @@ fn longer(pause: Duration) -> Duration {
     (pause * 5 / 4).min(POLL_LAST)
 }
 
-/// Prints the path of an execution to standard error until it ends; answers its description.
+/// How the events of an execution are told.
+#[derive(Debug)]
+pub(crate) enum Teller {
+    /// The path, on standard error.
+    Path(Box<PathView>),
+    /// Each event as a line of JSON, on standard output.
+    Json,
+}
+
+impl Teller {
+    fn tell(&mut self, event: &Value) {
+        match self {
+            Teller::Path(view) => {
+                if let Some(line) = view.line(event) {
+                    output::note(line);
+                }
+            }
+            Teller::Json => output::line(event),
+        }
+    }
+}
+
+/// Tells the events of an execution until it ends; answers its description. While the server can't be reached, it is
+/// tried again for as long as `patience`.
 ///
 /// # Errors
 /// A call failed.
-pub(crate) async fn follow(client: &Client, arn: &str, view: &mut PathView) -> Result<Value, CallError> {
+pub(crate) async fn follow(
+    client: &Client,
+    arn: &str,
+    teller: &mut Teller,
+    patience: Duration,
+) -> Result<Value, CallError> {
     let mut request = json!({"executionArn": arn, "maxResults": PAGE_SIZE});
     let mut last_id = 0;
     let mut pause = POLL_FIRST;
     let mut silent = Duration::ZERO;
     let mut reminder = REMINDER_FIRST;
     loop {
-        let page = client.call("GetExecutionHistory", &request).await?;
+        let page = call_patiently(client, "GetExecutionHistory", &request, patience).await?;
         let mut is_news = false;
         let mut has_ended = false;
         for event in page["events"].as_array().into_iter().flatten() {
@@ -45,9 +73,7 @@ pub(crate) async fn follow(client: &Client, arn: &str, view: &mut PathView) -> R
             last_id = id;
             is_news = true;
             has_ended = ends_execution(event);
-            if let Some(line) = view.line(event) {
-                output::note(line);
-            }
+            teller.tell(event);
         }
         // The last page has no token; it is asked for again until it has grown.
         if let Some(token) = page["nextToken"].as_str() {
@@ -55,7 +81,8 @@ pub(crate) async fn follow(client: &Client, arn: &str, view: &mut PathView) -> R
             continue;
         }
         if has_ended {
-            return client.call("DescribeExecution", &json!({"executionArn": arn})).await;
+            return call_patiently(client, "DescribeExecution", &json!({"executionArn": arn}), patience)
+                .await;
         }
         if is_news {
             (pause, silent, reminder) = (POLL_FIRST, Duration::ZERO, REMINDER_FIRST);
@@ -64,8 +91,39 @@ pub(crate) async fn follow(client: &Client, arn: &str, view: &mut PathView) -> R
         silent += pause;
         pause = longer(pause);
         if silent >= reminder {
-            remind(view);
+            if let Teller::Path(view) = teller {
+                remind(view);
+            }
             (silent, reminder) = (Duration::ZERO, (reminder * 2).min(REMINDER_LAST));
+        }
+    }
+}
+
+/// Calls, and while the server can't be reached calls again: it may be starting anew.
+///
+/// # Errors
+/// The call failed, or the server could not be reached for as long as `patience`.
+pub(crate) async fn call_patiently(
+    client: &Client,
+    operation: &str,
+    request: &Value,
+    patience: Duration,
+) -> Result<Value, CallError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match client.call(operation, request).await {
+            Err(CallError::Unreachable { endpoint, reason }) if waited < patience => {
+                if waited.is_zero() {
+                    let text = format!(
+                        "can't reach {endpoint} ({reason}); trying again for {} s",
+                        patience.as_secs()
+                    );
+                    output::note(styled(FAINT, text));
+                }
+                tokio::time::sleep(POLL_LAST).await;
+                waited += POLL_LAST;
+            }
+            result => return result,
         }
     }
 }

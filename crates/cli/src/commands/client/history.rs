@@ -8,6 +8,9 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::path_view::error_and_short_cause;
 
+/// Characters of an input in a line.
+const INPUT_CHARACTERS_MAX: usize = 60;
+
 /// Arguments of `history`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -58,12 +61,29 @@ pub(crate) fn run(arguments: &HistoryArguments, format: Format) -> Result<(), Fa
     Ok(())
 }
 
+/// The beginning of a payload.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(INPUT_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn row(event: &Value) -> Vec<String> {
     let details = event.as_object().into_iter().flatten().find(|(key, _)| key.ends_with("EventDetails"));
     let details = details.map(|(_, details)| details).unwrap_or(&Value::Null);
     let mut detail = ["name", "resource"].map(|key| text(details, key)).join(" ").trim().to_owned();
     if let Some(index) = details.get("index") {
         detail.push_str(&format!("[{index}]"));
+    }
+    if let Some(count) = details.get("redriveCount") {
+        let name = std::mem::replace(&mut detail, format!("redrive {count}"));
+        if let Some(input) = details.get("input").and_then(Value::as_str) {
+            detail.push_str(&format!(", {name} with the input {}", shortened(input)));
+        }
+        if details["definitionChanged"] == true {
+            detail.push_str(", with another definition");
+        }
     }
     detail.push_str(&error_and_short_cause(text(details, "error"), text(details, "cause")));
     let detail = detail.trim_start_matches(": ").to_owned();

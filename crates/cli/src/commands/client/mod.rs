@@ -10,10 +10,13 @@ pub(crate) mod history;
 pub(crate) mod list;
 mod names;
 pub(crate) mod publish;
+pub(crate) mod redrive;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod task;
+pub(crate) mod test_state;
 pub(crate) mod update;
+pub(crate) mod watch;
 
 use std::future::Future;
 
@@ -29,7 +32,7 @@ use crate::failure::Failure;
 pub(crate) struct ServerArgument {
     /// The server [default: AWS_ENDPOINT_URL_SFN, else http://127.0.0.1:8083]
     #[arg(long, value_name = "URL")]
-    endpoint_url: Option<String>,
+    pub(crate) endpoint_url: Option<String>,
 }
 
 impl ServerArgument {

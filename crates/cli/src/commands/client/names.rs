@@ -32,6 +32,17 @@ pub(crate) fn qualifier(arn: &str) -> Option<(&str, Qualifier<'_>)> {
     Some((machine_arn, if is_number { Qualifier::Version(qualifier) } else { Qualifier::Alias(qualifier) }))
 }
 
+/// The ARN of a state machine to start, given as it is or by name; `#CASE` behind either names a test case.
+///
+/// # Errors
+/// As [`machine`].
+pub(crate) async fn machine_to_start(client: &Client, name: &str) -> Result<String, Failure> {
+    match name.split_once('#') {
+        Some((name, case)) => Ok(format!("{}#{case}", machine(client, name).await?)),
+        None => machine(client, name).await,
+    }
+}
+
 /// The ARN of a state machine, given as it is or by name; with `:3` or `:alias` behind the name, that of the version or
 /// alias, of which only the machine is looked for.
 ///

@@ -1,9 +1,12 @@
 //! `stepwell start NAME`, and how the end of an execution is told.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ServerArgument, block_on, follow, names, text};
+use super::follow::{self, Teller};
+use super::{ServerArgument, block_on, names, text};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::input;
@@ -19,10 +22,11 @@ Examples:
   stepwell start order --input @order.json --wait       prints the output
   stepwell start order --name run-1 --follow            prints the path, then the output
   stepwell start order:live                             a version or alias of the state machine
+  stepwell start 'order#HappyPath' --wait               with the answers of a test case
 
 Exit code with --wait and --follow: 0 when the execution succeeded, else 1.")]
 pub(crate) struct StartArguments {
-    /// The state machine, or a version or alias of it as MACHINE:NAME; or its ARN
+    /// The state machine, or a version or alias of it as MACHINE:NAME; or its ARN; #CASE behind it takes the answers of tasks from the server's mock file
     machine: String,
     /// The input as JSON, @FILE, or - for standard input
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -53,7 +57,7 @@ async fn start(
     input: String,
     format: Format,
 ) -> Result<(), Failure> {
-    let arn = names::machine(client, &arguments.machine).await?;
+    let arn = names::machine_to_start(client, &arguments.machine).await?;
     let mut request = json!({"stateMachineArn": arn, "input": input});
     if let Some(name) = &arguments.name {
         request["name"] = name.as_str().into();
@@ -66,7 +70,8 @@ async fn start(
         }
         return Ok(());
     }
-    let machine = client.call("DescribeStateMachine", &json!({"stateMachineArn": arn})).await?;
+    let machine_arn = arn.split('#').next().unwrap_or_default();
+    let machine = client.call("DescribeStateMachine", &json!({"stateMachineArn": machine_arn})).await?;
     let answer = if text(&machine, "type") == "EXPRESS" {
         // Express executions have no history, and can't be asked for once they have ended.
         client.call("StartSyncExecution", &request).await?
@@ -74,8 +79,8 @@ async fn start(
         let started = client.call("StartExecution", &request).await?;
         let execution = text(&started, "executionArn");
         if arguments.follow {
-            let mut view = PathView::new(WaitTimes::of(text(&machine, "definition"), 1.0));
-            follow::follow(client, execution, &mut view).await?
+            let view = PathView::new(WaitTimes::of(text(&machine, "definition"), 1.0));
+            follow::follow(client, execution, &mut Teller::Path(Box::new(view)), Duration::ZERO).await?
         } else {
             follow::wait(client, execution).await?
         }

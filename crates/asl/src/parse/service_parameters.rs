@@ -1,0 +1,123 @@
+//! The parameters of tasks that call services, against the models of the services.
+
+use stepwell_aws_model::{Service, ShapeId, ShapeKind, service};
+use stepwell_json::spanned::{Node, NodeKind};
+
+use super::{Place, Reader, fields::Fields};
+use crate::definition::{QueryLanguage, Resource};
+
+impl<'a> Reader<'a> {
+    /// Refuses members that the operation does not have, and misses those that it requires, as far as they are written
+    /// out. What expressions come to is checked when the task is run.
+    pub(super) fn service_parameters(
+        &mut self,
+        resource: &Resource,
+        fields: &Fields<'a>,
+        language: QueryLanguage,
+    ) {
+        let Some((word, operation)) = resource.operation() else { return };
+        let name = if language == QueryLanguage::JsonPath { "Parameters" } else { "Arguments" };
+        let Some((node, place)) = self.field(fields, name) else { return };
+        if let Resource::Optimized { integration, .. } = resource
+            && let Some(own) = integration.own_parameters()
+        {
+            self.own_parameters(own, node, place, language);
+            return;
+        }
+        let Some(service) = service(word) else { return };
+        if let Some(input) = service.operation(operation).and_then(|operation| operation.input) {
+            self.members_of(&service, input, node, place, language);
+        } else if let NodeKind::Object(members) = &node.kind {
+            for member in members {
+                self.unsupported_member(plain(&member.key, language), place, member.key_span);
+            }
+        }
+    }
+
+    fn own_parameters(
+        &mut self,
+        own: &[(&str, bool)],
+        node: &'a Node,
+        place: Place,
+        language: QueryLanguage,
+    ) {
+        let NodeKind::Object(members) = &node.kind else { return };
+        for member in members {
+            let key = plain(&member.key, language);
+            if !own.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)) {
+                self.unsupported_member(key, place, member.key_span);
+            }
+        }
+        for (name, _) in own.iter().filter(|(_, is_required)| *is_required) {
+            if !members.iter().any(|member| plain(&member.key, language).eq_ignore_ascii_case(name)) {
+                self.missing_member(name, place, node);
+            }
+        }
+    }
+
+    fn members_of(
+        &mut self,
+        service: &Service,
+        id: ShapeId,
+        node: &'a Node,
+        place: Place,
+        language: QueryLanguage,
+    ) {
+        let shape = service.shape(id);
+        match (&shape.kind, &node.kind) {
+            (ShapeKind::Structure { is_document: false, members: known, .. }, NodeKind::Object(members)) => {
+                let mut is_given = vec![false; known.len()];
+                for member in members {
+                    let key = plain(&member.key, language);
+                    let Some(found) = shape.member(key) else {
+                        self.unsupported_member(key, place, member.key_span);
+                        continue;
+                    };
+                    for (flag, _) in
+                        is_given.iter_mut().zip(known).filter(|(_, known)| std::ptr::eq(*known, found))
+                    {
+                        *flag = true;
+                    }
+                    // A path or an expression gives the value when the task is run.
+                    if key.len() == member.key.len() {
+                        self.members_of(service, found.shape, &member.value, place, language);
+                    }
+                }
+                for (member, _) in known.iter().zip(is_given).filter(|(member, is_given)| {
+                    member.is_required && !member.is_idempotency_token && !is_given
+                }) {
+                    self.missing_member(&member.shown_name(), place, node);
+                }
+            }
+            (ShapeKind::List { entry, .. }, NodeKind::Array(items)) => {
+                for item in items {
+                    self.members_of(service, entry.shape, item, place, language);
+                }
+            }
+            (ShapeKind::Map { value, .. }, NodeKind::Object(members)) => {
+                for member in members {
+                    if plain(&member.key, language).len() == member.key.len() {
+                        self.members_of(service, value.shape, &member.value, place, language);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn unsupported_member(&mut self, key: &str, place: Place, span: stepwell_json::spanned::Span) {
+        self.invalid(format!("The field '{key}' is not supported by Step Functions"), place, span);
+    }
+
+    fn missing_member(&mut self, key: &str, place: Place, node: &Node) {
+        self.invalid(format!("The field '{key}' is required but was missing"), place, node.span);
+    }
+}
+
+/// The name of a member without the `.$` of a template.
+fn plain(key: &str, language: QueryLanguage) -> &str {
+    match language {
+        QueryLanguage::JsonPath => key.strip_suffix(".$").unwrap_or(key),
+        QueryLanguage::Jsonata => key,
+    }
+}

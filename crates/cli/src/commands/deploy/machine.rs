@@ -1,0 +1,260 @@
+//! The state machines of a template, ready to be created.
+
+use serde_json::{Map, Value as Json, json};
+use stepwell_json::Value;
+use stepwell_json::spanned::Node;
+
+use super::definition::{self, Definition};
+use super::functions::named_condition;
+use super::resolve::Resolver;
+use super::{physical, template::Template};
+use crate::commands::client::create::ROLE_DEFAULT;
+use crate::commands::validate::TypeName;
+
+/// Types of resources that are deployed, with the names of their properties.
+const STATE_MACHINES: [PropertyNames; 2] = [
+    PropertyNames {
+        resource_type: "AWS::StepFunctions::StateMachine",
+        name: "StateMachineName",
+        machine_type: "StateMachineType",
+        role: "RoleArn",
+        logging: "LoggingConfiguration",
+        tracing: "TracingConfiguration",
+        definitions: &["DefinitionString", "Definition", "DefinitionS3Location"],
+    },
+    PropertyNames {
+        resource_type: "AWS::Serverless::StateMachine",
+        name: "Name",
+        machine_type: "Type",
+        role: "Role",
+        logging: "Logging",
+        tracing: "Tracing",
+        definitions: &["Definition", "DefinitionUri"],
+    },
+];
+const ACTIVITY: &str = "AWS::StepFunctions::Activity";
+/// Types of resources that belong to Step Functions and are left out.
+const LEFT_OUT: [(&str, &str); 4] = [
+    ("AWS::StepFunctions::StateMachineVersion", "versions are not deployed"),
+    ("AWS::StepFunctions::StateMachineAlias", "aliases are not deployed"),
+    ("AWS::CloudFormation::Stack", "nested stacks are not followed; deploy its template by itself"),
+    ("AWS::Serverless::Application", "applications are not followed; deploy its template by itself"),
+];
+
+struct PropertyNames {
+    resource_type: &'static str,
+    name: &'static str,
+    machine_type: &'static str,
+    role: &'static str,
+    logging: &'static str,
+    tracing: &'static str,
+    /// Those that have the definition; one of them must be there.
+    definitions: &'static [&'static str],
+}
+
+/// A state machine as a template wants it.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) logical_id: String,
+    pub(super) stack: String,
+    pub(super) name: String,
+    pub(super) machine_type: TypeName,
+    pub(super) role_arn: String,
+    pub(super) definition: Definition,
+    /// As the API has it; none when the template says nothing.
+    pub(super) logging: Option<Json>,
+    pub(super) tracing: Option<Json>,
+    pub(super) encryption: Option<Json>,
+    /// Keys and values, by key.
+    pub(super) tags: Vec<(String, String)>,
+}
+
+/// An activity as a template wants it.
+#[derive(Debug)]
+pub(super) struct Activity {
+    pub(super) name: String,
+}
+
+/// What a template has for Step Functions.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) machines: Vec<Machine>,
+    pub(super) activities: Vec<Activity>,
+    /// A line about each resource that is left out.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Reads all machines and activities; what is unknown is noted in the findings of the resolver.
+pub(super) fn read(resolver: &mut Resolver<'_>, contents: &mut Contents) {
+    let template = resolver.template;
+    for member in template.section("Resources") {
+        let logical_id = &*member.key;
+        let resource_type = template.type_of(logical_id).unwrap_or_default();
+        let names = STATE_MACHINES.iter().find(|names| names.resource_type == resource_type);
+        resolver.user = logical_id.to_owned();
+        if let Some((_, why)) = LEFT_OUT.iter().find(|(left_out, _)| *left_out == resource_type) {
+            contents.left_out.push(format!("{logical_id} ({resource_type}) is left out: {why}"));
+        }
+        if names.is_none() && resource_type != ACTIVITY {
+            continue;
+        }
+        if let Some(condition) = member.value.get("Condition").and_then(Node::as_str) {
+            match named_condition(resolver, condition, &member.value) {
+                Some(true) => {}
+                Some(false) => {
+                    let why = format!("its condition {condition} does not hold");
+                    contents.left_out.push(format!("{logical_id} is left out: {why}"));
+                    continue;
+                }
+                None => continue,
+            }
+        }
+        match names {
+            Some(names) => contents.machines.extend(machine(resolver, logical_id, names, &member.value)),
+            None => {
+                let name = physical::name(resolver, logical_id, "Name");
+                contents.activities.extend(name.map(|(name, _)| Activity { name }));
+            }
+        }
+    }
+}
+
+fn machine(
+    resolver: &mut Resolver<'_>,
+    logical_id: &str,
+    names: &PropertyNames,
+    resource: &Node,
+) -> Option<Machine> {
+    let template = resolver.template;
+    let property = |name: &str| template.property(logical_id, name);
+    // Everything is looked at before anything is given up, so that all that is unknown is told.
+    let name = physical::name(resolver, logical_id, names.name);
+    let machine_type = match property(names.machine_type) {
+        None => Some(TypeName::Standard),
+        Some(node) => match resolver.text(node).as_deref() {
+            Some("STANDARD") => Some(TypeName::Standard),
+            Some("EXPRESS") => Some(TypeName::Express),
+            Some(other) => resolver.error(node, &format!("{other:?} is neither STANDARD nor EXPRESS")),
+            None => None,
+        },
+    };
+    let role_arn = match property(names.role) {
+        Some(node) => resolver.text(node),
+        None if names.resource_type == "AWS::Serverless::StateMachine" => {
+            // SAM makes a role of this name.
+            let destination = resolver.destination;
+            let account = &destination.account;
+            Some(format!("arn:{}:iam::{account}:role/{logical_id}Role", destination.partition()))
+        }
+        None => Some(ROLE_DEFAULT.to_owned()),
+    };
+    let mut setting = |name: &str| property(name).and_then(|node| resolver.resolve(node)).map(api_form);
+    let logging = setting(names.logging);
+    let tracing = setting(names.tracing);
+    let encryption = setting("EncryptionConfiguration");
+    let tags = property("Tags").map_or(Some(Vec::new()), |node| tags(resolver, node));
+    let definition = definition::read(resolver, logical_id, names.definitions, resource);
+    Some(Machine {
+        logical_id: logical_id.to_owned(),
+        stack: template.stack.clone(),
+        name: name?.0,
+        machine_type: machine_type?,
+        role_arn: role_arn?,
+        definition: definition?,
+        logging,
+        tracing,
+        encryption,
+        tags: tags?,
+    })
+}
+
+/// A list of `Key` and `Value`, or SAM's object.
+fn tags(resolver: &mut Resolver<'_>, node: &Node) -> Option<Vec<(String, String)>> {
+    let mut tags: Vec<(String, String)> = if let Some(members) = node.members() {
+        let tag = |member: &stepwell_json::spanned::Member| {
+            Some((member.key.to_string(), resolver.text(&member.value)?))
+        };
+        members.iter().map(tag).collect::<Option<_>>()?
+    } else {
+        let items = node.items().unwrap_or_default();
+        let tag = |item: &Node| match (item.get("Key"), item.get("Value")) {
+            (Some(key), Some(value)) => {
+                let (key, value) = (resolver.text(key), resolver.text(value));
+                Some((key?, value?))
+            }
+            _ => resolver.error(item, "a tag needs Key and Value"),
+        };
+        items.iter().map(tag).collect::<Option<_>>()?
+    };
+    tags.sort();
+    Some(tags)
+}
+
+/// A property of CloudFormation as the API writes it: names start with a small letter, booleans and numbers are no texts.
+fn api_form(value: Value) -> Json {
+    match value {
+        Value::Object(object) => {
+            let member = |(key, value): (&std::sync::Arc<str>, &Value)| {
+                let mut letters = key.chars();
+                let first = letters.next().map(|first| first.to_ascii_lowercase());
+                (first.into_iter().chain(letters).collect::<String>(), api_form(value.clone()))
+            };
+            Json::Object(object.iter().map(member).collect::<Map<String, Json>>())
+        }
+        Value::Array(items) => Json::Array(items.items().iter().cloned().map(api_form).collect()),
+        Value::String(text) if matches!(&*text, "true" | "false") => Json::Bool(&*text == "true"),
+        other => serde_json::from_str(&other.to_text()).unwrap_or(Json::Null),
+    }
+}
+
+impl Machine {
+    /// The request that creates it.
+    pub(super) fn create_request(&self) -> Json {
+        let mut request = json!({
+            "name": self.name,
+            "definition": self.definition.text,
+            "type": self.machine_type.as_str(),
+            "roleArn": self.role_arn,
+        });
+        let settings = [
+            ("loggingConfiguration", &self.logging),
+            ("tracingConfiguration", &self.tracing),
+            ("encryptionConfiguration", &self.encryption),
+        ];
+        for (name, value) in settings {
+            if let Some(value) = value {
+                request[name] = value.clone();
+            }
+        }
+        if !self.tags.is_empty() {
+            request["tags"] = tag_list(&self.tags);
+        }
+        request
+    }
+}
+
+/// Tags as the API has them.
+pub(super) fn tag_list(tags: &[(String, String)]) -> Json {
+    tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
+}
+
+/// Two machines of one name would overwrite each other.
+pub(super) fn same_name(machines: &[Machine]) -> Option<String> {
+    machines.iter().enumerate().find_map(|(position, machine)| {
+        let other = machines[..position].iter().find(|other| other.name == machine.name)?;
+        Some(format!(
+            "{} of {} and {} of {} would both be the state machine {}; give one a name, in the template or with \
+             --map: \"{}.Name\" = \"…\"",
+            other.logical_id, other.stack, machine.logical_id, machine.stack, machine.name, machine.logical_id
+        ))
+    })
+}
+
+/// Whether a template has anything to deploy.
+pub(super) fn is_empty(template: &Template) -> bool {
+    let types = STATE_MACHINES.map(|names| names.resource_type);
+    template.section("Resources").iter().all(|member| {
+        let resource_type = template.type_of(&member.key).unwrap_or_default();
+        !types.contains(&resource_type) && resource_type != ACTIVITY
+    })
+}

@@ -1,0 +1,348 @@
+//! `stepwell deploy` of templates that the CDK and the SAM CLI made, and of plain ones.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{PASS, Server, stepwell, write};
+use serde_json::{Value, json};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/deploy")
+}
+
+fn fixture(path: &str) -> String {
+    fixtures().join(path).display().to_string()
+}
+
+/// A server in memory, in a directory with a mapping file.
+fn server(mapping: &str) -> (tempfile::TempDir, Server) {
+    let directory = tempfile::tempdir().expect("a directory");
+    write(directory.path(), "map.toml", mapping);
+    let server = Server::start(directory.path(), &["--memory"]);
+    (directory, server)
+}
+
+const ORDERS_MAP: &str = "StageName = \"dev\"\n\"export:SharedBusArn\" = \"arn:aws:events:us-east-1:000000000000:event-bus/shared\"\n";
+
+fn definition(server: &Server, name: &str) -> Value {
+    let machine = server.client(&["describe", name, "--output", "json"]).expect(0).json();
+    serde_json::from_str(machine["definition"].as_str().expect("a definition")).expect("JSON")
+}
+
+#[test]
+fn a_cdk_app_is_deployed_and_then_unchanged() {
+    let (_directory, server) = server(ORDERS_MAP);
+    let cdk = fixture("cdk/cdk.out");
+    let deployed = server.client(&["deploy", &cdk, "--map", "map.toml"]).expect(0);
+    let report = "ReportC847FC22";
+    let lines: Vec<String> = deployed.stdout.lines().map(str::to_owned).collect();
+    let created = ["bill", "orders", report, "Orders-approve", "activity approval"];
+    assert_eq!(lines, created.map(|name| format!("{name}: created")), "{deployed:?}");
+    let orders = server.client(&["describe", "orders", "--output", "json"]).expect(0).json();
+    assert_eq!(orders["loggingConfiguration"]["level"], "OFF");
+    assert_eq!(
+        orders["loggingConfiguration"]["destinations"][0]["cloudWatchLogsLogGroup"]["logGroupArn"],
+        "arn:aws:logs:us-east-1:000000000000:log-group:/orders:*"
+    );
+    assert_eq!(orders["tracingConfiguration"]["enabled"], true);
+    assert!(
+        orders["roleArn"].as_str().unwrap().starts_with("arn:aws:iam::000000000000:role/OrderMachineRole")
+    );
+    let definition_of_orders = definition(&server, "orders");
+    assert_eq!(
+        definition_of_orders["States"]["Charge card"]["Resource"],
+        "arn:aws:lambda:us-east-1:000000000000:function:charge-card"
+    );
+    assert_eq!(
+        definition_of_orders["States"]["Ask for a refund"]["Parameters"]["Payload"]["QueueUrl"],
+        "https://sqs.us-east-1.amazonaws.com/000000000000/refunds"
+    );
+    assert_eq!(
+        definition(&server, "Orders-approve")["States"]["Ask"]["Resource"],
+        "arn:aws:states:us-east-1:000000000000:activity:approval"
+    );
+    let bill = server.client(&["describe", "bill", "--output", "json"]).expect(0).json();
+    assert_eq!(bill["type"], "EXPRESS");
+    let again = server.client(&["deploy", &cdk, "--map", "map.toml", "--output", "json"]).expect(0).json();
+    let machines = again["stateMachines"].as_array().unwrap();
+    assert_eq!(machines.len(), 4);
+    assert!(machines.iter().all(|machine| machine["action"] == "unchanged"), "{again}");
+    let report = definition(&server, report);
+    assert_eq!(report["Comment"], "report of dev");
+    assert!(
+        report["States"]["Ship"]["Resource"].as_str().unwrap().contains(":function:ShipC2EE6D16"),
+        "{report}"
+    );
+    server.client(&["deploy", &cdk, "--map", "map.toml", "--diff"]).expect(0);
+}
+
+#[test]
+fn a_stack_of_an_assembly_can_be_chosen() {
+    let (_directory, server) = server("");
+    let cdk = fixture("cdk/cdk.out");
+    let unknown = server.client(&["deploy", &cdk, "--stack", "Other"]).expect(2);
+    assert!(unknown.stderr.contains("has no stack Other; it has Production-Billing, Orders"), "{unknown:?}");
+    let deployed = server.client(&["deploy", &cdk, "--stack", "Production-Billing"]).expect(0);
+    assert_eq!(deployed.stdout, "bill: created\n");
+    let described = server.client(&["describe", "bill", "--output", "json"]).expect(0).json();
+    let tags = list_tags(&server, described["stateMachineArn"].as_str().unwrap());
+    assert_eq!(tags, json!([{"key": "team", "value": "billing"}]));
+}
+
+fn list_tags(server: &Server, arn: &str) -> Value {
+    server.call("ListTagsForResource", &json!({"resourceArn": arn}))["tags"].clone()
+}
+
+#[test]
+fn sam_templates_are_deployed_before_and_after_their_build() {
+    let (_directory, server) = server("");
+    let template = fixture("sam/template.yaml");
+    let deployed = server.client(&["deploy", &template]).expect(0);
+    assert_eq!(deployed.stdout, "orders-dev: created\nQuick: created\nNotify: created\n");
+    assert!(
+        deployed.stderr.contains("OnlyInProduction is left out: its condition IsProduction does not hold"),
+        "{deployed:?}"
+    );
+    assert!(
+        deployed.stderr.contains("Table = Table (from its logical id, as it has no TableName)"),
+        "{deployed:?}"
+    );
+    let built = server.client(&["deploy", &fixture("sam/built/template.yaml")]).expect(0);
+    assert_eq!(built.stdout, "orders-dev: unchanged\nQuick: unchanged\nNotify: unchanged\n");
+    let orders = server.client(&["describe", "orders-dev", "--output", "json"]).expect(0).json();
+    assert_eq!(orders["loggingConfiguration"]["level"], "OFF");
+    assert_eq!(orders["roleArn"], "arn:aws:iam::000000000000:role/OrdersRole");
+    let orders = definition(&server, "orders-dev");
+    assert_eq!(orders["States"]["Pause"]["Seconds"], 5);
+    assert_eq!(orders["States"]["Charge"]["Retry"][0]["MaxAttempts"], 3);
+    assert_eq!(orders["States"]["Charge"]["Parameters"], json!({"table": "Table", "priority": "high"}));
+    assert_eq!(
+        orders["States"]["Charge"]["Resource"],
+        "arn:aws:lambda:us-east-1:000000000000:function:charge-dev"
+    );
+    let notify = definition(&server, "Notify");
+    assert_eq!(
+        notify["States"]["Notify"]["Parameters"],
+        json!({"account": "000000000000", "literal": "${Unknown}"}),
+        "an account stays a text, and an unknown placeholder stays"
+    );
+    let quick = server.client(&["describe", "Quick"]).expect(0).stdout;
+    assert!(
+        quick.find("\"Zulu\": {").unwrap() < quick.find("\"Alpha\": {").unwrap(),
+        "order is kept: {quick}"
+    );
+    assert!(quick.contains("type: EXPRESS"), "{quick}");
+
+    // A change of a parameter is a difference, shown before it is made.
+    let production = ["deploy", &template, "--parameter", "Stage=production"];
+    let unknown = server.client(&production).expect(2).stderr;
+    assert!(unknown.contains("s3://elsewhere/only.asl.json: a definition that is in S3"), "{unknown}");
+}
+
+#[test]
+fn a_difference_is_shown_and_changes_nothing() {
+    let (directory, server) =
+        server("\"Worker.Arn\" = \"arn:aws:lambda:us-east-1:000000000000:function:worker\"\n");
+    let deploy = |arguments: &[&str]| {
+        let template = fixture("cloudformation/template.json");
+        let given = ["deploy", &template, "--map", "map.toml", "--parameter", "Stage=one"];
+        server.client(&[&given, arguments].concat())
+    };
+    assert_eq!(deploy(&["--diff"]).expect(1).stdout, "plain-one: would be created\n");
+    server.client(&["describe", "plain-one"]).expect(3);
+    assert_eq!(deploy(&[]).expect(0).stdout, "plain-one: created\n");
+    assert_eq!(deploy(&["--diff"]).expect(0).stdout, "plain-one: unchanged\n");
+    let machine = server.client(&["describe", "plain-one", "--output", "json"]).expect(0).json();
+    let text = machine["definition"].as_str().unwrap();
+    assert!(text.contains("\"b\": 1.5,\n") && text.contains("\"a\": 12345678901234567890\n"), "{text}");
+
+    write(
+        directory.path(),
+        "map.toml",
+        "\"Worker.Arn\" = \"arn:aws:lambda:us-east-1:000000000000:function:other\"\n",
+    );
+    let arn = machine["stateMachineArn"].as_str().unwrap();
+    server.call("TagResource", &json!({"resourceArn": arn, "tags": [{"key": "extra", "value": "x"}]}));
+    let difference = deploy(&["--diff"]).expect(1).stdout;
+    let expected = "plain-one: would be updated (definition, tags)
+  definition
+    line 11:
+          },
+          \"Alpha\": {
+            \"Type\": \"Task\",
+    -       \"Resource\": \"arn:aws:lambda:us-east-1:000000000000:function:worker\",
+    +       \"Resource\": \"arn:aws:lambda:us-east-1:000000000000:function:other\",
+            \"End\": true
+          }
+        }
+  tags
+    line 1:
+    - extra=x
+      stage=one
+";
+    assert_eq!(difference, expected);
+    let answer = deploy(&["--diff", "--output", "json"]).expect(1).json();
+    assert_eq!(answer["stateMachines"][0]["action"], "update");
+    assert_eq!(answer["stateMachines"][0]["changes"][1]["what"], "tags");
+    assert_eq!(deploy(&[]).expect(0).stdout, "plain-one: updated (definition, tags)\n");
+    assert_eq!(deploy(&[]).expect(0).stdout, "plain-one: unchanged\n");
+    assert_eq!(list_tags(&server, arn), json!([{"key": "stage", "value": "one"}]));
+}
+
+#[test]
+fn plain_templates_in_yaml_have_their_functions_evaluated() {
+    let (directory, server) =
+        server("\"s3://definitions/order.asl.json\" = \"order.asl.json\"\n\"FromS3.Name\" = \"mapped\"\n");
+    write(directory.path(), "order.asl.json", PASS);
+    let deployed =
+        server.client(&["deploy", &fixture("cloudformation/template.yaml"), "--map", "map.toml"]).expect(0);
+    assert_eq!(deployed.stdout, "from-string: created\nmapped: created\n");
+    assert!(
+        deployed.stderr.contains("warning: Version (AWS::StepFunctions::StateMachineVersion) is left out"),
+        "{deployed:?}"
+    );
+    let machine = server.client(&["describe", "from-string", "--output", "json"]).expect(0).json();
+    assert_eq!(machine["roleArn"], "arn:aws:iam::000000000000:role/r");
+    let handler = "arn:aws:lambda:us-east-1:000000000000:function:handler";
+    assert_eq!(
+        definition(&server, "from-string"),
+        json!({"Comment": "${NotReplaced}", "StartAt": "Work", "States": {
+            "Work": {"Type": "Task", "Resource": handler, "Next": "Again"},
+            "Again": {"Type": "Task", "Resource": format!("{handler}:live"), "End": true}
+        }})
+    );
+}
+
+#[test]
+fn everything_that_is_not_known_is_asked_for_at_once() {
+    let (_directory, server) = server("Stagname = \"x\"\n");
+    let asked = server.client(&["deploy", &fixture("cdk/cdk.out"), "--map", "map.toml"]).expect(2).stderr;
+    for part in [
+        "error: 2 values are not known:\n  StageName: a parameter without a default\n      used by Report",
+        "Orders.template.json:",
+        "\n  export:SharedBusArn: the export of another stack\n",
+        "\nWrite them into a file and name it with --map FILE:\n  \"StageName\" = \"…\"\n  \"export:SharedBusArn\" = \"…\"\n",
+        "(parameters also as --parameter StageName=VALUE)",
+    ] {
+        assert!(asked.contains(part), "{part}\nnot in\n{asked}");
+    }
+    let asked = server
+        .client(&["deploy", &fixture("cloudformation/template.json"), "--parameter", "Stage=a"])
+        .expect(2);
+    assert!(asked.stderr.contains("Worker.Arn: an attribute of Custom::Worker"), "{asked:?}");
+    assert!(
+        asked.stderr.contains("\"Worker.Arn\" = \"arn:aws:service:us-east-1:000000000000:name\""),
+        "{asked:?}"
+    );
+    assert_eq!(server.client(&["list", "machines"]).expect(0).stdout, "", "nothing was created");
+}
+
+/// Template, its file name, and a part of what is told.
+const REFUSED: &[(&str, &str, &str)] = &[
+    ("a.yaml", "Resources:\n  M: !Nonsense x\n", "a.yaml:2:"),
+    ("a.yaml", "Resources:\n  M: !Nonsense x\n", "the tag !Nonsense has no meaning in a template"),
+    ("a.yaml", "Parameters: {}\n", "is not a CloudFormation template"),
+    ("a.yaml", "Resources: {Q: {Type: AWS::SQS::Queue}}\n", "has no state machines"),
+    ("a.json", "{\"Resources\": \n", "a.json:2:1: this is not JSON"),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties: {}\n",
+        "a.yaml:3:5: M has no definition; it needs one of DefinitionString, Definition, DefinitionS3Location",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      DefinitionUri: none.asl.json\n",
+        "can't read none.asl.json: no such file",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Type: FAST\n      DefinitionUri: pass.asl.json\n",
+        "a.yaml:5:13: \"FAST\" is neither STANDARD nor EXPRESS",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Name: !Cidr [a]\n      DefinitionUri: pass.asl.json\n",
+        "a.yaml:5:",
+    ),
+    // A finding in an object of the template is shown there.
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Definition:\n        StartAt: First\n        States:\n          First: {Type: Pass, Next: Secnd}\n          Second: {Type: Succeed}\n",
+        "a.yaml:8:37: error: Missing 'Next' target: Secnd",
+    ),
+    // In a text of the template, the place in the text is shown.
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n      DefinitionString: !Sub |\n        {\"Comment\": \"${AWS::StackName} ${!x}\", \"StartAt\": \"First\",\n        \"States\": {\"First\": {\"Type\": \"Pass\", \"Next\": \"Secnd\"},\n        \"Second\": {\"Type\": \"Succeed\"}}}\n",
+        "a.yaml:7:54: error: Missing 'Next' target: Secnd",
+    ),
+    (
+        "a.json",
+        "{\"Resources\": {\"M\": {\"Type\": \"AWS::StepFunctions::StateMachine\", \"Properties\": {\n\"DefinitionString\": \"{\\\"StartAt\\\": \\\"é\\\",\\n\\\"States\\\": {\\\"P\\\": {\\\"Type\\\": \\\"Succeed\\\"}}}\"}}}}\n",
+        "a.json:2:36: error: ",
+    ),
+    // One in a file is shown there, where it is before placeholders are replaced.
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      DefinitionUri: typo.asl.json\n      DefinitionSubstitutions: {Long: a long long comment}\n",
+        "typo.asl.json:1:89: error: Missing 'Next' target: Secnd",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  A: &m\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: same, DefinitionUri: pass.asl.json}\n  B: *m\n",
+        "A of a and B of a would both be the state machine same",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref B}}\n  B: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref A}}\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: !Ref A, DefinitionUri: pass.asl.json}\n",
+        "these references lead in a circle",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: !Ref Nmae, DefinitionUri: pass.asl.json}\nParameters: {Name: {Type: String}}\n",
+        "Nmae: the template has nothing of this name; did you mean Name?",
+    ),
+];
+
+#[test]
+fn what_can_not_be_deployed_is_refused_with_its_place() {
+    let (directory, server) = server("");
+    write(directory.path(), "pass.asl.json", PASS);
+    write(
+        directory.path(),
+        "typo.asl.json",
+        r#"{"Comment": "${Long}", "StartAt": "First", "States": {"First": {"Type": "Pass", "Next": "Secnd"}, "Second": {"Type": "Succeed"}}}"#,
+    );
+    for (name, template, expected) in REFUSED {
+        write(directory.path(), name, template);
+        let refused = server.client(&["deploy", name]).expect(2);
+        assert!(refused.stderr.contains(expected), "{expected}\nnot in\n{}\n{template}", refused.stderr);
+    }
+    assert_eq!(server.client(&["list", "machines"]).expect(0).stdout, "", "nothing was created");
+    let outside =
+        stepwell(directory.path(), &["deploy", "pass.asl.json", "--endpoint-url", "http://127.0.0.1:1"]);
+    assert!(outside.expect(2).stderr.contains("is not a CloudFormation template"));
+    let empty = tempfile::tempdir().unwrap();
+    let nothing = stepwell(empty.path(), &["deploy"]).expect(2).stderr;
+    assert!(
+        nothing.contains("has no template: looked for manifest.json, cdk.out/manifest.json"),
+        "{nothing}"
+    );
+}
+
+#[test]
+fn the_type_of_a_machine_can_not_be_changed() {
+    let (directory, server) = server("");
+    write(directory.path(), "pass.asl.json", PASS);
+    let template = |kind: &str| {
+        format!(
+            "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {{Type: {kind}, DefinitionUri: pass.asl.json}}\n"
+        )
+    };
+    write(directory.path(), "a.yaml", &template("STANDARD"));
+    server.client(&["deploy", "a.yaml"]).expect(0);
+    write(directory.path(), "a.yaml", &template("EXPRESS"));
+    let refused = server.client(&["deploy", "a.yaml"]).expect(2).stderr;
+    assert!(refused.contains("M is to be EXPRESS, but the server has it as STANDARD"), "{refused}");
+}

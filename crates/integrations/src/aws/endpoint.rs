@@ -1,0 +1,70 @@
+//! Where a service is.
+
+use stepwell_aws_model::{Service, service_called};
+
+use super::config::AwsConfig;
+
+/// Where to send a request and what to sign it for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// `http://127.0.0.1:4566` or `https://sqs.eu-west-1.amazonaws.com`, without a slash at the end.
+    pub(super) base: String,
+    pub(super) signing_name: String,
+    pub(super) signing_region: String,
+    /// It is AWS itself.
+    pub(super) is_aws: bool,
+}
+
+/// Where a service is, as configured.
+///
+/// # Errors
+/// How to say where it is.
+pub(super) fn target(config: &AwsConfig, service: &Service, region: &str) -> Result<Target, String> {
+    let place = service.endpoint(region);
+    if let Some(base) = configured(config, service) {
+        return Ok(Target {
+            base: base.trim_end_matches('/').to_owned(),
+            signing_name: place.signing_name,
+            signing_region: place.signing_region,
+            is_aws: false,
+        });
+    }
+    if config.section.allow {
+        return Ok(Target {
+            base: place.url.trim_end_matches('/').to_owned(),
+            signing_name: place.signing_name,
+            signing_region: place.signing_region,
+            is_aws: true,
+        });
+    }
+    let name = &service.word;
+    let variable = variable_of(service);
+    Err(format!(
+        "no endpoint is set for {name}, and calls to AWS itself are not allowed: start the server with \
+         --service-endpoint {name}=http://HOST:PORT, set {name} under [endpoints] of stepwell.toml or the variable \
+         {variable}, or allow AWS with --allow-aws"
+    ))
+}
+
+/// `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+fn variable_of(service: &Service) -> String {
+    let words: String = service
+        .service_id
+        .chars()
+        .map(|character| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' })
+        .collect();
+    format!("AWS_ENDPOINT_URL_{words}")
+}
+
+fn configured<'a>(config: &'a AwsConfig, service: &Service) -> Option<&'a str> {
+    let found = config.endpoints.iter().find(|(name, _)| is_name_of(name, service));
+    found
+        // Calls of this server's own API stay in it unless they are sent elsewhere by name.
+        .or_else(|| config.endpoints.get_key_value("*").filter(|_| &*service.word != "sfn"))
+        .map(|(_, url)| url.as_str())
+}
+
+/// Whether a name in the configuration is one of the service's.
+pub(super) fn is_name_of(name: &str, service: &Service) -> bool {
+    name == &*service.word || service_called(name).is_some_and(|found| found.word == &*service.word)
+}

@@ -1,0 +1,32 @@
+//! Calls of AWS services, or of servers that speak the same APIs: any operation of any service that the models know.
+//!
+//! [`Aws`] takes a [`Call`] to wherever the configuration says that the service is; [`sdk_result`] and
+//! [`optimized_result`] show what comes back as the two kinds of task do.
+
+mod client;
+mod config;
+mod credentials;
+mod endpoint;
+mod face;
+mod job;
+mod read;
+mod retry;
+mod schema;
+mod sign;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod write;
+
+pub use client::{Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalService};
+pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
+pub use face::{optimized_error, optimized_result, sdk_error, sdk_result};
+pub use job::{Caller, JobOutcome, Work};
+
+use stepwell_aws_model::{Operation, Service};
+use stepwell_json::Value;
+
+/// What is wrong with the parameters of an operation, in AWS's words; empty when nothing is.
+pub fn parameter_problems(service: &Service, operation: &Operation, parameters: &Value) -> Vec<String> {
+    write::problems(service, operation, parameters)
+}

@@ -1,0 +1,171 @@
+//! Requests and answers of every protocol, compared with those of botocore (`testdata/wire.json`).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+use stepwell_aws_model::{Protocol, service_of};
+
+use super::{
+    read::{self, Era},
+    schema::schemas,
+    wire::{Wire, WireAnswer, wire},
+    write,
+};
+
+fn cases(kind: &str) -> Vec<Json> {
+    let all: Json = serde_json::from_str(include_str!("testdata/wire.json")).expect("the cases are JSON");
+    assert_eq!(all["botocore"], stepwell_aws_model::botocore_version());
+    all[kind].as_array().expect("cases").clone()
+}
+
+fn text(case: &Json, member: &str) -> String {
+    case[member].as_str().unwrap_or_default().to_owned()
+}
+
+fn pairs(encoded: &str) -> BTreeSet<(String, String)> {
+    let decode = |text: &str| {
+        let bytes = text.replace('+', " ").into_bytes();
+        let mut decoded = Vec::new();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            let hex = (*byte == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
+            match hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()) {
+                Some(byte) => {
+                    decoded.push(byte);
+                    at += 3;
+                }
+                None => {
+                    decoded.push(*byte);
+                    at += 1;
+                }
+            }
+        }
+        String::from_utf8_lossy(&decoded).into_owned()
+    };
+    let split = encoded.split('&').filter(|pair| !pair.is_empty());
+    split
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(key, value)| (decode(key), decode(value)))
+        .collect()
+}
+
+/// What differs between a request of ours and botocore's.
+fn compare(case: &Json) -> Vec<String> {
+    let service = service_of(&text(case, "service")).expect("the service");
+    let schemas = schemas(&service);
+    let operation = schemas.service.operation(&text(case, "operation")).expect("the operation");
+    let parameters = stepwell_json::parse(&case["parameters"].to_string()).expect("parameters");
+    let mut problems = write::problems(schemas.service, operation, &parameters);
+    let rules = write::Rules { blobs_are_base64: false, token_seed: "seed" };
+    let request = match wire(schemas).request(operation, &parameters, rules) {
+        Ok(request) => request,
+        Err(problem) => return vec![problem],
+    };
+    let mut expect = |what: &str, found: String, expected: String| {
+        if found != expected {
+            problems.push(format!("{what}: {found} instead of {expected}"));
+        }
+    };
+    expect("method", request.method.clone(), text(case, "method"));
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let wanted_path = text(case, "path");
+    let (wanted_path, fixed) = wanted_path.split_once('?').unwrap_or((&wanted_path, ""));
+    expect("path", path.to_owned(), wanted_path.to_owned());
+    let mut wanted = pairs(fixed);
+    for pair in case["query"].as_array().into_iter().flatten() {
+        wanted.insert((
+            pair[0].as_str().unwrap_or_default().to_owned(),
+            pair[1].as_str().unwrap_or_default().to_owned(),
+        ));
+    }
+    expect("query", format!("{:?}", pairs(query)), format!("{wanted:?}"));
+    for (name, value) in case["headers"].as_object().into_iter().flatten() {
+        let found = request
+            .headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str());
+        let value = value.as_str().unwrap_or_default();
+        // Both say the same; the charset is botocore's own.
+        let value = value.split("; charset").next().unwrap_or_default();
+        expect(name, found.unwrap_or("none").to_owned(), value.to_owned());
+    }
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    if let Some(form) = case["form"].as_object() {
+        let wanted: BTreeSet<(String, String)> = form
+            .iter()
+            .map(|(key, value)| {
+                (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            })
+            .collect();
+        expect("form", format!("{:?}", pairs(&body)), format!("{wanted:?}"));
+    } else if matches!(service.protocol, Protocol::Json | Protocol::RestJson)
+        && let (Ok(found), Ok(wanted)) =
+            (serde_json::from_str::<Json>(&body), serde_json::from_str::<Json>(&text(case, "body")))
+    {
+        if found != wanted {
+            problems.push(format!("body: {found} instead of {wanted}"));
+        }
+    } else {
+        expect("body", body, text(case, "body"));
+    }
+    problems
+}
+
+#[test]
+fn requests_are_those_of_botocore() {
+    let mut failures = Vec::new();
+    for case in cases("requests") {
+        let problems = compare(&case);
+        if !problems.is_empty() {
+            failures.push(format!(
+                "{} {}: {}",
+                text(&case, "service"),
+                text(&case, "operation"),
+                problems.join("\n    ")
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn answers_are_read_as_botocore_reads_them() {
+    let mut failures = Vec::new();
+    for case in cases("answers") {
+        let name = format!("{} {}", text(&case, "service"), text(&case, "operation"));
+        let service = service_of(&text(&case, "service")).expect("the service");
+        let schemas = schemas(&service);
+        let operation = schemas.service.operation(&text(&case, "operation")).expect("the operation");
+        let headers = case["headers"].as_object().into_iter().flatten();
+        let answer = WireAnswer {
+            status: u16::try_from(case["status"].as_u64().unwrap_or_default()).expect("a status"),
+            headers: headers
+                .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
+                .collect(),
+            body: text(&case, "body").into(),
+        };
+        let wire = wire(schemas);
+        if let Some(error) = case["error"].as_object() {
+            let found = wire.error(operation, &answer);
+            let found = (found.code.unwrap_or_default(), found.message.unwrap_or_default());
+            let wanted =
+                (error["code"].as_str().unwrap_or_default(), error["message"].as_str().unwrap_or_default());
+            if (found.0.as_str(), found.1.as_str()) != wanted {
+                failures.push(format!("{name}: {found:?} instead of {wanted:?}"));
+            }
+            continue;
+        }
+        match wire.output(operation, &answer, read::Rules { era: Era::Second, blobs_are_base64: false }) {
+            Err(problem) => failures.push(format!("{name}: {problem}")),
+            Ok(found) => {
+                let found: Json =
+                    serde_json::from_str(&stepwell_json::Value::Object(found).to_text()).expect("JSON");
+                if found != case["result"] {
+                    failures.push(format!("{name}: {found} instead of {}", case["result"]));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}

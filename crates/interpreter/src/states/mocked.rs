@@ -1,0 +1,373 @@
+//! Parallel and Map states in a test: their fields are worked out as ever, but what their children come to is given.
+
+use std::borrow::Cow;
+
+use stepwell_asl::{
+    Count, DataFlow, EvaluationError, Field, ItemBatcher, ItemReader, Payload as Template, Percentage,
+};
+use stepwell_json::{Array, Payload, Value};
+
+use super::map;
+use crate::{
+    context::{MapItem, object},
+    event::{ErrorOutput, FrameIndex, StateIndex},
+    inspection::Inspection,
+    limits::{EXPRESSION_STEPS_PER_TEST_MAX, MOCKED_ITEMS_MAX, PAYLOAD_BYTES_MAX},
+    payload::Stored,
+    program::{MapState, State},
+    step::{Fault, Halt, Progress, Stepper},
+};
+
+/// What the children are taken to have come to.
+pub(super) type Outcome = Result<Payload, ErrorOutput>;
+
+/// Goes on as if the children had ended so.
+pub(super) fn finish(
+    stepper: &mut Stepper<'_>,
+    frame: FrameIndex,
+    state: &State,
+    next: Option<StateIndex>,
+    outcome: &Outcome,
+) -> Progress {
+    match outcome {
+        Ok(result) => stepper.complete(frame, state, Stored::new(result.clone()), next),
+        Err(error) => Err(Fault::Catchable(error.clone()).into()),
+    }
+}
+
+/// A Map of either mode.
+pub(super) fn map(
+    stepper: &mut Stepper<'_>,
+    frame: FrameIndex,
+    (state, map): (&State, &MapState),
+    effective: &Stored,
+    inspection: &Inspection,
+    outcome: &Outcome,
+) -> Progress {
+    let distributed = map.distributed.as_deref();
+    let reader = distributed.and_then(|fields| fields.item_reader.as_ref());
+    let dataset = match reader {
+        Some(reader) => read(stepper, frame, reader, effective, inspection)?,
+        None => {
+            let items = map::items(stepper, frame, state, map, effective)?.value().clone();
+            if matches!(state.flow, DataFlow::JsonPath(_)) {
+                stepper.note(|seen| seen.after_items_path = Some(items.clone()));
+            }
+            Some(Dataset { items, source: Cow::Borrowed(map::STATE_DATA) })
+        }
+    };
+    let concurrency = map::concurrency(stepper, frame, map, effective)?;
+    stepper.note(|seen| seen.max_concurrency = Some(concurrency.unwrap_or(0)));
+    let tolerated = match distributed {
+        Some(fields) => Tolerated {
+            count: tolerated_count(stepper, frame, fields.tolerated_failure_count.as_ref(), effective)?,
+            percentage: tolerated_percentage(
+                stepper,
+                frame,
+                fields.tolerated_failure_percentage.as_ref(),
+                effective,
+            )?,
+        },
+        None => Tolerated::default(),
+    };
+    stepper.note(|seen| {
+        seen.tolerated_failure_count = tolerated.count;
+        seen.tolerated_failure_percentage = tolerated.percentage;
+    });
+    let mut iterations = None;
+    if let Some(dataset) = dataset {
+        let items = select(stepper, frame, map, dataset, effective)?;
+        let batcher = distributed.and_then(|fields| fields.item_batcher.as_ref());
+        iterations = Some(match batcher {
+            Some(batcher) => batch(stepper, frame, batcher, items, effective)?,
+            None => items.len(),
+        });
+    }
+    stepper.note(|seen| seen.iterations = iterations);
+    let writer = distributed.and_then(|fields| fields.result_writer.as_ref());
+    if let Some(parameters) = writer.and_then(|writer| writer.parameters.as_ref()) {
+        fill(stepper, frame, parameters, "ResultWriter", effective)?;
+    }
+    let failed = inspection.failed_iterations.unwrap_or(0);
+    if outcome.is_ok() && tolerated.is_exceeded(failed, iterations) {
+        let error = ErrorOutput::new(
+            "States.ExceedToleratedFailureThreshold",
+            "The specified tolerated failure threshold was exceeded",
+        );
+        return Err(Fault::Catchable(error).into());
+    }
+    finish(stepper, frame, state, map.next, outcome)
+}
+
+/// What a Map iterates over, and where it is from.
+struct Dataset {
+    /// An array, or an object whose entries are the items.
+    items: Value,
+    source: Cow<'static, str>,
+}
+
+impl Dataset {
+    fn into_items(self) -> Vec<MapItem> {
+        let item = |(index, (key, value))| MapItem { index, key, value, source: self.source.clone() };
+        match &self.items {
+            Value::Array(array) => {
+                (0..).zip(array.iter().map(|value| (None, value.clone()))).map(item).collect()
+            }
+            Value::Object(entries) => {
+                let entries = entries.iter().map(|(key, value)| (Some(key.clone()), value.clone()));
+                (0..).zip(entries).map(item).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Items from what the ItemReader is taken to have read; none when nothing is given.
+fn read(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    reader: &ItemReader,
+    effective: &Stored,
+    inspection: &Inspection,
+) -> Progress<Option<Dataset>> {
+    let parameters = match &reader.parameters {
+        Some(parameters) => fill(stepper, frame, parameters, "ItemReader", effective)?,
+        None => Value::Null,
+    };
+    let max_items = stepper.count(
+        frame,
+        reader.max_items.as_ref(),
+        ("MaxItems", 0),
+        effective.value(),
+        |path, value| not_an_integer("MaxItemsPath", path, value),
+    )?;
+    let Some(data) = &inspection.reader_data else { return Ok(None) };
+    let parsed = match reader.input_type.as_deref() {
+        Some("JSONL") => {
+            let lines = data.lines().filter(|line| !line.trim().is_empty());
+            lines
+                .map(stepwell_json::parse)
+                .collect::<Result<_, _>>()
+                .map(|lines| Value::Array(Array::new(lines)))
+        }
+        _ => stepwell_json::parse(data),
+    };
+    let mut items = parsed.map_err(|error| reader_failed(&error.to_string()))?;
+    if let Some(pointer) = &reader.items_pointer {
+        let Some(found) = at_pointer(&items, pointer) else {
+            return Err(reader_failed(&format!("The ItemsPointer '{pointer}' leads nowhere.")));
+        };
+        items = found.clone();
+        stepper.note(|seen| seen.after_items_pointer = Some(items.clone()));
+    }
+    let limit = max_items.filter(|limit| *limit > 0).map_or(usize::MAX, |limit| limit as usize);
+    let items = match items {
+        Value::Array(array) => Value::Array(Array::new(array.iter().take(limit).cloned().collect())),
+        Value::Object(entries) => {
+            let entries = entries.iter().take(limit).map(|(key, value)| (key.clone(), value.clone()));
+            Value::Object(stepwell_json::Object::from_entries(entries.collect()))
+        }
+        _ => return Err(reader_failed("Attempting to map over non-iterable node.")),
+    };
+    let text = |name| parameters.get(name).and_then(Value::as_str).unwrap_or_default();
+    let source = match text("Key") {
+        "" => format!("S3://{}", text("Bucket")),
+        key => format!("S3://{}/{key}", text("Bucket")),
+    };
+    Ok(Some(Dataset { items, source: Cow::Owned(source) }))
+}
+
+fn reader_failed(cause: &str) -> Halt {
+    Fault::Catchable(ErrorOutput::new("States.ItemReaderFailed", cause)).into()
+}
+
+/// Follows a JSON Pointer (RFC 6901).
+fn at_pointer<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
+    if pointer.is_empty() {
+        return Some(value);
+    }
+    pointer.strip_prefix('/')?.split('/').try_fold(value, |value, step| match value {
+        Value::Array(_) => value.index(step.parse().ok()?),
+        _ => value.get(&step.replace("~1", "/").replace("~0", "~")),
+    })
+}
+
+/// The inputs of the iterations, before they are batched.
+fn select(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    map: &MapState,
+    dataset: Dataset,
+    effective: &Stored,
+) -> Progress<Vec<Value>> {
+    let is_object = matches!(dataset.items, Value::Object(_));
+    let items = dataset.into_items();
+    let Some(selector) = &map.item_selector else {
+        let item = |item: MapItem| match item.key {
+            Some(key) if is_object => object(vec![("Key", Value::from(&*key)), ("Value", item.value)]),
+            _ => item.value,
+        };
+        return Ok(items.into_iter().map(item).collect());
+    };
+    if items.len() > MOCKED_ITEMS_MAX {
+        return Err(too_much(stepper, frame, items.len()));
+    }
+    let count = items.len();
+    let mut selected = Vec::with_capacity(count);
+    for item in items {
+        if stepper.expression_steps.get() > EXPRESSION_STEPS_PER_TEST_MAX {
+            return Err(too_much(stepper, frame, count));
+        }
+        selected.push(map::select(stepper, frame, selector, item, effective.value())?);
+    }
+    stepper.note(|seen| seen.after_item_selector = Some(Value::Array(Array::new(selected.clone()))));
+    Ok(selected)
+}
+
+fn too_much(stepper: &Stepper<'_>, frame: FrameIndex, items: usize) -> Halt {
+    stepper.runtime_fault(
+        frame,
+        format_args!("The ItemSelector takes more work over {items} items than the test of a state may."),
+    )
+}
+
+/// Puts inputs together as ItemBatcher says. Gives the number of batches.
+fn batch(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    batcher: &ItemBatcher,
+    items: Vec<Value>,
+    effective: &Stored,
+) -> Progress<usize> {
+    let limit = |count: Option<&Count>, name: &'static str| {
+        stepper.count(frame, count, (name, 1), effective.value(), |path, value| {
+            not_an_integer(&format!("{name}Path"), path, value)
+        })
+    };
+    let items_max = limit(batcher.max_items.as_ref(), "MaxItemsPerBatch")?.map_or(usize::MAX, |n| n as usize);
+    let bytes_max = limit(batcher.max_input_bytes.as_ref(), "MaxInputBytesPerBatch")?
+        .map_or(PAYLOAD_BYTES_MAX, |bytes| (bytes as usize).min(PAYLOAD_BYTES_MAX));
+    let batch_input = match &batcher.batch_input {
+        Some(template) => Some(fill(stepper, frame, template, "ItemBatcher", effective)?),
+        None => None,
+    };
+    let batch_of = |items: Vec<Value>| {
+        let mut members = Vec::new();
+        if let Some(input) = &batch_input {
+            members.push(("BatchInput", input.clone()));
+        }
+        members.push(("Items", Value::Array(Array::new(items))));
+        object(members)
+    };
+    let frame_bytes = batch_of(Vec::new()).text_size();
+    let mut batches = Vec::new();
+    let (mut open, mut bytes) = (Vec::new(), frame_bytes);
+    for item in items {
+        let size = item.text_size() + 1;
+        if !open.is_empty() && (open.len() == items_max || bytes + size > bytes_max) {
+            batches.push(batch_of(std::mem::take(&mut open)));
+            bytes = frame_bytes;
+        }
+        bytes += size;
+        open.push(item);
+    }
+    if !open.is_empty() {
+        batches.push(batch_of(open));
+    }
+    let count = batches.len();
+    stepper.note(|seen| seen.after_item_batcher = Some(Value::Array(Array::new(batches))));
+    Ok(count)
+}
+
+/// Works out the payload of a reader, writer or batcher.
+fn fill(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    template: &Template,
+    field: &'static str,
+    effective: &Stored,
+) -> Progress<Value> {
+    match template {
+        Template::JsonPath(template) => stepper.fill(frame, template, effective.value()),
+        Template::Jsonata(template) => stepper.evaluate(frame, template, Field::State(field)),
+    }
+}
+
+/// How many iterations may fail; a limit that is not set is not checked in a test (recorded).
+#[derive(Default)]
+struct Tolerated {
+    count: Option<u32>,
+    percentage: Option<f64>,
+}
+
+impl Tolerated {
+    fn is_exceeded(&self, failed: u32, iterations: Option<usize>) -> bool {
+        let share = iterations.filter(|all| *all > 0).map(|all| f64::from(failed) * 100.0 / all as f64);
+        self.count.is_some_and(|count| failed > count)
+            || self.percentage.zip(share).is_some_and(|(percentage, share)| share > percentage)
+    }
+}
+
+fn tolerated_count(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    count: Option<&Count>,
+    effective: &Stored,
+) -> Progress<Option<u32>> {
+    let field = ("ToleratedFailureCount", 0);
+    stepper.count(frame, count, field, effective.value(), |path, value| match value.as_i64() {
+        Some(_) => "ToleratedFailureCount cannot be negative.".to_owned(),
+        None => not_an_integer("ToleratedFailureCountPath", path, value),
+    })
+}
+
+fn tolerated_percentage(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    percentage: Option<&Percentage>,
+    effective: &Stored,
+) -> Progress<Option<f64>> {
+    const FIELD: &str = "ToleratedFailurePercentage";
+    const RANGE: &str = "ToleratedFailurePercentage must be between 0 and 100.";
+    let is_good = |percentage: f64| (0.0..=100.0).contains(&percentage);
+    let number = |value: &Value| match value {
+        Value::Number(number) => Some(number.as_f64()),
+        _ => None,
+    };
+    Ok(Some(match percentage {
+        None => return Ok(None),
+        Some(Percentage::Literal(percentage)) => *percentage,
+        Some(Percentage::Path(path)) => {
+            let value = stepper.read_path(frame, path, effective.value())?;
+            match number(&value) {
+                Some(percentage) if is_good(percentage) => percentage,
+                Some(_) => return Err(stepper.runtime_fault(frame, RANGE)),
+                None => {
+                    let cause = format_args!(
+                        "The {FIELD}Path field refers to value \"{}\" which is not a valid float: {}",
+                        map::shown(&value),
+                        path.text()
+                    );
+                    return Err(stepper.runtime_fault(frame, cause));
+                }
+            }
+        }
+        Some(Percentage::Expression(template)) => {
+            let take = |value: &Value| number(value).ok_or("number");
+            let percentage = stepper.evaluate_as(frame, template, Field::State(FIELD), take)?;
+            if !is_good(percentage) {
+                let error =
+                    EvaluationError::Query { location: Some(FIELD.to_owned()), cause: RANGE.to_owned() };
+                return Err(stepper.evaluation_fault(frame, &error));
+            }
+            percentage
+        }
+    }))
+}
+
+fn not_an_integer(field: &str, path: &str, value: &Value) -> String {
+    format!(
+        "The {field} field refers to value \"{}\" which is not a valid integer: {path}",
+        map::shown(value)
+    )
+}

@@ -1,0 +1,242 @@
+//! Tasks that call AWS services, or servers that speak their APIs: by the SDK, and by optimized integrations.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use stepwell_api::{Operation, ToJson, identity::Identity};
+use stepwell_asl::Resource;
+use stepwell_engine::account_of;
+use stepwell_integrations::{
+    OnUncertain, TaskError,
+    aws::{
+        Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalService, Work, sdk_error,
+        sdk_result,
+    },
+};
+use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
+use stepwell_json::{Payload, Value};
+use stepwell_store::ExecutionKey;
+use tokio::sync::watch;
+
+use super::{Caller, Completion};
+use crate::{operations::Operations, service};
+
+/// The Step Functions API of this server, for `aws-sdk:sfn` tasks.
+struct ThisServer<'a>(&'a Arc<Operations>);
+
+impl LocalService for ThisServer<'_> {
+    fn call<'a>(
+        &'a self,
+        operation: &'a str,
+        region: &'a str,
+        account: &'a str,
+        body: Bytes,
+    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>> {
+        Box::pin(async move {
+            let target = format!("AWSStepFunctions.{operation}");
+            let answer = match Operation::from_target(Some(&target)) {
+                Ok(operation) => {
+                    service::dispatch(self.0, operation, Identity { region, account }, &body).await
+                }
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(body) => LocalAnswer { status: 200, body },
+                Err(error) => LocalAnswer { status: error.status, body: error.to_json() },
+            }
+        })
+    }
+}
+
+/// The jobs that are being waited for, so that a wait ends when its task is given up.
+#[derive(Debug, Default)]
+pub(crate) struct JobWaits(Mutex<HashMap<(ExecutionKey, TaskId), watch::Sender<bool>>>);
+
+impl JobWaits {
+    fn begin(&self, key: ExecutionKey, task: TaskId) -> watch::Receiver<bool> {
+        let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sender, receiver) = watch::channel(false);
+        waits.insert((key, task), sender);
+        receiver
+    }
+
+    fn end(&self, key: ExecutionKey, task: TaskId) {
+        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(key, task));
+        if let Some(sender) = ended {
+            sender.send_replace(true);
+        }
+    }
+}
+
+/// What idempotency tokens of an attempt are made from: the same when the call is made again after a crash.
+fn token_seed(key: Option<ExecutionKey>, about: &About, task: TaskId) -> String {
+    match key {
+        Some(key) => format!("{key} {} {}", task.frame, task.attempt),
+        // An Express execution has no place in the store, and is not made again.
+        None => format!("{} {} {} {}", &*about.execution_arn, about.start_time.0, task.frame, task.attempt),
+    }
+}
+
+/// Calls an operation of a service, as the SDK does.
+pub(super) async fn call_sdk(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    parameters: &Payload,
+) -> Completion {
+    let found = state
+        .resource
+        .operation()
+        .and_then(|(word, action)| Some((stepwell_aws_model::service(word)?, action)));
+    let Some((service, action)) = found else { return unknown(state) };
+    if let Some(refused) = refused_after_crash(operations, caller, &service) {
+        return refused;
+    }
+    let seed = token_seed(caller.key, caller.about, caller.task);
+    let call = Call {
+        service: &service,
+        operation: action,
+        parameters: parameters.value(),
+        era: Era::Second,
+        region: &caller.about.region,
+        account: account_of(&caller.about.execution_arn),
+        token_seed: &seed,
+        role: caller.role,
+    };
+    match operations.aws.call(&call, Some(&ThisServer(operations))).await {
+        CallOutcome::Answered(answer) => Completion::Answered(Payload::from_value(sdk_result(&answer))),
+        CallOutcome::Failed(error) => failed(sdk_error(&service, &error, parameters.value())),
+        CallOutcome::Interrupted => Completion::Nothing,
+    }
+}
+
+/// A call whose outcome a crash made unknown, of a service whose calls must not be repeated.
+fn refused_after_crash(
+    operations: &Operations,
+    caller: &Caller<'_>,
+    service: &stepwell_aws_model::Service,
+) -> Option<Completion> {
+    let fails = caller.resent && operations.aws.on_uncertain(service) == OnUncertain::Fail;
+    fails.then(|| {
+        Completion::Failed(ErrorOutput::new(
+            "States.TaskFailed",
+            format!(
+                "The server ended while {word} was being called, so it is not known whether the call was carried out; \
+                 integrations.{word}.on_uncertain is set to fail such calls.",
+                word = service.word
+            ),
+        ))
+    })
+}
+
+fn unknown(state: &TaskState) -> Completion {
+    Completion::Failed(ErrorOutput::new(
+        "States.Runtime",
+        format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),
+    ))
+}
+
+fn failed(error: TaskError) -> Completion {
+    Completion::Failed(ErrorOutput {
+        error: Some(error.error.into()),
+        cause: error.cause.map(Into::into),
+        ..ErrorOutput::default()
+    })
+}
+
+fn completed(outcome: JobOutcome) -> Completion {
+    match outcome {
+        JobOutcome::Done(result) => Completion::Answered(Payload::from_value(result)),
+        JobOutcome::Failed(error) => failed(error),
+        JobOutcome::Interrupted => Completion::Nothing,
+    }
+}
+
+/// Does something with the integration of a task.
+async fn with_work<T>(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    parameters: &Value,
+    act: impl AsyncFnOnce(Work<'_>) -> T,
+) -> Option<T> {
+    let Resource::Optimized { integration, .. } = &state.resource else { return None };
+    let seed = token_seed(caller.key, caller.about, caller.task);
+    let local = ThisServer(operations);
+    let work = Work {
+        aws: &operations.aws,
+        local: Some(&local),
+        integration,
+        caller: AwsCaller {
+            region: &caller.about.region,
+            account: account_of(&caller.about.execution_arn),
+            execution_arn: &caller.about.execution_arn,
+            state_machine_arn: &caller.about.state_machine_arn,
+            token_seed: &seed,
+            role: caller.role,
+        },
+        parameters,
+    };
+    Some(act(work).await)
+}
+
+/// Makes the call of an optimized integration.
+pub(super) async fn start(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    parameters: &Payload,
+) -> Completion {
+    let service = state.resource.operation().and_then(|(word, _)| stepwell_aws_model::service(word));
+    if let Some(refused) = service.and_then(|service| refused_after_crash(operations, caller, &service)) {
+        return refused;
+    }
+    let waits = state.waits_for_job() || state.waits_for_token();
+    let outcome =
+        with_work(operations, caller, state, parameters.value(), async |work| work.start(waits).await).await;
+    outcome.map_or_else(|| unknown(state), completed)
+}
+
+/// Waits for the end of the job of a task, or until the task is given up.
+pub(super) async fn wait(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    submitted: &Payload,
+    parameters: &Payload,
+) -> Completion {
+    let Some(key) = caller.key else { return unknown(state) };
+    let mut given_up = operations.job_waits.begin(key, caller.task);
+    let waited = with_work(operations, caller, state, parameters.value(), async |work| {
+        tokio::select! {
+            biased;
+            _ = given_up.wait_for(|given_up| *given_up) => JobOutcome::Interrupted,
+            outcome = work.wait(submitted.value()) => outcome,
+        }
+    });
+    let outcome = waited.await;
+    operations.job_waits.end(key, caller.task);
+    outcome.map_or_else(|| unknown(state), completed)
+}
+
+/// Cancels the job of a task that was given up. Gives whether that is done with.
+pub(super) async fn stop(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    submitted: &Payload,
+    parameters: &Payload,
+) -> bool {
+    if let Some(key) = caller.key {
+        operations.job_waits.end(key, caller.task);
+    }
+    let cancelled = with_work(operations, caller, state, parameters.value(), async |work| {
+        work.cancel(submitted.value()).await
+    });
+    cancelled.await.unwrap_or(true)
+}
