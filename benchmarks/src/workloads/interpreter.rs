@@ -71,6 +71,7 @@ fn execute(program: &Program) -> anyhow::Result<usize> {
         trace_header: None,
         version_arn: None,
         alias_arn: None,
+        log: None,
         mock: None,
     };
     let input = Payload::from_text(machines::INPUT).map_err(|error| anyhow!(error.message))?;

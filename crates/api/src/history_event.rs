@@ -349,35 +349,54 @@ impl HistoryEvent {
         write_unsigned(self.id, event.key("id"));
         write_unsigned(self.previous_event_id, event.key("previousEventId"));
         if let Some(key) = details_key {
-            let mut details =
-                Details { object: ObjectWriter::new(event.key(key)), include_data: include_execution_data };
-            self.kind.write_details(&mut details);
-            details.object.end();
+            let data = if include_execution_data { Data::Shown } else { Data::LeftOut };
+            self.kind.write_details(event.key(key), data);
         }
         event.end();
     }
 }
 
+/// What an event shows of inputs, outputs, parameters and variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    /// All of them.
+    Shown,
+    /// That they are there, but not what they are: GetExecutionHistory without data.
+    LeftOut,
+    /// Nothing at all: logs without data.
+    Absent,
+    /// That they were cut because they are too large: logs.
+    Truncated,
+}
+
 /// The writer of a details object.
 struct Details<'a> {
     object: ObjectWriter<'a>,
-    include_data: bool,
+    data: Data,
 }
 
 impl Details<'_> {
     fn input(&mut self, input: &str) {
-        if self.include_data {
+        if self.data == Data::Shown {
             self.object.text("input", input);
         }
-        // The API never cuts a payload; log events do.
-        self.object.raw("inputDetails", r#"{"truncated":false}"#);
+        self.about_data("inputDetails");
     }
 
     fn output(&mut self, output: &str) {
-        if self.include_data {
+        if self.data == Data::Shown {
             self.object.text("output", output);
         }
-        self.object.raw("outputDetails", r#"{"truncated":false}"#);
+        self.about_data("outputDetails");
+    }
+
+    fn about_data(&mut self, key: &'static str) {
+        match self.data {
+            // The API never cuts a payload; logs do.
+            Data::Shown | Data::LeftOut => self.object.raw(key, r#"{"truncated":false}"#),
+            Data::Truncated => self.object.raw(key, r#"{"truncated":true}"#),
+            Data::Absent => return,
+        };
     }
 
     fn failure(&mut self, failure: &Failure) {
@@ -412,19 +431,26 @@ impl Details<'_> {
         if variables.is_empty() {
             return;
         }
-        if self.include_data {
+        if self.data == Data::Shown {
             let mut object = ObjectWriter::new(self.object.key("assignedVariables"));
             for (name, value) in variables {
                 value.write_json(object.any_key(name));
             }
             object.end();
         }
-        self.object.raw("assignedVariablesDetails", r#"{"truncated":false}"#);
+        self.about_data("assignedVariablesDetails");
     }
 }
 
 impl Kind {
-    fn write_details(&self, details: &mut Details<'_>) {
+    /// Writes the object of the event's details; an empty one for types without details.
+    pub(crate) fn write_details(&self, out: &mut Vec<u8>, data: Data) {
+        let mut details = Details { object: ObjectWriter::new(out), data };
+        self.write_members(&mut details);
+        details.object.end();
+    }
+
+    fn write_members(&self, details: &mut Details<'_>) {
         match self {
             Kind::ExecutionStarted {
                 input,
@@ -496,7 +522,11 @@ impl Kind {
                 credentials_role_arn,
             } => {
                 details.task(task);
-                details.object.text("region", region).text("parameters", parameters);
+                details.object.text("region", region);
+                // GetExecutionHistory shows parameters always; logs count them to the data.
+                if matches!(details.data, Data::Shown | Data::LeftOut) {
+                    details.object.text("parameters", parameters);
+                }
                 details.optional_number("timeoutInSeconds", *timeout_seconds);
                 details.optional_number("heartbeatInSeconds", *heartbeat_seconds);
                 details.credentials(credentials_role_arn.as_ref());
@@ -532,7 +562,7 @@ impl Kind {
                 details.failure(failure);
                 details.object.optional_text("location", location.as_ref()).text("state", state);
             }
-            // Types without details; [`Kind::names`] gives them no key, so this is not reached for them.
+            // Types without details. [`Kind::names`] gives them no key; in logs their details are empty.
             Kind::LambdaFunctionStarted
             | Kind::TaskStateAborted
             | Kind::WaitStateAborted

@@ -17,20 +17,24 @@ mod error;
 pub mod history_event;
 pub mod identity;
 pub mod json_writer;
+mod log_record;
 pub mod name;
 mod operation;
 pub mod pagination;
 mod protocol;
 #[macro_use]
 mod shape;
+mod status_change_event;
 pub mod types;
 
 pub use decode::{Request, decode};
 pub use error::{ApiError, ValidationReason};
 pub use history_event::{HistoryEvent, Kind, write_history_page};
 pub use json_writer::{ToJson, WriteMember};
+pub use log_record::{LogContext, write_log_record};
 pub use operation::Operation;
 pub use protocol::{
     CONTENT_TYPE, REQUEST_ID_HEADER, Response, TARGET_HEADER, is_accepted_content_type, read_target,
 };
+pub use status_change_event::StatusChangeEvent;
 pub use types::timestamp::Timestamp;

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{
-    backup, create, delete, describe, history, list, redrive, start, stop, task, test_state, update, watch,
+    alias, backup, create, delete, describe, history, list, publish, redrive, start, stop, task, test_state,
+    update, watch,
 };
 use crate::commands::{completions, deploy, doctor, env, eval, integrations, run, serve, test, validate};
 use crate::output::Format;
@@ -50,15 +51,19 @@ pub(crate) enum Command {
     Create(create::CreateArguments),
     /// Give a state machine another definition
     Update(update::UpdateArguments),
+    /// Publish a version of a state machine
+    Publish(publish::PublishArguments),
+    /// Route an alias of a state machine to versions
+    Alias(alias::AliasArguments),
     /// Create or update the state machines of a CDK app, a SAM or a CloudFormation template
     Deploy(deploy::DeployArguments),
-    /// Delete a state machine or an activity
+    /// Delete a state machine, a version, an alias or an activity
     Delete(delete::DeleteArguments),
     /// Start an execution
     Start(start::StartArguments),
-    /// List state machines, executions or activities
+    /// List state machines, executions, versions, aliases or activities
     List(list::ListArguments),
-    /// Describe a state machine, an execution or an activity
+    /// Describe a state machine, a version, an alias, an execution or an activity
     Describe(describe::DescribeArguments),
     /// Show the history of an execution
     History(history::HistoryArguments),

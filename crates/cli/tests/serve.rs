@@ -83,6 +83,58 @@ fn clients_create_start_watch_and_delete() {
 }
 
 #[test]
+fn clients_publish_versions_and_route_aliases() {
+    let directory = tempfile::tempdir().unwrap();
+    let definition = |number: u32| PASS.replace("\"End\"", &format!("\"Result\": {number}, \"End\""));
+    write(directory.path(), "m.asl.json", &definition(1));
+    let server = Server::start(directory.path(), &["--memory"]);
+    let arn = |name: &str| format!("arn:aws:states:us-east-1:000000000000:stateMachine:{name}");
+
+    let created =
+        server.client(&["create", "m.asl.json", "--publish", "--version-description", "first"]).expect(0);
+    assert_eq!(created.stdout, format!("{}\nversion {}\n", arn("m"), arn("m:1")));
+    assert_eq!(server.client(&["update", "m", "m.asl.json"]).expect(0).stdout, "unchanged\n");
+    write(directory.path(), "m.asl.json", &definition(2));
+    let updated = server.client(&["update", "m", "m.asl.json"]).expect(0).stdout;
+    assert!(updated.starts_with("updated, revision "), "{updated}");
+    assert_eq!(server.client(&["publish", "m"]).expect(0).stdout.trim(), arn("m:2"));
+    let stale = server.client(&["publish", "m", "--revision-id", "INITIAL"]).expect(3).stderr;
+    assert!(stale.contains("ConflictException: "), "{stale}");
+
+    let set =
+        |routes: &[&str]| server.client(&[&["alias", "set", "m:live"], routes].concat()).expect(0).stdout;
+    assert_eq!(set(&["1"]), format!("created {}\n", arn("m:live")));
+    for (through, output) in [("m", "2\n"), ("m:1", "1\n"), ("m:live", "1\n")] {
+        assert_eq!(server.client(&["start", through, "--wait"]).expect(0).stdout, output, "{through}");
+    }
+    assert_eq!(set(&["1=0", "2", "--description", "all new"]), format!("updated {}\n", arn("m:live")));
+    assert_eq!(server.client(&["start", "m:live", "--name", "n", "--wait"]).expect(0).stdout, "2\n");
+
+    let versions = server.client(&["list", "versions", "m"]).expect(0).stdout;
+    let lines: Vec<&str> = versions.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(lines, ["VERSION", &arn("m:2"), &arn("m:1")]);
+    assert!(server.client(&["list", "aliases", "m:1"]).expect(0).stdout.contains(&arn("m:live")));
+    let count = |of: &str| {
+        let listed = server.client(&["list", "executions", of, "--output", "json"]).expect(0).json();
+        listed["executions"].as_array().map(Vec::len)
+    };
+    assert_eq!(["m", "m:1", "m:2", "m:live"].map(count), [4, 2, 1, 2].map(Some));
+
+    let described = server.client(&["describe", "m:1"]).expect(0).stdout;
+    assert!(described.contains("description: first") && described.contains("\"Result\": 1"), "{described}");
+    let described = server.client(&["describe", "m:live", "--output", "json"]).expect(0).json();
+    assert_eq!(described["description"], "all new");
+    assert_eq!(described["routingConfiguration"][1]["weight"], 100);
+    assert!(server.client(&["describe", "m:n"]).expect(0).stdout.contains("status: SUCCEEDED"));
+    let refused = server.client(&["delete", "m:1"]).expect(3).stderr;
+    assert!(refused.contains("must not be referenced by an alias"), "{refused}");
+    server.client(&["delete", "m:live"]).expect(0);
+    server.client(&["delete", "m:1"]).expect(0);
+    assert!(!server.client(&["list", "versions", "m"]).expect(0).stdout.contains(&arn("m:1")));
+    server.client(&["start", "m:live"]).expect(3);
+}
+
+#[test]
 fn failed_executions_go_on_with_an_edited_input_or_a_mended_definition() {
     let directory = tempfile::tempdir().expect("a directory");
     let definition = |path: &str| {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use stepwell_interpreter::{
-    About, Command, Effect, Program, Rejection, Status, TaskId, Text, Timestamp, execution::Execution,
+    About, Command, Effect, Event, Program, Rejection, Status, TaskId, Text, Timestamp, execution::Execution,
 };
 use stepwell_json::Payload;
 use stepwell_store::{Batch, ExecutionKey, ExecutionRow, arn_hash};
+
+use crate::observer::StatusChange;
 
 /// Something for a shard to do. `R` is whatever the caller wants its answer delivered with.
 #[derive(Debug)]
@@ -280,12 +282,21 @@ pub enum Released<R> {
     },
     /// An input for the shard that its hash names.
     Forward(Input<R>),
+    /// Events for an execution's log.
+    Logged(Logged),
     /// An execution has ended.
     Ended {
         /// Its key.
         key: ExecutionKey,
         /// How.
         status: Status,
+    },
+    /// An observer is owed word of a change; the catalogue has the entry.
+    StatusChanged {
+        /// Its place in [`crate::Config::observers`].
+        observer: usize,
+        /// The change.
+        change: StatusChange,
     },
     /// A bug was met: the execution takes no more commands until the server is restarted.
     Quarantined {
@@ -294,6 +305,19 @@ pub enum Released<R> {
         /// What happened.
         reason: String,
     },
+}
+
+/// Events of one execution for its log, in order.
+#[derive(Debug)]
+pub struct Logged {
+    /// What is known of the execution.
+    pub about: Arc<About>,
+    /// What it runs.
+    pub program: Arc<Program>,
+    /// How often it had been redriven.
+    pub redrive_count: u32,
+    /// Visible events; never none.
+    pub events: Vec<Event>,
 }
 
 /// What a turn made.

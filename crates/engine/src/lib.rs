@@ -6,6 +6,7 @@ mod activity_queue;
 mod express;
 mod input;
 mod limits;
+mod observer;
 mod recent_names;
 mod recovery;
 mod resident;
@@ -17,9 +18,11 @@ mod timer_queue;
 
 pub use express::{ExpressRun, ExpressStep, NoFacts};
 pub use input::{
-    ActivityOffer, Found, Input, Load, LoadedExecution, Poller, Released, Reply, ReplyTo, StartRequest, Turn,
+    ActivityOffer, Found, Input, Load, LoadedExecution, Logged, Poller, Released, Reply, ReplyTo,
+    StartRequest, Turn,
 };
 pub use limits::Limits;
+pub use observer::{Observer, StatusChange};
 pub use recovery::{FoldError, fold};
 pub use run::{Run, RunStep};
 pub use shard::{Config, Shard};

@@ -22,6 +22,7 @@ use crate::{
     activity_queue::ActivityQueues,
     input::{ActivityOffer, Input, Load, Released, Reply, ReplyTo, Turn},
     limits::Limits,
+    observer::{Observer, oblige},
     recent_names::RecentNames,
     resident::{Changes, Resident},
     task_token::{TokenKey, account_of},
@@ -45,6 +46,8 @@ pub struct Config {
     pub wait_scale: f64,
     /// How much one step may do.
     pub budget: Budget,
+    /// Who is told of changes of status.
+    pub observers: Arc<[Observer]>,
 }
 
 /// A shard at work.
@@ -415,6 +418,7 @@ impl<R> Shard<R> {
                     let status = resident.execution.status;
                     turn.held.push(Released::Ended { key, status });
                 }
+                oblige(&self.config.observers, &row, &mut turn.batch.catalogue, &mut turn.held);
                 turn.batch.rows.push(row);
             }
             turn.batch.running.extend(changes.running);

@@ -23,6 +23,7 @@ fn shard(has_the_queue: bool) -> Shard<&'static str> {
         token_key: TokenKey::new([2; 32]),
         wait_scale: 1.0,
         budget: Default::default(),
+        observers: Default::default(),
     });
     shard.enqueue(Input::ActivityCreated { activity: ACTIVITY.into() }).unwrap();
     shard
@@ -54,6 +55,7 @@ fn start() -> Input<&'static str> {
         mock: None,
         version_arn: None,
         alias_arn: None,
+        log: None,
     };
     let request = StartRequest {
         about: Box::new(about),

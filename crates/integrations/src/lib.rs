@@ -9,6 +9,7 @@ pub mod aws;
 pub mod config;
 mod http_client;
 pub mod lambda;
+mod poster;
 mod runner;
 
 pub use config::{
@@ -19,3 +20,4 @@ pub use lambda::{
     Answer, Invocation, InvocationKind, InvokeRequest, Lambda, Outcome, TaskError, function_arn_result,
     invoke_request, invoke_result,
 };
+pub use poster::{PostError, Posted, Poster};

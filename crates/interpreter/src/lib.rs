@@ -32,7 +32,7 @@ pub use command::{Command, NewDefinition, RedriveRequest, Rejection, TaskId, Tim
 pub use compile::{UnknownState, compile};
 pub use effect::{Effect, Timer};
 pub use entropy::Entropy;
-pub use event::{About, ErrorOutput, Event, EventKind, MockCase};
+pub use event::{About, ErrorOutput, Event, EventKind, LogEvents, MockCase};
 pub use execution::{Execution, Status};
 pub use inspection::{Inspection, Seen};
 pub use outstanding::outstanding_effects;

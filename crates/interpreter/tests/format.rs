@@ -36,6 +36,7 @@ fn kinds() -> Vec<EventKind> {
         trace_header: Some("Root=1".into()),
         version_arn: None,
         alias_arn: None,
+        log: None,
         mock: None,
     };
     let error = ErrorOutput::new("Name", "cause");

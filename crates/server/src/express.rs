@@ -63,7 +63,14 @@ struct AtWork {
 impl AtWork {
     fn start(&mut self, input: Payload) -> Option<ExpressStep> {
         let now = self.operations.clock.now();
-        guarded(&self.about, || self.run.start((*self.about).clone(), input, now))
+        let step = guarded(&self.about, || self.run.start((*self.about).clone(), input, now))?;
+        Some(self.logged(step))
+    }
+
+    /// Hands the events of a step to the log.
+    fn logged(&self, mut step: ExpressStep) -> ExpressStep {
+        self.operations.logs.offer_express(&self.about, self.run.program(), &mut step.events);
+        step
     }
 
     /// How it ended, if it has.
@@ -100,7 +107,8 @@ impl AtWork {
                     Some(command) => self.feed(command)?,
                     None => {
                         let now = self.operations.clock.now();
-                        guarded(&self.about, || self.run.fire_due(now))?.unwrap_or_default()
+                        let step = guarded(&self.about, || self.run.fire_due(now))?.unwrap_or_default();
+                        self.logged(step)
                     }
                 }
             };
@@ -124,7 +132,8 @@ impl AtWork {
     fn feed(&mut self, command: Command) -> Option<ExpressStep> {
         let now = self.operations.clock.now();
         // A completion that comes too late is of no use to anybody.
-        guarded(&self.about, || self.run.feed(command, now).unwrap_or_default())
+        let step = guarded(&self.about, || self.run.feed(command, now).unwrap_or_default())?;
+        Some(self.logged(step))
     }
 }
 

@@ -171,7 +171,7 @@ pub(crate) fn resolve(
 }
 
 /// About how much an event adds to a page.
-fn size_of_texts(event: &Event) -> usize {
+pub(crate) fn size_of_texts(event: &Event) -> usize {
     let mut size = 160;
     match &event.kind {
         EventKind::ExecutionStarted { input, .. } | EventKind::StateEntered { input, .. } => {

@@ -8,8 +8,10 @@
 mod admission;
 mod catalogue;
 mod drivers;
+mod events;
 mod express;
 mod history;
+mod logs;
 mod metrics;
 mod mocks;
 mod operations;
@@ -23,6 +25,8 @@ mod settings;
 mod waiters;
 
 pub use catalogue::CatalogueError;
+pub use events::{Secret, Webhook};
+pub use logs::{LOG_FILE_BYTES_MAX, LogDestination, LogSettings};
 pub use mocks::MockError;
 pub use operations::{HistoryPage, Operations};
 pub use server::{Server, StartError};

@@ -9,6 +9,8 @@ use stepwell_api::{ApiError, Operation};
 use stepwell_interpreter::Status;
 use stepwell_store::Store;
 
+use crate::{events, logs};
+
 /// What is counted.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -82,11 +84,13 @@ impl Metrics {
         store: &dyn Store,
         machines: usize,
         activities: usize,
+        logs: &logs::Counts,
+        webhooks: &events::Counts,
         memory_bytes: u64,
     ) -> String {
         let mut page = String::new();
         // Writing into a string cannot fail.
-        let _ = self.write(&mut page, store, machines, activities, memory_bytes);
+        let _ = self.write(&mut page, store, machines, activities, logs, webhooks, memory_bytes);
         page
     }
 
@@ -96,6 +100,8 @@ impl Metrics {
         store: &dyn Store,
         machines: usize,
         activities: usize,
+        logs: &logs::Counts,
+        webhooks: &events::Counts,
         memory_bytes: u64,
     ) -> std::fmt::Result {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -121,12 +127,30 @@ impl Metrics {
         writeln!(page, "# HELP stepwell_executions_quarantined_total Executions that met a bug.")?;
         writeln!(page, "# TYPE stepwell_executions_quarantined_total counter")?;
         writeln!(page, "stepwell_executions_quarantined_total {}", count(&self.quarantined))?;
+        writeln!(
+            page,
+            "# HELP stepwell_log_records_total Records of execution logs, by what became of them."
+        )?;
+        writeln!(page, "# TYPE stepwell_log_records_total counter")?;
+        for (outcome, count) in logs.all() {
+            writeln!(page, "stepwell_log_records_total{{outcome=\"{outcome}\"}} {count}")?;
+        }
+        writeln!(page, "# HELP stepwell_webhook_events_total Status change events, by what became of them.")?;
+        writeln!(page, "# TYPE stepwell_webhook_events_total counter")?;
+        for (outcome, count) in webhooks.all() {
+            writeln!(page, "stepwell_webhook_events_total{{outcome=\"{outcome}\"}} {count}")?;
+        }
         let status = store.status();
         let gauges = [
             ("stepwell_connections", "Connections open.", count(&self.connections)),
             ("stepwell_memory_bytes", "Resident memory of the server.", memory_bytes),
             ("stepwell_state_machines", "State machines.", machines as u64),
             ("stepwell_activities", "Activities.", activities as u64),
+            (
+                "stepwell_webhook_events_pending",
+                "Status change events that webhooks are owed.",
+                webhooks.pending(),
+            ),
             ("stepwell_executions_open", "Executions that run or owe something.", status.open),
             ("stepwell_store_below_reserve", "1 while the disk is nearly full.", status.below_reserve.into()),
         ];

@@ -43,6 +43,8 @@ pub(crate) async fn respond(
                     &*operations.store,
                     machines,
                     activities,
+                    operations.logs.counts(),
+                    operations.webhooks.counts(),
                     operations.admission.memory_bytes(),
                 ),
             )

@@ -8,7 +8,7 @@ use std::{
 
 use stepwell_api::{identity::IdentityDefaults, pagination::PageTokens};
 use stepwell_engine::TokenKey;
-use stepwell_integrations::{ConfigError, Lambda};
+use stepwell_integrations::{ConfigError, Lambda, Poster};
 use stepwell_store::Store;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -20,6 +20,8 @@ use crate::{
     admission::Admission,
     catalogue::{Catalogue, CatalogueError},
     drivers::{Calls, Drivers, JobWaits},
+    events::{self, Webhooks},
+    logs::Logs,
     metrics::Metrics,
     mocks::{MockError, Mocks},
     operations::Operations,
@@ -117,7 +119,14 @@ impl Server {
         let clock = Arc::new(Clock::new());
         let (router, inboxes) = runtime::router(settings.shard_count());
         let (stop, stop_receiver) = watch::channel(false);
+        let poster = Arc::new(Poster::default());
+        let endpoints = &settings.service_endpoints;
+        let log_endpoint = endpoints.get("logs").or_else(|| endpoints.get("*"));
+        let logs = Logs::start(&settings.logs, log_endpoint, &poster, &clock, catalogue.clone());
+        let (webhooks, lanes) = Webhooks::new(&settings.webhooks);
         let operations = Arc::new(Operations {
+            logs,
+            webhooks,
             calls: Calls::default(),
             waits: Calls::default(),
             stop: stop_receiver.clone(),
@@ -154,10 +163,15 @@ impl Server {
             store_seed: catalogue.store_seed(),
             token_key,
             wait_scale: operations.settings.wait_scale,
+            observers: operations.webhooks.observers(),
         };
+        let recovering = operations.clone();
+        tokio::task::spawn_blocking(move || recovering.webhooks.recover(&*recovering.store))
+            .await
+            .map_err(|error| StartError::Thread(error.into()))??;
         let runtime = Runtime::start(inboxes, router, clock, store, catalogue, drivers, &shard_settings)
             .map_err(StartError::Thread)?;
-        let mut background = Vec::new();
+        let mut background = events::start(&operations, &poster, lanes);
         // Deletions that a crash interrupted go on.
         for machine in operations.catalogue.machines("", None, usize::MAX) {
             if machine.gate.is_deleting() {
@@ -225,6 +239,7 @@ impl Server {
             store.close()
         })
         .await;
+        self.operations.logs.flush().await;
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the store could not be closed in good order"),

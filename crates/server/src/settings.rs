@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use stepwell_api::identity::IdentityDefaults;
 use stepwell_integrations::{LambdaConfig, aws::AwsConfig};
 
+use crate::{events::Webhook, logs::LogSettings};
+
 /// Everything that can be set; the defaults suit one machine.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -24,6 +26,10 @@ pub struct Settings {
     pub aws: AwsConfig,
     /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
+    /// Where the logs of executions go.
+    pub logs: LogSettings,
+    /// Who is told when the status of an execution changes; no two have the same URL.
+    pub webhooks: Vec<Webhook>,
     /// The mock file, for executions that are started with a test case.
     pub mock_file: Option<PathBuf>,
     /// The region of requests whose signature names none.
@@ -46,6 +52,8 @@ impl Default for Settings {
             lambda: LambdaConfig::default(),
             aws: AwsConfig::default(),
             service_endpoints: BTreeMap::new(),
+            logs: LogSettings::default(),
+            webhooks: Vec::new(),
             mock_file: None,
             default_region: identity.region,
             default_account: identity.account,

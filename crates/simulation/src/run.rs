@@ -119,6 +119,7 @@ pub fn about(name: &str) -> About {
         trace_header: None,
         version_arn: None,
         alias_arn: None,
+        log: None,
         mock: None,
     }
 }

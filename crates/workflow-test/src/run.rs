@@ -191,6 +191,7 @@ fn about(case: &Case, machine_type: MachineType) -> About {
         mock: None,
         version_arn: None,
         alias_arn: None,
+        log: None,
     }
 }
 

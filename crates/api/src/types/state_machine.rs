@@ -132,6 +132,19 @@ input! {
 }
 output!(@write TracingConfiguration { enabled "enabled" });
 
+impl TracingConfiguration {
+    /// Whether a machine is traced.
+    ///
+    /// # Errors
+    /// `InvalidTracingConfiguration` for a configuration that does not say.
+    pub fn is_enabled(configuration: Option<TracingConfiguration>) -> Result<bool, ApiError> {
+        let Some(configuration) = configuration else { return Ok(false) };
+        configuration.enabled.ok_or_else(|| {
+            ApiError::invalid_tracing_configuration("The member 'enabled' must be true or false.")
+        })
+    }
+}
+
 impl Default for TracingConfiguration {
     /// What a machine has that was created without one.
     fn default() -> Self {

@@ -37,6 +37,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) environment: &'a Environment,
     /// `--service-endpoint`.
     pub(crate) service_endpoints: &'a [(String, String)],
+    /// Where the data is; none in memory.
+    pub(crate) data_directory: Option<&'a Path>,
     /// `--allow-aws`.
     pub(crate) allow_aws: bool,
     /// Where to listen; never port 0.
@@ -90,6 +92,15 @@ impl Plan<'_> {
                 handler_environment: handler_environment(self.listen),
                 region: region.clone(),
             },
+            logs: self
+                .config
+                .logs
+                .resolve(
+                    &self.config.directory,
+                    self.data_directory,
+                    endpoints.contains_key("logs") || endpoints.contains_key("*"),
+                )
+                .map_err(Failure::Usage)?,
             aws: self.aws_config()?,
             service_endpoints: urls(&endpoints),
             mock_file: self.mock_file.clone(),

@@ -28,6 +28,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Integrations(arguments) => integrations::run(&arguments, format),
         Command::Create(arguments) => client::create::run(&arguments, format),
         Command::Update(arguments) => client::update::run(&arguments, format),
+        Command::Publish(arguments) => client::publish::run(&arguments, format),
+        Command::Alias(arguments) => client::alias::run(&arguments, format),
         Command::Deploy(arguments) => deploy::run(&arguments, format),
         Command::Delete(arguments) => client::delete::run(&arguments, format),
         Command::Start(arguments) => client::start::run(&arguments, format),

@@ -89,6 +89,7 @@ pub(crate) fn run(arguments: &RunArguments, format: Format) -> Result<(), Failur
         config: &config,
         environment: &environment,
         service_endpoints: &[],
+        data_directory: arguments.data_dir.as_deref(),
         allow_aws: false,
         listen: host::with_port(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?,
         allow_unauthenticated: false,

@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         config: &config,
         environment: &environment,
         service_endpoints: &arguments.service_endpoints,
+        data_directory: options.data_directory.as_deref(),
         allow_aws: arguments.allow_aws,
         listen: options.listen,
         allow_unauthenticated: options.allow_unauthenticated,
@@ -73,6 +74,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         mock_file: mock::file(arguments.mock_config.as_deref(), &environment, &config),
     };
     let mut settings = plan.settings()?;
+    settings.webhooks = config.events.resolve(&environment).map_err(Failure::Usage)?;
     settings.limits.memory_bytes_max = options.memory_max_megabytes.saturating_mul(1024 * 1024);
     let region = settings.default_region.clone();
     let runtime =

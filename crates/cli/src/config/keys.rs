@@ -12,6 +12,8 @@ enum Keys {
     Table(&'static [(&'static str, Keys)]),
     /// A table with names of the user's own.
     Named(&'static Keys),
+    /// A list of tables.
+    Tables(&'static Keys),
     /// A section that a later version will use.
     Later,
 }
@@ -22,12 +24,25 @@ static DOCUMENT: Keys = Keys::Table(&[
     ("connections", Keys::Later),
     ("ecs", Keys::Later),
     ("endpoints", Keys::Any),
+    ("events", Keys::Table(&[("webhooks", Keys::Tables(&WEBHOOK))])),
     ("http", Keys::Later),
     ("integrations", Keys::Named(&INTEGRATION)),
     ("lambda", Keys::Table(&[("functions", Keys::Named(&FUNCTION))])),
+    ("logs", Keys::Table(&[("default", LOG_DESTINATION), ("groups", Keys::Named(&LOG_DESTINATION))])),
     ("mock", Keys::Table(&[("file", Keys::Any)])),
     ("server", SERVER),
 ]);
+
+static WEBHOOK: Keys = Keys::Table(&[
+    ("secret", Keys::Any),
+    ("secret_env", Keys::Any),
+    ("statuses", Keys::Any),
+    ("timeout_seconds", Keys::Any),
+    ("url", Keys::Any),
+]);
+
+const LOG_DESTINATION: Keys =
+    Keys::Table(&[("file", Keys::Any), ("max_megabytes", Keys::Any), ("to", Keys::Any)]);
 
 static INTEGRATION: Keys =
     Keys::Table(&[("concurrency", Keys::Any), ("on_uncertain", Keys::Any), ("timeout_seconds", Keys::Any)]);
@@ -95,7 +110,7 @@ fn check_table(table: &DeTable<'_>, keys: &Keys, path: &str, checked: &mut Check
     for (key, value) in table.iter() {
         let name = key.get_ref().as_ref();
         let inner = match keys {
-            Keys::Any | Keys::Later => return Ok(()),
+            Keys::Any | Keys::Later | Keys::Tables(_) => return Ok(()),
             Keys::Named(inner) => inner,
             Keys::Table(known) => match known.iter().find(|(known, _)| *known == name) {
                 Some((_, inner)) => inner,
@@ -109,14 +124,27 @@ fn check_table(table: &DeTable<'_>, keys: &Keys, path: &str, checked: &mut Check
         match (inner, value.get_ref()) {
             (Keys::Any, _) => {}
             (Keys::Later, _) => checked.unused.push((key.span().start, path)),
-            (_, DeValue::Table(table)) => check_table(table, inner, &path, checked)?,
-            _ => {
-                let message = format!("[{path}] must be a table");
+            (Keys::Tables(item), DeValue::Array(items)) => {
+                for value in items.iter() {
+                    match value.get_ref() {
+                        DeValue::Table(table) => check_table(table, item, &path, checked)?,
+                        _ => return Err(not_a_table(value.span().start, &path)),
+                    }
+                }
+            }
+            (Keys::Tables(_), _) => {
+                let message = format!("write [[{path}]]: there can be several");
                 return Err(Problem { offset: Some(value.span().start), message });
             }
+            (_, DeValue::Table(table)) => check_table(table, inner, &path, checked)?,
+            _ => return Err(not_a_table(value.span().start, &path)),
         }
     }
     Ok(())
+}
+
+fn not_a_table(offset: usize, path: &str) -> Problem {
+    Problem { offset: Some(offset), message: format!("[{path}] must be a table") }
 }
 
 fn unknown_key(name: &str, known: &[(&str, Keys)], path: &str) -> String {
@@ -129,8 +157,8 @@ fn unknown_key(name: &str, known: &[(&str, Keys)], path: &str) -> String {
     format!("unknown key {name:?}{section}; {help}")
 }
 
-/// Where a setting stands that a dotted path such as `lambda.functions.f.handler` names, or the section that would
-/// have it. Names of functions can have dots, so each key is tried as a prefix of the path.
+/// Where a setting stands that a dotted path such as `lambda.functions.f.handler` or `events.webhooks.0.url` names, or
+/// the section that would have it. Names of functions can have dots, so each key is tried as a prefix of the path.
 pub(super) fn offset_of(text: &str, setting: &str) -> Option<usize> {
     let root = DeTable::parse(text).ok()?;
     let mut table = root.get_ref();
@@ -147,6 +175,16 @@ pub(super) fn offset_of(text: &str, setting: &str) -> Option<usize> {
         rest = behind;
         match value {
             DeValue::Table(inner) => table = inner,
+            DeValue::Array(items) => {
+                let (index, behind) = rest.split_once('.').unwrap_or((rest, ""));
+                let Some(item) = index.parse().ok().and_then(|index: usize| items.get(index)) else { break };
+                offset = Some(item.span().start);
+                rest = behind;
+                match item.get_ref() {
+                    DeValue::Table(inner) => table = inner,
+                    _ => break,
+                }
+            }
             _ => break,
         }
     }

@@ -1,7 +1,9 @@
 //! `stepwell.toml`, the variables and the flags, and what they come to together.
 
 pub(crate) mod endpoints;
+mod events;
 mod keys;
+mod logs;
 pub(crate) mod mock;
 pub(crate) mod server;
 
@@ -13,6 +15,8 @@ use stepwell_integrations::aws::{AwsIntegration, AwsSection};
 use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
 
+pub(crate) use events::EventsSection;
+pub(crate) use logs::LogsSection;
 pub(crate) use server::ServerSection;
 
 use mock::MockSection;
@@ -41,6 +45,10 @@ pub(crate) struct Config {
     pub(crate) aws: AwsSection,
     /// `[endpoints]`.
     pub(crate) endpoints: BTreeMap<String, String>,
+    /// `[logs]`.
+    pub(crate) logs: LogsSection,
+    /// `[events]`.
+    pub(crate) events: EventsSection,
     /// `[mock]`.
     pub(crate) mock: MockSection,
     /// What the user should know, though it is no error: sections that this version does not use.
@@ -56,6 +64,8 @@ struct Document {
     integrations: Integrations,
     aws: AwsSection,
     endpoints: BTreeMap<String, String>,
+    logs: LogsSection,
+    events: EventsSection,
     mock: MockSection,
 }
 
@@ -105,6 +115,10 @@ impl Config {
             let setting = "integrations.lambda.concurrency";
             return Err(at(keys::offset_of(text, setting), &format!("{setting}: must be at least 1")));
         }
+        for problem in [document.logs.check(), document.events.check()].into_iter().filter_map(Result::err) {
+            let offset = keys::offset_of(text, &problem.setting);
+            return Err(at(offset, &format!("{}: {}", problem.setting, problem.message)));
+        }
         for (name, section) in &document.integrations.others {
             let path = format!("integrations.{name}");
             check_service(name)
@@ -137,6 +151,8 @@ impl Config {
             integrations: document.integrations.others,
             aws: document.aws,
             endpoints: document.endpoints,
+            logs: document.logs,
+            events: document.events,
             mock: document.mock,
             warnings,
         })
@@ -216,6 +232,19 @@ timeout_seconds = 5
 on_uncertain = "fail"
 concurrency = 8
 
+[logs.default]
+to = "off"
+
+[logs.groups."/aws/vendedlogs/states/orders"]
+file = "logs/orders.jsonl"
+max_megabytes = 8
+
+[[events.webhooks]]
+url = "http://127.0.0.1:9000/events"
+secret_env = "WEBHOOK_SECRET"
+statuses = ["FAILED", "TIMED_OUT"]
+timeout_seconds = 5
+
 [connections.billing]
 type = "basic"
 [batch.job_definitions.nightly]
@@ -276,6 +305,25 @@ allow = ["localhost:*"]
             (
                 "[integrations.lambda]\nconcurrency = 0\n",
                 "f.toml:2:1: integrations.lambda.concurrency: must be at least 1",
+            ),
+            (
+                "[logs.defualt]\nto = \"off\"\n",
+                "f.toml:1:7: unknown key \"defualt\" in [logs]; did you mean \"default\"?",
+            ),
+            ("[logs.groups.g]\nto = \"disk\"\n", "f.toml:2:6: unknown variant"),
+            ("[logs.groups.g]\n", "f.toml:1:14: logs.groups.g: needs file"),
+            (
+                "[events.webhooks]\nurl = \"http://h\"\n",
+                "f.toml:1:1: write [[events.webhooks]]: there can be several",
+            ),
+            (
+                "[[events.webhooks]]\nurk = \"http://h\"\n",
+                "f.toml:2:1: unknown key \"urk\" in [events.webhooks]; did you mean \"url\"?",
+            ),
+            ("[[events.webhooks]]\n", "missing field `url`"),
+            (
+                "[[events.webhooks]]\nurl = \"h\"\n",
+                "f.toml:2:1: events.webhooks.0.url: \"h\" is not an address",
             ),
             (
                 "[integrations.sqz]\nconcurrency = 1\n",

@@ -6,13 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use stepwell_interpreter::{Command, Environment, Outcome, Rejection, Surroundings, TaskId, Timestamp, step};
+use stepwell_interpreter::{
+    Command, Environment, Event, LogEvents, Outcome, Rejection, Surroundings, TaskId, Timestamp, step,
+};
 use stepwell_store::{ExecutionKey, ExecutionRow};
 
 use super::{Shard, Slot};
 use crate::{
     activity_queue::Polled,
-    input::{ActivityOffer, Input, Load, Poller, Released, Reply, ReplyTo, StartRequest},
+    input::{ActivityOffer, Input, Load, Logged, Poller, Released, Reply, ReplyTo, StartRequest},
     recent_names::NameCheck,
     resident::Resident,
     task_token::{TokenKey, account_of},
@@ -223,7 +225,25 @@ impl<R> Shard<R> {
             self.turn.unfinished.push(key);
         }
         self.hold_effects(key, resident, outcome.effects, false);
+        if let Some(log) = resident.execution.about().log {
+            self.hold_for_log(resident, log, outcome.events);
+        }
         Stepped::Ok
+    }
+}
+
+impl<R> Shard<R> {
+    /// Holds events for the execution's log until they are durable.
+    fn hold_for_log(&mut self, resident: &Resident, log: LogEvents, mut events: Vec<Event>) {
+        events.retain(|event| log.may_show(&event.kind));
+        if !events.is_empty() {
+            self.turn.held.push(Released::Logged(Logged {
+                about: resident.execution.about().clone(),
+                program: resident.program.clone(),
+                redrive_count: resident.execution.redrive_count,
+                events,
+            }));
+        }
     }
 }
 

@@ -72,9 +72,38 @@ pub struct About {
     /// The alias that it was started with, if any.
     #[n(12)]
     pub alias_arn: Option<Text>,
+    /// Which of its events a log shows; none when nothing is logged.
+    #[n(13)]
+    pub log: Option<LogEvents>,
     /// The test case whose answers stand in for those of services.
     #[n(19)]
     pub mock: Option<Box<MockCase>>,
+}
+
+/// The events that a log wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum LogEvents {
+    /// All.
+    #[n(0)]
+    All,
+    /// Those of errors.
+    #[n(1)]
+    Errors,
+    /// Those that end an execution badly.
+    #[n(2)]
+    Fatal,
+}
+
+impl LogEvents {
+    /// Whether a log may show the event; which errors it shows exactly is for the log to say.
+    #[must_use]
+    pub fn may_show(self, kind: &EventKind) -> bool {
+        match self {
+            Self::All | Self::Errors => kind.is_visible(),
+            Self::Fatal => kind.is_terminal(),
+        }
+    }
 }
 
 /// A test case of a mock file. Which states it mocks is fixed when the execution starts, so that none of them ever

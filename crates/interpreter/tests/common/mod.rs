@@ -55,6 +55,7 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
         trace_header: None,
         version_arn: None,
         alias_arn: None,
+        log: None,
         mock: None,
     };
     let input = Payload::from_text(input.to_string()).expect("JSON");

@@ -10,7 +10,7 @@ use std::{
 
 use stepwell_interpreter::Text;
 
-use super::records::{AliasRecord, MachineRecord, RouteRecord, VersionRecord};
+use super::records::{AliasRecord, LevelRecord, MachineRecord, RouteRecord, VersionRecord};
 
 /// A state machine. Never changed: a change puts another one in its place.
 #[derive(Debug, Clone)]
@@ -38,6 +38,7 @@ pub(crate) struct Version {
     pub(crate) revision: u64,
     pub(crate) role_arn: Text,
     pub(crate) created_ms: i64,
+    pub(crate) log_level: LevelRecord,
 }
 
 /// An alias.
@@ -134,6 +135,7 @@ impl Machine {
             revision: record.revision,
             role_arn: record.role_arn.as_str().into(),
             created_ms: record.created_ms,
+            log_level: record.log_level,
         };
         Arc::make_mut(&mut self.versions).insert(number, version);
     }

@@ -26,8 +26,8 @@ pub(crate) use machine::{Alias, Machine, Version, alias_arn, version_arn};
 use programs::Programs;
 pub(crate) use programs::compile_text;
 use records::{
-    ACTIVITY, ALIAS, ActivityRecord, AliasRecord, MACHINE, REVISION, RevisionRecord, STORE_KEY, StoreRecord,
-    TAGS, TagsRecord, VERSION, VersionRecord, arn_key, revision_key, to_bytes,
+    ACTIVITY, ALIAS, ActivityRecord, AliasRecord, EncryptionRecord, MACHINE, REVISION, RevisionRecord,
+    STORE_KEY, StoreRecord, TAGS, TagsRecord, VERSION, VersionRecord, arn_key, revision_key, to_bytes,
 };
 
 /// Entries read from the store at once.
@@ -41,11 +41,17 @@ pub(crate) struct Activity {
     pub(crate) arn: Arc<str>,
     pub(crate) name: Arc<str>,
     pub(crate) creation_ms: i64,
+    pub(crate) encryption: Option<EncryptionRecord>,
 }
 
 impl Activity {
     fn new(arn: &str, record: &ActivityRecord) -> Self {
-        Self { arn: arn.into(), name: record.name.as_str().into(), creation_ms: record.creation_ms }
+        Self {
+            arn: arn.into(),
+            name: record.name.as_str().into(),
+            creation_ms: record.creation_ms,
+            encryption: record.encryption.clone(),
+        }
     }
 }
 
@@ -331,6 +337,7 @@ impl Writer {
             created_ms: now_ms,
             role_arn: machine.record.role_arn.clone(),
             description,
+            log_level: machine.record.log_level,
         };
         self.put(arn_key(VERSION, &version_arn(&machine.arn, number)), to_bytes(&record));
         machine.insert_version(number, &record);

@@ -87,13 +87,21 @@ pub(crate) struct MachineRecord {
     #[n(8)]
     #[cbor(default)]
     pub(crate) newest_alias: u64,
-    /// It was created with `publish`: a repeated creation must say so too.
+    /// What was asked of the version that was published at the creation: a repeated creation must ask the same.
     #[n(9)]
-    #[cbor(default)]
-    pub(crate) created_published: bool,
-    /// The `versionDescription` that it was created with.
+    pub(crate) created_version: Option<CreatedVersionRecord>,
+    /// The log level of the present revision.
     #[n(10)]
-    pub(crate) created_description: Option<String>,
+    #[cbor(default)]
+    pub(crate) log_level: LevelRecord,
+}
+
+/// The version that a machine was created with.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct CreatedVersionRecord {
+    #[n(0)]
+    pub(crate) description: Option<String>,
 }
 
 /// A version of a state machine; never changed.
@@ -111,6 +119,10 @@ pub(crate) struct VersionRecord {
     pub(crate) role_arn: String,
     #[n(3)]
     pub(crate) description: Option<String>,
+    /// The log level of the revision.
+    #[n(4)]
+    #[cbor(default)]
+    pub(crate) log_level: LevelRecord,
 }
 
 /// An alias of a state machine.
@@ -177,6 +189,35 @@ pub(crate) struct RevisionRecord {
     /// States that read variables, and which.
     #[n(10)]
     pub(crate) variable_references: Vec<ReferencesRecord>,
+    /// Absent for the service's own key.
+    #[n(11)]
+    pub(crate) encryption: Option<EncryptionRecord>,
+}
+
+/// An encryption configuration that says more than that the service's own key is used.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct EncryptionRecord {
+    /// The customer's key; absent for the service's own.
+    #[n(0)]
+    pub(crate) kms_key_id: Option<String>,
+    #[n(1)]
+    pub(crate) reuse_period_seconds: Option<i64>,
+}
+
+/// A log level as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub(crate) enum LevelRecord {
+    #[default]
+    #[n(0)]
+    Off,
+    #[n(1)]
+    All,
+    #[n(2)]
+    Error,
+    #[n(3)]
+    Fatal,
 }
 
 /// The variables that one state reads.
@@ -189,7 +230,7 @@ pub(crate) struct ReferencesRecord {
     pub(crate) variables: Vec<String>,
 }
 
-/// A logging configuration; its level is OFF, so far the only one that is accepted.
+/// A logging configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct LoggingRecord {
@@ -198,6 +239,19 @@ pub(crate) struct LoggingRecord {
     /// The log groups' ARNs as sent; none when the member was absent.
     #[n(1)]
     pub(crate) destinations: Option<Vec<DestinationRecord>>,
+    #[n(2)]
+    #[cbor(default)]
+    pub(crate) level: LevelRecord,
+}
+
+impl LoggingRecord {
+    /// The log group that records go to; none when nothing is logged.
+    pub(crate) fn log_group_arn(&self) -> Option<&str> {
+        if self.level == LevelRecord::Off {
+            return None;
+        }
+        self.destinations.as_ref()?.first()?.log_group_arn.as_deref()
+    }
 }
 
 /// A log destination as sent.
@@ -219,6 +273,9 @@ pub(crate) struct ActivityRecord {
     pub(crate) name: String,
     #[n(1)]
     pub(crate) creation_ms: i64,
+    /// Absent for the service's own key.
+    #[n(2)]
+    pub(crate) encryption: Option<EncryptionRecord>,
 }
 
 /// The tags of a resource, in the order in which they were set.

@@ -75,6 +75,10 @@ impl Outside for Drivers {
                     let _ = to.send(reply);
                 }
                 Released::Forward(input) => self.operations.router.send(input),
+                Released::StatusChanged { observer, change } => {
+                    self.operations.webhooks.changed(observer, change);
+                }
+                Released::Logged(logged) => self.operations.logs.offer(logged),
                 Released::Ended { key, status } => {
                     self.operations.metrics.ended(status);
                     self.operations.waiters.ended(key);

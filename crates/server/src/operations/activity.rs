@@ -18,7 +18,6 @@ use stepwell_api::{
             GetActivityTaskResponse, ListActivitiesRequest, ListActivitiesResponse,
         },
         execution::page_size,
-        state_machine::{EncryptionConfiguration, EncryptionType},
         tag::{TAGS_MAX, check_tags},
     },
 };
@@ -26,7 +25,12 @@ use stepwell_engine::{Input, Poller, Reply};
 use stepwell_interpreter::Text;
 use tokio::sync::watch;
 
-use super::{Operations, answer, answered, internal, tag::merge_tags};
+use super::{
+    Operations, answer, answered,
+    configuration::{check_encryption, encryption_configuration},
+    internal,
+    tag::merge_tags,
+};
 use crate::{
     catalogue::{
         Activity,
@@ -46,19 +50,19 @@ impl Operations {
         request: CreateActivityRequest,
     ) -> Result<CreateActivityResponse, ApiError> {
         check_name(&request.name)?;
-        let encryption = EncryptionConfiguration::normalized(request.encryption_configuration)?;
-        if encryption.encryption_type != EncryptionType::AwsOwnedKey {
-            return Err(ApiError::invalid_encryption_configuration(
-                "Encryption with a customer's key is not implemented yet in this version of Stepwell.",
-            ));
-        }
+        let encryption = check_encryption(request.encryption_configuration)?;
         let tags = request.tags.unwrap_or_default();
         check_tags(&tags)?;
         self.admit()?;
         let arn: Arc<str> = Location::new(caller.region, caller.account).activity(&request.name).into();
         let mut writer = self.catalogue.write().await;
         if let Some(activity) = self.catalogue.activity(&arn) {
-            return Ok(created(&activity));
+            let is_same = activity.encryption == encryption;
+            return if is_same {
+                Ok(created(&activity))
+            } else {
+                Err(ApiError::activity_already_exists(&arn))
+            };
         }
         if self.catalogue.activity_count() >= self.settings.limits.activities_max {
             return Err(ApiError::activity_limit_exceeded());
@@ -68,7 +72,7 @@ impl Operations {
         if tag_record.tags.len() > TAGS_MAX {
             return Err(ApiError::too_many_tags(&arn));
         }
-        let record = ActivityRecord { name: request.name, creation_ms: self.clock.now().0 };
+        let record = ActivityRecord { name: request.name, creation_ms: self.clock.now().0, encryption };
         writer.put_activity(&arn, &record);
         if !tag_record.tags.is_empty() {
             writer.put_tags(&arn, &tag_record);
@@ -97,7 +101,7 @@ impl Operations {
             activity_arn: activity.arn.clone(),
             name: activity.name.clone(),
             creation_date: Timestamp::from(activity.creation_ms),
-            encryption_configuration: Some(EncryptionConfiguration::default()),
+            encryption_configuration: Some(encryption_configuration(activity.encryption.as_ref())),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Logging, tracing and encryption settings of a state machine: what is accepted, and how it is described.
+//! Logging, tracing and encryption settings: what is accepted, how they are kept, and how they are described.
 
 use stepwell_api::{
     ApiError,
@@ -8,35 +8,25 @@ use stepwell_api::{
     },
 };
 
-use crate::catalogue::records::{DestinationRecord, LoggingRecord};
+use crate::catalogue::records::{DestinationRecord, EncryptionRecord, LevelRecord, LoggingRecord};
 
 /// The settings of a request, checked.
 pub(super) struct CheckedSettings {
     pub(super) logging: LoggingRecord,
     pub(super) tracing: bool,
+    pub(super) encryption: Option<EncryptionRecord>,
 }
 
-/// Checks the settings of a request.
+/// Checks the settings of a request by themselves; whether a log group is there is asked apart.
 ///
 /// # Errors
-/// What can't be used, and what this version does not have yet.
+/// `InvalidLoggingConfiguration`, `InvalidTracingConfiguration`, `InvalidEncryptionConfiguration`.
 pub(super) fn check_settings(
     logging: Option<LoggingConfiguration>,
     tracing: Option<TracingConfiguration>,
     encryption: Option<EncryptionConfiguration>,
 ) -> Result<CheckedSettings, ApiError> {
     let logging = LoggingConfiguration::normalized(logging)?;
-    if logging.level.is_some_and(|level| level != LogLevel::Off) {
-        return Err(ApiError::invalid_logging_configuration(
-            "A log level other than OFF is not implemented yet in this version of Stepwell.",
-        ));
-    }
-    let encryption = EncryptionConfiguration::normalized(encryption)?;
-    if encryption.encryption_type != EncryptionType::AwsOwnedKey {
-        return Err(ApiError::invalid_encryption_configuration(
-            "Encryption with a customer's key is not implemented yet in this version of Stepwell.",
-        ));
-    }
     let destinations = logging.destinations.map(|destinations| {
         destinations
             .into_iter()
@@ -46,11 +36,59 @@ pub(super) fn check_settings(
             })
             .collect()
     });
-    let include_execution_data = logging.include_execution_data.unwrap_or(false);
     Ok(CheckedSettings {
-        logging: LoggingRecord { include_execution_data, destinations },
-        tracing: tracing.and_then(|tracing| tracing.enabled).unwrap_or(false),
+        logging: LoggingRecord {
+            include_execution_data: logging.include_execution_data.unwrap_or(false),
+            destinations,
+            level: match logging.level {
+                Some(LogLevel::All) => LevelRecord::All,
+                Some(LogLevel::Error) => LevelRecord::Error,
+                Some(LogLevel::Fatal) => LevelRecord::Fatal,
+                Some(LogLevel::Off) | None => LevelRecord::Off,
+            },
+        },
+        tracing: TracingConfiguration::is_enabled(tracing)?,
+        encryption: check_encryption(encryption)?,
     })
+}
+
+/// Checks an encryption configuration. None for the service's own key.
+///
+/// # Errors
+/// `InvalidEncryptionConfiguration`.
+pub(super) fn check_encryption(
+    encryption: Option<EncryptionConfiguration>,
+) -> Result<Option<EncryptionRecord>, ApiError> {
+    let encryption = EncryptionConfiguration::normalized(encryption)?;
+    let record = EncryptionRecord {
+        kms_key_id: encryption.kms_key_id,
+        reuse_period_seconds: encryption.kms_data_key_reuse_period_seconds,
+    };
+    Ok((record.kms_key_id.is_some() || record.reuse_period_seconds.is_some()).then_some(record))
+}
+
+/// The encryption configuration as it is described.
+pub(super) fn encryption_configuration(record: Option<&EncryptionRecord>) -> EncryptionConfiguration {
+    let Some(record) = record else { return EncryptionConfiguration::default() };
+    EncryptionConfiguration {
+        kms_key_id: record.kms_key_id.clone(),
+        kms_data_key_reuse_period_seconds: record.reuse_period_seconds,
+        encryption_type: if record.kms_key_id.is_some() {
+            EncryptionType::CustomerManagedKmsKey
+        } else {
+            EncryptionType::AwsOwnedKey
+        },
+    }
+}
+
+/// The level of a stored configuration.
+pub(crate) fn log_level(record: LevelRecord) -> LogLevel {
+    match record {
+        LevelRecord::Off => LogLevel::Off,
+        LevelRecord::All => LogLevel::All,
+        LevelRecord::Error => LogLevel::Error,
+        LevelRecord::Fatal => LogLevel::Fatal,
+    }
 }
 
 /// The logging configuration as it is described.
@@ -61,7 +99,7 @@ pub(super) fn logging_configuration(record: &LoggingRecord) -> LoggingConfigurat
             .then(|| CloudWatchLogsLogGroup { log_group_arn: record.log_group_arn.clone() }),
     };
     LoggingConfiguration {
-        level: Some(LogLevel::Off),
+        level: Some(log_level(record.level)),
         include_execution_data: Some(record.include_execution_data),
         destinations: record
             .destinations

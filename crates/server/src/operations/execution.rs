@@ -17,7 +17,7 @@ use stepwell_api::{
 };
 use stepwell_engine::{Input, Reply, ReplyTo, StartRequest};
 use stepwell_interpreter::{
-    About, Command, ErrorOutput, EventKind, MockCase, Program, Rejection, Text,
+    About, Command, ErrorOutput, EventKind, LogEvents, MockCase, Program, Rejection, Text,
     event::codec::{Payloads, decode_chunk},
 };
 use stepwell_json::Payload;
@@ -25,6 +25,7 @@ use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, StoreError,
 
 use super::{Operations, Target, answer, answered, internal, target::Named};
 use crate::{
+    catalogue::records::LevelRecord,
     drivers::mocked,
     express,
     history::{self, HistoryError},
@@ -205,6 +206,12 @@ impl Operations {
             trace_header,
             version_arn: target.version_arn.clone(),
             alias_arn: target.alias_arn.clone(),
+            log: match target.log_level {
+                LevelRecord::Off => None,
+                LevelRecord::All => Some(LogEvents::All),
+                LevelRecord::Error => Some(LogEvents::Errors),
+                LevelRecord::Fatal => Some(LogEvents::Fatal),
+            },
             mock: None,
         })
     }

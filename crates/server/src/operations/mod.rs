@@ -26,6 +26,7 @@ use stepwell_engine::{Reply, TokenKey};
 use stepwell_store::Store;
 use tokio::sync::{Semaphore, oneshot, watch};
 
+pub(crate) use configuration::log_level;
 pub(crate) use execution::{Ends, Started, execution_status};
 pub use history::HistoryPage;
 pub(crate) use target::Target;
@@ -34,6 +35,8 @@ use crate::{
     admission::Admission,
     catalogue::Catalogue,
     drivers::{Calls, JobWaits},
+    events::Webhooks,
+    logs::Logs,
     metrics::Metrics,
     mocks::Mocks,
     runtime::{Answer, Clock, Router},
@@ -53,6 +56,8 @@ pub struct Operations {
     pub(crate) token_key: TokenKey,
     pub(crate) waiters: Waiters,
     pub(crate) metrics: Metrics,
+    pub(crate) logs: Logs,
+    pub(crate) webhooks: Webhooks,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) mocks: Mocks,
     pub(crate) aws: stepwell_integrations::aws::Aws,

@@ -13,9 +13,9 @@ use stepwell_api::{
         state_machine::{
             CreateStateMachineRequest, CreateStateMachineResponse, DescribeStateMachineForExecutionRequest,
             DescribeStateMachineForExecutionResponse, DescribeStateMachineRequest,
-            DescribeStateMachineResponse, EncryptionConfiguration, ListStateMachinesRequest,
-            ListStateMachinesResponse, StateMachineListItem, StateMachineStatus, StateMachineType,
-            TracingConfiguration, UpdateStateMachineRequest, UpdateStateMachineResponse, VariableReferences,
+            DescribeStateMachineResponse, ListStateMachinesRequest, ListStateMachinesResponse,
+            StateMachineListItem, StateMachineStatus, StateMachineType, TracingConfiguration,
+            UpdateStateMachineRequest, UpdateStateMachineResponse, VariableReferences,
         },
         tag::{TAGS_MAX, check_tags},
     },
@@ -25,7 +25,7 @@ use stepwell_interpreter::{Program, compile};
 
 use super::{
     Operations,
-    configuration::{CheckedSettings, check_settings, logging_configuration},
+    configuration::{CheckedSettings, check_settings, encryption_configuration, logging_configuration},
     internal,
     tag::merge_tags,
     target::Named,
@@ -34,7 +34,7 @@ use super::{
 use crate::{
     catalogue::{
         Machine,
-        records::{MachineRecord, ReferencesRecord, RevisionRecord, TagsRecord},
+        records::{CreatedVersionRecord, MachineRecord, ReferencesRecord, RevisionRecord, TagsRecord},
         version_arn,
     },
     random,
@@ -69,14 +69,15 @@ impl Operations {
             express: request.state_machine_type == Some(StateMachineType::Express),
             definition: &request.definition,
             settings: &settings,
-            published: request.publish == Some(true),
-            version_description: request.version_description.as_deref(),
+            version: (request.publish == Some(true))
+                .then(|| CreatedVersionRecord { description: request.version_description.clone() }),
         };
         // A repeated creation need not be analysed again: what was accepted is accepted.
         if let Some(response) = self.created_before(&arn, &creation)? {
             return Ok(response);
         }
         let (analysis, program) = analyse_for(request.definition.clone(), creation.express).await?;
+        self.logs.check_destination(&settings.logging).await?;
 
         let mut writer = self.catalogue.write().await;
         if let Some(response) = self.created_before(&arn, &creation)? {
@@ -91,7 +92,8 @@ impl Operations {
             return Err(ApiError::too_many_tags(&arn));
         }
         let now = self.clock.now().0;
-        let Creation { express, published, .. } = creation;
+        let Creation { express, version: created_version, .. } = creation;
+        let log_level = settings.logging.level;
         let revision = writer.add_revision(&RevisionRecord {
             machine_arn: arn.clone(),
             machine_name: request.name.clone(),
@@ -104,6 +106,7 @@ impl Operations {
             logging: settings.logging,
             tracing: settings.tracing,
             variable_references: references(&analysis),
+            encryption: settings.encryption,
         });
         writer.keep_program(revision, program);
         let record = MachineRecord {
@@ -116,14 +119,13 @@ impl Operations {
             role_arn: request.role_arn,
             newest_version: 0,
             newest_alias: 0,
-            created_published: published,
-            created_description: request.version_description.clone(),
+            created_version,
+            log_level,
         };
         let mut machine = Machine::new(&arn, record);
-        let version = if published {
-            Some(self.publish(&mut writer, &mut machine, request.version_description)?)
-        } else {
-            None
+        let version = match request.publish {
+            Some(true) => Some(self.publish(&mut writer, &mut machine, request.version_description)?),
+            _ => None,
         };
         let machine = writer.put_machine(machine);
         if !tag_record.tags.is_empty() {
@@ -153,8 +155,8 @@ impl Operations {
             && revision.definition == creation.definition
             && revision.logging == creation.settings.logging
             && revision.tracing == creation.settings.tracing
-            && record.created_published == creation.published
-            && record.created_description.as_deref() == creation.version_description;
+            && revision.encryption == creation.settings.encryption
+            && record.created_version == creation.version;
         if !is_same {
             return Err(ApiError::state_machine_already_exists(arn));
         }
@@ -162,7 +164,7 @@ impl Operations {
             state_machine_arn: machine.arn.0.clone(),
             creation_date: Timestamp::from(record.creation_ms),
             // The first version has the number 1.
-            state_machine_version_arn: creation.published.then(|| version_arn(arn, 1).into()),
+            state_machine_version_arn: creation.version.as_ref().map(|_| version_arn(arn, 1).into()),
         }))
     }
 
@@ -188,6 +190,7 @@ impl Operations {
         }
         let sets_logging = request.logging_configuration.is_some();
         let sets_tracing = request.tracing_configuration.is_some();
+        let sets_encryption = request.encryption_configuration.is_some();
         let settings = check_settings(
             request.logging_configuration,
             request.tracing_configuration,
@@ -201,6 +204,9 @@ impl Operations {
             Some(definition) => Some(analyse_for(definition.clone(), found.is_express()).await?),
             None => None,
         };
+        if sets_logging {
+            self.logs.check_destination(&settings.logging).await?;
+        }
         self.admit()?;
 
         let mut writer = self.catalogue.write().await;
@@ -219,6 +225,9 @@ impl Operations {
         if sets_tracing {
             next.tracing = settings.tracing;
         }
+        if sets_encryption {
+            next.encryption = settings.encryption;
+        }
         if let Some((analysis, _)) = &analysed {
             next.variable_references = references(analysis);
         }
@@ -232,7 +241,9 @@ impl Operations {
                 writer.keep_program(revision, program);
             }
             let role_arn = next.role_arn.clone();
-            machine.set_record(MachineRecord { revision, updated: true, role_arn, ..machine.record.clone() });
+            let log_level = next.logging.level;
+            let record = machine.record.clone();
+            machine.set_record(MachineRecord { revision, updated: true, role_arn, log_level, ..record });
         }
         let version = match request.publish {
             Some(true) => Some(self.publish(&mut writer, &mut machine, request.version_description)?),
@@ -292,7 +303,7 @@ impl Operations {
             label: None,
             revision_id: revision.shows_id.then(|| revision.id.as_str().into()),
             description: description.map(Into::into),
-            encryption_configuration: Some(EncryptionConfiguration::default()),
+            encryption_configuration: Some(encryption_configuration(revision.encryption.as_ref())),
             variable_references: variable_references(&revision, with_data),
         })
     }
@@ -325,7 +336,7 @@ impl Operations {
             map_run_arn: None,
             label: None,
             revision_id: revision.shows_id.then(|| revision.id.as_str().into()),
-            encryption_configuration: Some(EncryptionConfiguration::default()),
+            encryption_configuration: Some(encryption_configuration(revision.encryption.as_ref())),
             variable_references: variable_references(&revision, with_data),
         })
     }
@@ -387,8 +398,7 @@ struct Creation<'a> {
     express: bool,
     definition: &'a str,
     settings: &'a CheckedSettings,
-    published: bool,
-    version_description: Option<&'a str>,
+    version: Option<CreatedVersionRecord>,
 }
 
 /// Analyses and compiles a definition.

@@ -10,7 +10,7 @@ use stepwell_interpreter::Text;
 
 use super::{Operations, internal};
 use crate::{
-    catalogue::{Alias, Machine, Version},
+    catalogue::{Alias, Machine, Version, records::LevelRecord},
     random,
 };
 
@@ -33,6 +33,7 @@ pub(crate) struct Target {
     pub(crate) version_arn: Option<Text>,
     /// The alias that drew the version.
     pub(crate) alias_arn: Option<Text>,
+    pub(crate) log_level: LevelRecord,
     /// The test case of the mock file, named behind a `#`.
     pub(crate) case: Option<Text>,
 }
@@ -78,6 +79,7 @@ impl Operations {
                     role_arn: machine.role_arn.clone(),
                     version_arn: None,
                     alias_arn: None,
+                    log_level: machine.record.log_level,
                     case,
                     machine,
                 });
@@ -96,6 +98,7 @@ impl Operations {
             role_arn: version.role_arn,
             version_arn: Some(version.arn),
             alias_arn,
+            log_level: version.log_level,
             case,
         })
     }

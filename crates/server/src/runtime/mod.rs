@@ -12,7 +12,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use stepwell_engine::{Config, Input, Limits, Released, Shard, TokenKey};
+use stepwell_engine::{Config, Input, Limits, Observer, Released, Shard, TokenKey};
 use stepwell_store::{HashRange, Store};
 
 pub(crate) use clock::Clock;
@@ -40,6 +40,7 @@ pub(crate) struct ShardSettings {
     pub(crate) store_seed: [u8; 32],
     pub(crate) token_key: TokenKey,
     pub(crate) wait_scale: f64,
+    pub(crate) observers: Arc<[Observer]>,
 }
 
 /// The inboxes of shards whose threads do not run yet.
@@ -88,6 +89,7 @@ impl Runtime {
                 token_key: settings.token_key.clone(),
                 wait_scale: settings.wait_scale,
                 budget: Default::default(),
+                observers: settings.observers.clone(),
             };
             let worker = Worker {
                 number,

@@ -148,6 +148,7 @@ impl World<'_> {
                     token_key: self.node.token_key.clone(),
                     wait_scale: 1.0,
                     budget: self.plan.budget,
+                    observers: Default::default(),
                 })
             })
             .collect();
@@ -348,6 +349,8 @@ impl World<'_> {
                 }
                 Released::Effect { key, program, effect, .. } => self.carry_out(key, &program, effect)?,
                 Released::Ended { key, status } => self.ledger.check_ended(key, status)?,
+                // Nothing is logged here, and there are no observers.
+                Released::Logged(_) | Released::StatusChanged { .. } => {}
                 Released::Quarantined { key, reason } => {
                     return Err(format!("execution {key} was quarantined: {reason}"));
                 }

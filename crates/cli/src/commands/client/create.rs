@@ -18,7 +18,8 @@ pub(crate) const ROLE_DEFAULT: &str = "arn:aws:iam::000000000000:role/stepwell";
 #[command(after_help = "\
 Examples:
   stepwell create order.asl.json
-  stepwell create order.asl.yaml --name order-dev --type EXPRESS")]
+  stepwell create order.asl.yaml --name order-dev --type EXPRESS
+  stepwell create order.asl.json --publish      and version 1")]
 pub(crate) struct CreateArguments {
     /// The definition: JSON, or YAML where the name ends in .yaml or .yml
     file: PathBuf,
@@ -31,6 +32,12 @@ pub(crate) struct CreateArguments {
     /// The role that the state machine has in AWS; nothing assumes it here
     #[arg(long, value_name = "ARN", default_value = ROLE_DEFAULT)]
     role_arn: String,
+    /// Publish a version as well
+    #[arg(long)]
+    publish: bool,
+    /// What the version is
+    #[arg(long, value_name = "TEXT", requires = "publish")]
+    version_description: Option<String>,
     #[command(flatten)]
     server: ServerArgument,
 }
@@ -39,16 +46,20 @@ pub(crate) struct CreateArguments {
 pub(crate) fn run(arguments: &CreateArguments, format: Format) -> Result<(), Failure> {
     let file = load_runnable(&arguments.file, arguments.machine_type)?;
     let client = arguments.server.client()?;
-    let request = json!({
+    let mut request = json!({
         "name": arguments.name.clone().unwrap_or_else(|| file.machine_name()),
         "definition": file.json,
         "type": arguments.machine_type.as_str(),
         "roleArn": arguments.role_arn,
     });
+    super::publish_too(&mut request, arguments.publish, arguments.version_description.as_deref());
     let answer = block_on(async { Ok(client.call("CreateStateMachine", &request).await?) })?;
     match format {
         Format::Json => output::json(&answer),
-        Format::Text => output::line(text(&answer, "stateMachineArn")),
+        Format::Text => {
+            output::line(text(&answer, "stateMachineArn"));
+            super::print_version(&answer);
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::names::Qualifier;
 use super::{ServerArgument, block_on, names};
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -10,12 +11,13 @@ use crate::output::{self, Format};
 /// Arguments of `delete`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   stepwell delete order
+  stepwell delete order:3        a version; order:live an alias
 
-Executions of the state machine that run are stopped.")]
+Executions of a state machine that is deleted are stopped; those of a version or alias go on.")]
 pub(crate) struct DeleteArguments {
-    /// The state machine or activity: its name or ARN
+    /// The state machine or activity: its name or ARN; a version or alias as MACHINE:NAME
     name: String,
     #[command(flatten)]
     server: ServerArgument,
@@ -25,12 +27,20 @@ pub(crate) struct DeleteArguments {
 pub(crate) fn run(arguments: &DeleteArguments, format: Format) -> Result<(), Failure> {
     let client = arguments.server.client()?;
     let (arn, answer) = block_on(async {
-        let arn = names::machine_or_activity(&client, &arguments.name).await?;
-        let answer = if arn.contains(":activity:") {
-            client.call("DeleteActivity", &json!({"activityArn": arn})).await?
-        } else {
-            client.call("DeleteStateMachine", &json!({"stateMachineArn": arn})).await?
+        let arn = match arguments.name.contains(':') {
+            true => names::machine(&client, &arguments.name).await?,
+            false => names::machine_or_activity(&client, &arguments.name).await?,
         };
+        let (operation, key) = if arn.contains(":activity:") {
+            ("DeleteActivity", "activityArn")
+        } else {
+            match names::qualifier(&arn) {
+                None => ("DeleteStateMachine", "stateMachineArn"),
+                Some((_, Qualifier::Version(_))) => ("DeleteStateMachineVersion", "stateMachineVersionArn"),
+                Some((_, Qualifier::Alias(_))) => ("DeleteStateMachineAlias", "stateMachineAliasArn"),
+            }
+        };
+        let answer = client.call(operation, &json!({key: arn})).await?;
         Ok((arn, answer))
     })?;
     match format {

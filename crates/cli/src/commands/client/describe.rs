@@ -3,7 +3,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::names::Qualifier;
 use super::{ServerArgument, block_on, names};
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
@@ -12,10 +14,11 @@ use crate::output::{self, Format};
 #[command(after_help = "\
 Examples:
   stepwell describe order                  a state machine (or else an activity)
-  stepwell describe order:run-1            an execution
+  stepwell describe order:run-1            an execution, or else a version or alias of that name
+  stepwell describe order:3                a version
   stepwell describe order:run-1 --definition-after 0   the definition that it started with")]
 pub(crate) struct DescribeArguments {
-    /// A state machine or activity by name, an execution as MACHINE:EXECUTION, or any ARN
+    /// A state machine or activity by name; an execution, version or alias as MACHINE:NAME; or any ARN
     name: String,
     /// Print the definition that an execution had after this many redrives (0: at its start), and nothing else
     #[arg(long, value_name = "REDRIVES")]
@@ -29,23 +32,22 @@ pub(crate) fn run(arguments: &DescribeArguments, format: Format) -> Result<(), F
     let client = arguments.server.client()?;
     let name = &arguments.name;
     let answer = block_on(async {
-        let arn = if !name.starts_with("arn:") && name.contains(':') {
-            names::execution(&client, name).await?
-        } else {
-            names::machine_or_activity(&client, name).await?
-        };
         if let Some(redrives) = arguments.definition_after {
+            let arn = names::execution(&client, name).await?;
             let request = json!({"executionArn": arn, "redriveCount": redrives});
             return Ok(client.call("DescribeStateMachineForExecution", &request).await?);
         }
-        let (operation, key) = if arn.contains(":execution:") {
-            ("DescribeExecution", "executionArn")
-        } else if arn.contains(":activity:") {
-            ("DescribeActivity", "activityArn")
-        } else {
-            ("DescribeStateMachine", "stateMachineArn")
-        };
-        Ok(client.call(operation, &json!({key: arn})).await?)
+        if name.starts_with("arn:") || !name.contains(':') {
+            return describe(&client, &names::machine_or_activity(&client, name).await?).await;
+        }
+        match describe(&client, &names::execution(&client, name).await?).await {
+            // No execution has the name: it may be that of a version or an alias.
+            Err(Failure::Refused(reason)) if reason.starts_with("ExecutionDoesNotExist") => {
+                let qualified = describe(&client, &names::machine(&client, name).await?).await;
+                qualified.map_err(|_| Failure::Refused(reason))
+            }
+            result => result,
+        }
     })?;
     match format {
         Format::Json => output::json(&answer),
@@ -55,6 +57,19 @@ pub(crate) fn run(arguments: &DescribeArguments, format: Format) -> Result<(), F
         Format::Text => print(&answer),
     }
     Ok(())
+}
+
+async fn describe(client: &Client, arn: &str) -> Result<Value, Failure> {
+    let (operation, key) = if arn.contains(":execution:") {
+        ("DescribeExecution", "executionArn")
+    } else if arn.contains(":activity:") {
+        ("DescribeActivity", "activityArn")
+    } else if let Some((_, Qualifier::Alias(_))) = names::qualifier(arn) {
+        ("DescribeStateMachineAlias", "stateMachineAliasArn")
+    } else {
+        ("DescribeStateMachine", "stateMachineArn")
+    };
+    Ok(client.call(operation, &json!({key: arn})).await?)
 }
 
 /// One member a line; the definition last, as it is the longest.

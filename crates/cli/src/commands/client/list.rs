@@ -1,4 +1,4 @@
-//! `stepwell list machines|executions|activities`.
+//! `stepwell list machines|executions|versions|aliases|activities`.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -13,7 +13,9 @@ use crate::output::{self, Format};
 #[command(after_help = "\
 Examples:
   stepwell list machines
-  stepwell list executions order --status FAILED --limit 20")]
+  stepwell list executions order --status FAILED --limit 20
+  stepwell list executions order:live      those started with the alias
+  stepwell list versions order")]
 pub(crate) struct ListArguments {
     #[command(subcommand)]
     what: What,
@@ -31,11 +33,27 @@ enum What {
     /// Executions of a state machine, newest first
     #[command(after_help = "Example:\n  stepwell list executions order --status RUNNING")]
     Executions {
-        /// The state machine: its name or ARN
+        /// The state machine, or a version or alias of it as MACHINE:NAME; or its ARN
         machine: String,
         /// Only executions in this status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED
         #[arg(long, value_parser = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"], hide_possible_values = true, ignore_case = true)]
         status: Option<String>,
+        #[command(flatten)]
+        list: ListFlags,
+    },
+    /// Versions of a state machine, newest first
+    #[command(after_help = "Example:\n  stepwell list versions order")]
+    Versions {
+        /// The state machine: its name or ARN
+        machine: String,
+        #[command(flatten)]
+        list: ListFlags,
+    },
+    /// Aliases of a state machine, or those that route to a version, oldest first
+    #[command(after_help = "Examples:\n  stepwell list aliases order\n  stepwell list aliases order:3")]
+    Aliases {
+        /// The state machine, or a version as MACHINE:NUMBER; or its ARN
+        machine: String,
         #[command(flatten)]
         list: ListFlags,
     },
@@ -61,16 +79,21 @@ pub(crate) fn run(arguments: &ListArguments, format: Format) -> Result<(), Failu
     let (flags, operation, member) = match &arguments.what {
         What::Machines { list } => (list, "ListStateMachines", "stateMachines"),
         What::Executions { list, .. } => (list, "ListExecutions", "executions"),
+        What::Versions { list, .. } => (list, "ListStateMachineVersions", "stateMachineVersions"),
+        What::Aliases { list, .. } => (list, "ListStateMachineAliases", "stateMachineAliases"),
         What::Activities { list } => (list, "ListActivities", "activities"),
     };
     let client = flags.server.client()?;
     let items = block_on(async {
         let mut request = json!({});
-        if let What::Executions { machine, status, .. } = &arguments.what {
+        if let What::Executions { machine, .. }
+        | What::Versions { machine, .. }
+        | What::Aliases { machine, .. } = &arguments.what
+        {
             request["stateMachineArn"] = names::machine(&client, machine).await?.into();
-            if let Some(status) = status {
-                request["statusFilter"] = status.to_uppercase().into();
-            }
+        }
+        if let What::Executions { status: Some(status), .. } = &arguments.what {
+            request["statusFilter"] = status.to_uppercase().into();
         }
         pages(&client, operation, member, request, flags.limit).await
     })?;
@@ -95,6 +118,12 @@ pub(crate) fn run(arguments: &ListArguments, format: Format) -> Result<(), Failu
             &["NAME", "STATUS", "STARTED", "ENDED"],
             &row(&["name", "status"], &["startDate", "stopDate"]),
         ),
+        What::Versions { .. } => {
+            output::table(&["VERSION", "PUBLISHED"], &row(&["stateMachineVersionArn"], &["creationDate"]));
+        }
+        What::Aliases { .. } => {
+            output::table(&["ALIAS", "CREATED"], &row(&["stateMachineAliasArn"], &["creationDate"]));
+        }
         What::Activities { .. } => {
             output::table(&["NAME", "CREATED"], &row(&["name"], &["creationDate"]));
         }

@@ -1,5 +1,6 @@
 //! Commands that talk to a server.
 
+pub(crate) mod alias;
 pub(crate) mod backup;
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -8,6 +9,7 @@ pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod list;
 mod names;
+pub(crate) mod publish;
 pub(crate) mod redrive;
 pub(crate) mod start;
 pub(crate) mod stop;
@@ -64,6 +66,24 @@ pub(crate) fn time(answer: &Value, key: &str) -> String {
         // Milliseconds since 1970 of any date that a server sends fit.
         Some(seconds) => stepwell_asl::timestamp::format_millis((seconds * 1000.0).round() as i64),
         None => "-".to_owned(),
+    }
+}
+
+/// Asks for a version beside a creation or an update.
+fn publish_too(request: &mut Value, publish: bool, description: Option<&str>) {
+    if publish {
+        request["publish"] = true.into();
+    }
+    if let Some(description) = description {
+        request["versionDescription"] = description.into();
+    }
+}
+
+/// Prints the version that came of it, if any.
+fn print_version(answer: &Value) {
+    let version = text(answer, "stateMachineVersionArn");
+    if !version.is_empty() {
+        crate::output::line(format_args!("version {version}"));
     }
 }
 

@@ -14,6 +14,24 @@ enum Kind {
     Activity,
 }
 
+/// What stands behind a state machine's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Qualifier<'a> {
+    /// The number of a version.
+    Version(&'a str),
+    /// The name of an alias.
+    Alias(&'a str),
+}
+
+/// The state machine's ARN and the qualifier in the ARN of a version or an alias; none in another ARN.
+pub(crate) fn qualifier(arn: &str) -> Option<(&str, Qualifier<'_>)> {
+    let (_, name) = arn.split_once(":stateMachine:")?;
+    let (_, qualifier) = name.split_once(':')?;
+    let machine_arn = arn.strip_suffix(qualifier)?.strip_suffix(':')?;
+    let is_number = !qualifier.is_empty() && qualifier.bytes().all(|byte| byte.is_ascii_digit());
+    Some((machine_arn, if is_number { Qualifier::Version(qualifier) } else { Qualifier::Alias(qualifier) }))
+}
+
 /// The ARN of a state machine to start, given as it is or by name; `#CASE` behind either names a test case.
 ///
 /// # Errors
@@ -25,7 +43,8 @@ pub(crate) async fn machine_to_start(client: &Client, name: &str) -> Result<Stri
     }
 }
 
-/// The ARN of a state machine, given as it is or by name.
+/// The ARN of a state machine, given as it is or by name; with `:3` or `:alias` behind the name, that of the version or
+/// alias, of which only the machine is looked for.
 ///
 /// # Errors
 /// The server has no such machine, or can't be asked.
@@ -33,6 +52,13 @@ pub(crate) async fn machine(client: &Client, name: &str) -> Result<String, Failu
     if name.starts_with("arn:") {
         return Ok(name.to_owned());
     }
+    if let Some((machine_name, qualifier)) = name.split_once(':') {
+        return Ok(format!("{}:{qualifier}", machine_itself(client, machine_name).await?));
+    }
+    machine_itself(client, name).await
+}
+
+async fn machine_itself(client: &Client, name: &str) -> Result<String, Failure> {
     let (found, known) = find(client, Kind::Machine, name).await?;
     found.ok_or_else(|| {
         let hint = match nearest(name, known.iter().map(String::as_str)) {
@@ -56,7 +82,7 @@ pub(crate) async fn execution(client: &Client, name: &str) -> Result<String, Fai
             "{name:?} names no execution; write MACHINE:EXECUTION or its ARN"
         )));
     };
-    let machine = machine(client, machine_name).await?;
+    let machine = machine_itself(client, machine_name).await?;
     Ok(format!("{}:{execution_name}", machine.replacen(":stateMachine:", ":execution:", 1)))
 }
 
@@ -97,5 +123,25 @@ async fn find(client: &Client, kind: Kind, name: &str) -> Result<(Option<String>
             Some(token) => request["nextToken"] = token.into(),
             None => return Ok((None, known)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qualifiers_are_numbers_or_names() {
+        const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
+        for (behind, expected) in [
+            ("", None),
+            (":3", Some(Qualifier::Version("3"))),
+            (":live", Some(Qualifier::Alias("live"))),
+            (":3a", Some(Qualifier::Alias("3a"))),
+        ] {
+            let arn = format!("{MACHINE}{behind}");
+            assert_eq!(qualifier(&arn), expected.map(|qualifier| (MACHINE, qualifier)), "{behind}");
+        }
+        assert_eq!(qualifier("arn:aws:states:us-east-1:000000000000:execution:m:e"), None);
     }
 }

@@ -21,11 +21,12 @@ Examples:
   stepwell start order --input '{\"order\": 1}'          prints the ARN
   stepwell start order --input @order.json --wait       prints the output
   stepwell start order --name run-1 --follow            prints the path, then the output
+  stepwell start order:live                             a version or alias of the state machine
   stepwell start 'order#HappyPath' --wait               with the answers of a test case
 
 Exit code with --wait and --follow: 0 when the execution succeeded, else 1.")]
 pub(crate) struct StartArguments {
-    /// The state machine: its name or ARN; #CASE behind it takes the answers of tasks from the server's mock file
+    /// The state machine, or a version or alias of it as MACHINE:NAME; or its ARN; #CASE behind it takes the answers of tasks from the server's mock file
     machine: String,
     /// The input as JSON, @FILE, or - for standard input
     #[arg(long, value_name = "JSON", default_value = "{}")]

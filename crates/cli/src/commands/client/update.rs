@@ -15,6 +15,7 @@ use crate::output::{self, Format};
 #[command(after_help = "\
 Examples:
   stepwell update order order.asl.json
+  stepwell update order order.asl.json --publish
   stepwell update order --role-arn arn:aws:iam::123456789012:role/order
 
 Executions that run keep the definition that they were started with.")]
@@ -27,6 +28,12 @@ pub(crate) struct UpdateArguments {
     /// The new role
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
+    /// Publish a version as well
+    #[arg(long)]
+    publish: bool,
+    /// What the version is
+    #[arg(long, value_name = "TEXT", requires = "publish")]
+    version_description: Option<String>,
     #[command(flatten)]
     server: ServerArgument,
 }
@@ -48,11 +55,19 @@ pub(crate) fn run(arguments: &UpdateArguments, format: Format) -> Result<(), Fai
         if let Some(role) = &arguments.role_arn {
             request["roleArn"] = role.as_str().into();
         }
+        super::publish_too(&mut request, arguments.publish, arguments.version_description.as_deref());
         Ok(client.call("UpdateStateMachine", &request).await?)
     })?;
     match format {
         Format::Json => output::json(&answer),
-        Format::Text => output::line(format_args!("updated, revision {}", text(&answer, "revisionId"))),
+        Format::Text => {
+            // A machine whose first update changes nothing has no revision to name.
+            match text(&answer, "revisionId") {
+                "" => output::line("unchanged"),
+                revision => output::line(format_args!("updated, revision {revision}")),
+            }
+            super::print_version(&answer);
+        }
     }
     Ok(())
 }

@@ -81,6 +81,7 @@ fn about(caller: Identity<'_>, request: &TestStateRequest, now: Timestamp) -> Ab
         trace_header: None,
         version_arn: None,
         alias_arn: None,
+        log: None,
         mock: None,
     }
 }
