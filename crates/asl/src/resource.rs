@@ -59,6 +59,8 @@ pub enum Resource {
         /// How it ends.
         pattern: InvocationPattern,
     },
+    /// `http:invoke`: a request to an HTTP API.
+    HttpInvoke,
     /// A service that this version can't call: such a definition has a `NOT_YET_SUPPORTED` finding.
     Unsupported {
         /// `sqs`, `aws-sdk:s3`, `http`, …
@@ -75,6 +77,7 @@ impl Resource {
             Resource::LambdaFunction { .. } | Resource::LambdaInvoke { .. } => "lambda",
             Resource::Activity { .. } => "activity",
             Resource::StartExecution { .. } => "states",
+            Resource::HttpInvoke => "http",
             Resource::AwsSdk { service, .. } | Resource::Unsupported { service, .. } => service,
             Resource::Optimized { integration, .. } => integration.service,
         }
@@ -85,7 +88,7 @@ impl Resource {
     pub fn resource(&self) -> &str {
         match self {
             Resource::LambdaFunction { arn } | Resource::Activity { arn } => arn,
-            Resource::LambdaInvoke { wait_for_token: false } => "invoke",
+            Resource::LambdaInvoke { wait_for_token: false } | Resource::HttpInvoke => "invoke",
             Resource::LambdaInvoke { wait_for_token: true } => "invoke.waitForTaskToken",
             Resource::StartExecution { pattern } => match pattern {
                 InvocationPattern::RequestResponse => "startExecution",
@@ -117,6 +120,16 @@ impl Resource {
                 Some((service.strip_prefix("aws-sdk:")?, action.split('.').next()?))
             }
             Resource::Optimized { integration, .. } => Some((integration.api, integration.operation)),
+            _ => None,
+        }
+    }
+
+    /// The parameters of resources with words of their own, with whether they are required; none where they are those of
+    /// an operation.
+    pub(crate) fn own_parameters(&self) -> Option<&'static [(&'static str, bool)]> {
+        match self {
+            Resource::HttpInvoke => Some(HTTP_PARAMETERS),
+            Resource::Optimized { integration, .. } => integration.own_parameters(),
             _ => None,
         }
     }
@@ -164,6 +177,18 @@ impl Resource {
         matches!(self, Resource::Activity { .. }) || self.pattern() == InvocationPattern::WaitForTaskToken
     }
 }
+
+/// What an HTTP Task takes. The connection may stand under either of the last two.
+const HTTP_PARAMETERS: &[(&str, bool)] = &[
+    ("ApiEndpoint", true),
+    ("Method", true),
+    ("Headers", false),
+    ("QueryParameters", false),
+    ("RequestBody", false),
+    ("Transform", false),
+    ("InvocationConfig", false),
+    ("Authentication", false),
+];
 
 /// What a text under `Resource` is.
 pub(crate) enum Recognised {
@@ -237,6 +262,7 @@ pub(crate) fn recognise(text: &str) -> Recognised {
         ("states", ["lambda", "invoke.waitForTaskToken"]) => {
             Recognised::Supported(Resource::LambdaInvoke { wait_for_token: true })
         }
+        ("states", ["http", "invoke"]) => Recognised::Supported(Resource::HttpInvoke),
         ("states", ["states", action @ ..]) => match start_execution(&action.join(":")) {
             Some(pattern) => Recognised::Supported(Resource::StartExecution { pattern }),
             None => Recognised::Unknown,
@@ -297,8 +323,7 @@ fn optimized_integration(service: &str, action: &str) -> Recognised {
 }
 
 /// Integrations that AWS has and this version does not.
-const LATER: &[(&str, &str)] =
-    &[("apigateway", "invoke"), ("eks", "call"), ("eks", "runJob"), ("http", "invoke")];
+const LATER: &[(&str, &str)] = &[("apigateway", "invoke"), ("eks", "call"), ("eks", "runJob")];
 
 fn start_execution(action: &str) -> Option<InvocationPattern> {
     match action {

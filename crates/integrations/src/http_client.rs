@@ -1,8 +1,13 @@
 //! One pooled HTTP/1.1 client for all outgoing calls: bounded answers, time limits, no redirects followed.
 
 use std::error::Error as _;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +17,7 @@ use hyper::{Method, Request, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
@@ -33,7 +39,9 @@ pub(crate) struct Response {
 /// Why there is no complete answer.
 #[derive(Debug)]
 pub(crate) enum HttpError {
-    /// Nothing usable came back; the text follows `Unable to execute HTTP request: `, as AWS's SDK words it.
+    /// No connection could be made; the text follows `Unable to execute HTTP request: `, as AWS's SDK words it.
+    NoConnection(String),
+    /// Nothing usable came back; worded likewise.
     NoAnswer(String),
     /// The time limit passed.
     TimedOut,
@@ -76,12 +84,63 @@ fn tls_config() -> ClientConfig {
 
 /// A client whose connections are shared by all callers.
 pub(crate) struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
+}
+
+/// Finds the addresses of a host.
+pub(crate) type Lookup = Arc<dyn Fn(String) -> LookupFuture + Send + Sync>;
+type LookupFuture = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// Looks hosts up, and lets through only addresses that may be connected to. The connector connects to the very
+/// addresses that were looked at: a name whose address changes between a check and its use gains nothing.
+#[derive(Clone)]
+pub(crate) struct Resolver {
+    pub(crate) lookup: Lookup,
+    pub(crate) permits: fn(IpAddr) -> bool,
+}
+
+impl Resolver {
+    /// The resolver of the system, with the addresses that `permits` agrees to.
+    pub(crate) fn system(permits: fn(IpAddr) -> bool) -> Self {
+        let lookup: Lookup =
+            Arc::new(|host| Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) }));
+        Self { lookup, permits }
+    }
+}
+
+impl tower_service::Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let (found, permits) = ((self.lookup)(name.as_str().to_owned()), self.permits);
+        Box::pin(async move {
+            let addresses = found.await?;
+            // One forbidden address among several is no accident.
+            match addresses.iter().find(|address| !permits(address.ip())) {
+                Some(forbidden) => Err(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    format!("{name} has the address {}, which tasks may not connect to", forbidden.ip()),
+                )),
+                None => Ok(addresses.into_iter()),
+            }
+        })
+    }
 }
 
 impl HttpClient {
     pub(crate) fn new() -> Self {
-        let mut connector = HttpConnector::new();
+        Self::with_resolver(Resolver::system(|_| true))
+    }
+
+    /// A client that looks hosts up with `resolver`. Addresses in URLs don't pass through it.
+    pub(crate) fn with_resolver(resolver: Resolver) -> Self {
+        let mut connector = HttpConnector::new_with_resolver(resolver);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         connector.enforce_http(false);
@@ -128,11 +187,10 @@ impl HttpClient {
             request.headers_mut().append(name, value);
         }
         let exchange = async {
-            let response = self
-                .client
-                .request(request)
-                .await
-                .map_err(|error| HttpError::NoAnswer(describe(&place, &error)))?;
+            let response = self.client.request(request).await.map_err(|error| match error.is_connect() {
+                true => HttpError::NoConnection(describe(&place, &error)),
+                false => HttpError::NoAnswer(describe(&place, &error)),
+            })?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, limit_bytes).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() {

@@ -1,5 +1,5 @@
 //! Task drivers: Lambda functions run as processes, by endpoint and by URL; AWS services and servers that speak their
-//! APIs.
+//! APIs; HTTP endpoints behind connections.
 //!
 //! [`Lambda`] takes an [`Invocation`] to wherever the configuration says that the function lives and brings back an
 //! [`Outcome`]; [`function_arn_result`] and [`invoke_result`] then read it as the two forms of a Lambda task do.
@@ -8,6 +8,7 @@
 pub mod aws;
 pub mod config;
 mod http_client;
+pub mod http_task;
 pub mod lambda;
 mod poster;
 mod runner;

@@ -64,7 +64,7 @@ impl Poster {
             .collect::<Result<_, _>>()?;
         match self.client.post(uri, headers, body, ANSWER_MAX_BYTES, timeout).await {
             Ok(response) => Ok(Posted { status: response.status.as_u16(), body: response.body }),
-            Err(HttpError::NoAnswer(reason)) => Err(PostError(reason)),
+            Err(HttpError::NoConnection(reason) | HttpError::NoAnswer(reason)) => Err(PostError(reason)),
             Err(HttpError::TimedOut) => {
                 Err(PostError(format!("no answer within {} s", timeout.as_secs_f64())))
             }

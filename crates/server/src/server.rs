@@ -145,6 +145,7 @@ impl Server {
             lambda,
             mocks,
             aws: stepwell_integrations::aws::Aws::new(aws_config(&settings)),
+            http: stepwell_integrations::http_task::HttpTask::new(settings.http.clone()),
             job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),
             state_tests: Semaphore::new(settings.limits.state_tests_max),
@@ -231,6 +232,7 @@ impl Server {
         }
         // Calls under way end as interrupted: a restart makes them again.
         self.operations.aws.shutdown();
+        self.operations.http.shutdown();
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());

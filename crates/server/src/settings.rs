@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
-use stepwell_integrations::{LambdaConfig, aws::AwsConfig};
+use stepwell_integrations::{LambdaConfig, aws::AwsConfig, http_task::HttpConfig};
 
 use crate::{events::Webhook, logs::LogSettings};
 
@@ -24,6 +24,8 @@ pub struct Settings {
     pub lambda: LambdaConfig,
     /// How AWS services are called.
     pub aws: AwsConfig,
+    /// Where HTTP Tasks may go, and their connections.
+    pub http: HttpConfig,
     /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
     /// Where the logs of executions go.
@@ -51,6 +53,7 @@ impl Default for Settings {
             allow_unauthenticated: false,
             lambda: LambdaConfig::default(),
             aws: AwsConfig::default(),
+            http: HttpConfig::default(),
             service_endpoints: BTreeMap::new(),
             logs: LogSettings::default(),
             webhooks: Vec::new(),

@@ -116,6 +116,38 @@ output! {
     }
 }
 
+output! {
+    /// The request of an HTTP Task. What a connection adds is hidden unless secrets are to be revealed.
+    InspectionDataRequest {
+        /// `HTTP/1.1`.
+        protocol "protocol": Option<Arc<str>>,
+        /// The method.
+        method "method": Option<Arc<str>>,
+        /// The URL with its query string.
+        url "url": Option<Arc<str>>,
+        /// The headers.
+        headers "headers": Option<Arc<str>>,
+        /// The body.
+        body "body": Option<Arc<str>>,
+    }
+}
+
+output! {
+    /// The answer to an HTTP Task.
+    InspectionDataResponse {
+        /// `HTTP/1.1`.
+        protocol "protocol": Option<Arc<str>>,
+        /// The status.
+        status_code "statusCode": Option<Arc<str>>,
+        /// The words that go with the status.
+        status_message "statusMessage": Option<Arc<str>>,
+        /// The headers.
+        headers "headers": Option<Arc<str>>,
+        /// The body.
+        body "body": Option<Arc<str>>,
+    }
+}
+
 /// The way of data through a state, each stage as JSON text. Stages that a state does not have are absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names are those of the AWS API reference")]
@@ -134,6 +166,8 @@ pub struct InspectionData {
     pub result: Option<Arc<str>>,
     pub after_result_selector: Option<Arc<str>>,
     pub after_result_path: Option<Arc<str>>,
+    pub request: Option<InspectionDataRequest>,
+    pub response: Option<InspectionDataResponse>,
     pub variables: Option<Arc<str>>,
     pub error_details: Option<InspectionErrorDetails>,
 }
@@ -145,7 +179,7 @@ output!(@write InspectionData {
     tolerated_failure_count "toleratedFailureCount",
     tolerated_failure_percentage "toleratedFailurePercentage", result "result",
     after_result_selector "afterResultSelector", after_result_path "afterResultPath",
-    variables "variables", error_details "errorDetails",
+    request "request", response "response", variables "variables", error_details "errorDetails",
 });
 
 /// What TestState answers.

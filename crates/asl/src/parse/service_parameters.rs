@@ -15,15 +15,16 @@ impl<'a> Reader<'a> {
         fields: &Fields<'a>,
         language: QueryLanguage,
     ) {
-        let Some((word, operation)) = resource.operation() else { return };
         let name = if language == QueryLanguage::JsonPath { "Parameters" } else { "Arguments" };
         let Some((node, place)) = self.field(fields, name) else { return };
-        if let Resource::Optimized { integration, .. } = resource
-            && let Some(own) = integration.own_parameters()
-        {
+        if let Some(own) = resource.own_parameters() {
             self.own_parameters(own, node, place, language);
+            if *resource == Resource::HttpInvoke {
+                self.http_parameters(node, place, language);
+            }
             return;
         }
+        let Some((word, operation)) = resource.operation() else { return };
         let Some(service) = service(word) else { return };
         if let Some(input) = service.operation(operation).and_then(|operation| operation.input) {
             self.members_of(&service, input, node, place, language);
@@ -51,6 +52,31 @@ impl<'a> Reader<'a> {
         for (name, _) in own.iter().filter(|(_, is_required)| *is_required) {
             if !members.iter().any(|member| plain(&member.key, language).eq_ignore_ascii_case(name)) {
                 self.missing_member(name, place, node);
+            }
+        }
+    }
+
+    /// The values of an HTTP Task that are written out, and the connection, which has two places.
+    fn http_parameters(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
+        let NodeKind::Object(members) = &node.kind else { return };
+        let connection = ["InvocationConfig", "Authentication"];
+        if !members.iter().any(|member| connection.contains(&plain(&member.key, language))) {
+            self.missing_member("InvocationConfig", place, node);
+        }
+        for member in members {
+            let NodeKind::Object(inner) = &member.value.kind else { continue };
+            let has = |name| inner.iter().any(|member| plain(&member.key, language) == name);
+            if connection.contains(&&*member.key) && !has("ConnectionArn") {
+                self.missing_member("ConnectionArn", place, &member.value);
+            }
+        }
+        for (path, known) in HTTP_WORDS {
+            let Some(value) = descend(node, path) else { continue };
+            let NodeKind::String(text) = &value.kind else { continue };
+            if !known.contains(&&**text) && !(language == QueryLanguage::Jsonata && text.starts_with("{%")) {
+                let field = path.last().copied().unwrap_or_default();
+                let message = format!("The field '{field}' must be one of {}", known.join(", "));
+                self.invalid(message, place, value.span);
             }
         }
     }
@@ -112,6 +138,23 @@ impl<'a> Reader<'a> {
     fn missing_member(&mut self, key: &str, place: Place, node: &Node) {
         self.invalid(format!("The field '{key}' is required but was missing"), place, node.span);
     }
+}
+
+/// Where an HTTP Task takes only certain words.
+const HTTP_WORDS: [(&[&str], &[&str]); 3] = [
+    (&["Method"], &["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]),
+    (&["Transform", "RequestBodyEncoding"], &["NONE", "URL_ENCODED"]),
+    (&["Transform", "RequestEncodingOptions", "ArrayFormat"], &["INDICES", "REPEAT", "COMMAS", "BRACKETS"]),
+];
+
+/// The value at a path of members that are written out.
+fn descend<'n>(node: &'n Node, path: &[&str]) -> Option<&'n Node> {
+    path.iter().try_fold(node, |node, name| match &node.kind {
+        NodeKind::Object(members) => {
+            members.iter().find(|member| &*member.key == *name).map(|member| &member.value)
+        }
+        _ => None,
+    })
 }
 
 /// The name of a member without the `.$` of a template.

@@ -12,6 +12,7 @@ use stepwell_api::types::state_machine::{
 use stepwell_api::{ApiError, arn};
 use stepwell_integrations::LambdaConfig;
 use stepwell_integrations::aws::{AwsConfig, RoleSection};
+use stepwell_integrations::http_task::HttpConfig;
 use stepwell_server::{MockError, Operations, Server, Settings, StartError};
 use stepwell_store::{MemoryStore, Store};
 use stepwell_store_embedded::{EmbeddedStore, OpenError, Options};
@@ -102,6 +103,7 @@ impl Plan<'_> {
                 )
                 .map_err(Failure::Usage)?,
             aws: self.aws_config()?,
+            http: self.http_config()?,
             service_endpoints: urls(&endpoints),
             mock_file: self.mock_file.clone(),
             default_region: region,
@@ -112,6 +114,16 @@ impl Plan<'_> {
 }
 
 impl Plan<'_> {
+    fn http_config(&self) -> Result<HttpConfig, Failure> {
+        let variable = |name: &str| self.environment.get(name).map(str::to_owned);
+        let connections = self.config.connections.iter();
+        let connections = connections
+            .map(|(name, section)| Ok((name.clone(), section.resolve(name, &variable)?)))
+            .collect::<Result<_, stepwell_integrations::ConfigError>>()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(HttpConfig { section: self.config.http.clone(), connections })
+    }
+
     fn aws_config(&self) -> Result<AwsConfig, Failure> {
         let variable =
             server::flag_variable(self.environment, "STEPWELL_ALLOW_AWS").map_err(Failure::Usage)?;

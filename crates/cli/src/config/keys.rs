@@ -21,11 +21,19 @@ enum Keys {
 static DOCUMENT: Keys = Keys::Table(&[
     ("aws", Keys::Table(&[("allow", Keys::Any), ("roles", Keys::Named(&ROLE))])),
     ("batch", Keys::Later),
-    ("connections", Keys::Later),
+    ("connections", Keys::Named(&CONNECTION)),
     ("ecs", Keys::Later),
     ("endpoints", Keys::Any),
     ("events", Keys::Table(&[("webhooks", Keys::Tables(&WEBHOOK))])),
-    ("http", Keys::Later),
+    (
+        "http",
+        Keys::Table(&[
+            ("allow", Keys::Any),
+            ("concurrency", Keys::Any),
+            ("on_uncertain", Keys::Any),
+            ("timeout_seconds", Keys::Any),
+        ]),
+    ),
     ("integrations", Keys::Named(&INTEGRATION)),
     ("lambda", Keys::Table(&[("functions", Keys::Named(&FUNCTION))])),
     ("logs", Keys::Table(&[("default", LOG_DESTINATION), ("groups", Keys::Named(&LOG_DESTINATION))])),
@@ -46,6 +54,25 @@ const LOG_DESTINATION: Keys =
 
 static INTEGRATION: Keys =
     Keys::Table(&[("concurrency", Keys::Any), ("on_uncertain", Keys::Any), ("timeout_seconds", Keys::Any)]);
+
+static CONNECTION: Keys = Keys::Table(&[
+    ("body", Keys::Any),
+    ("client_id", Keys::Any),
+    ("client_secret", Keys::Any),
+    ("client_secret_env", Keys::Any),
+    ("headers", Keys::Any),
+    ("key_name", Keys::Any),
+    ("key_value", Keys::Any),
+    ("key_value_env", Keys::Any),
+    ("password", Keys::Any),
+    ("password_env", Keys::Any),
+    ("query", Keys::Any),
+    ("token_method", Keys::Any),
+    ("token_parameters", Keys::Any),
+    ("token_url", Keys::Any),
+    ("type", Keys::Any),
+    ("username", Keys::Any),
+]);
 
 static ROLE: Keys = Keys::Table(&[
     ("access_key_id", Keys::Any),

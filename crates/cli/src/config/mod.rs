@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use stepwell_integrations::aws::{AwsIntegration, AwsSection};
+use stepwell_integrations::http_task::{ConnectionSection, HttpSection};
 use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
 
@@ -49,6 +50,10 @@ pub(crate) struct Config {
     pub(crate) logs: LogsSection,
     /// `[events]`.
     pub(crate) events: EventsSection,
+    /// `[http]`.
+    pub(crate) http: HttpSection,
+    /// `[connections.*]`.
+    pub(crate) connections: BTreeMap<String, ConnectionSection>,
     /// `[mock]`.
     pub(crate) mock: MockSection,
     /// What the user should know, though it is no error: sections that this version does not use.
@@ -66,6 +71,8 @@ struct Document {
     endpoints: BTreeMap<String, String>,
     logs: LogsSection,
     events: EventsSection,
+    http: HttpSection,
+    connections: BTreeMap<String, ConnectionSection>,
     mock: MockSection,
 }
 
@@ -111,6 +118,10 @@ impl Config {
                 at(keys::offset_of(text, &error.setting), &format!("{}: {}", error.setting, error.message))
             })?;
         }
+        let connections = document.connections.iter().map(|(name, section)| section.check(name));
+        for error in connections.chain([document.http.check()]).filter_map(Result::err) {
+            return Err(at(keys::offset_of(text, &error.setting), &error.to_string()));
+        }
         if document.integrations.lambda.concurrency == 0 {
             let setting = "integrations.lambda.concurrency";
             return Err(at(keys::offset_of(text, setting), &format!("{setting}: must be at least 1")));
@@ -153,6 +164,8 @@ impl Config {
             endpoints: document.endpoints,
             logs: document.logs,
             events: document.events,
+            http: document.http,
+            connections: document.connections,
             mock: document.mock,
             warnings,
         })
@@ -247,6 +260,9 @@ timeout_seconds = 5
 
 [connections.billing]
 type = "basic"
+username = "u"
+password_env = "BILLING_PASSWORD"
+headers = { x-tenant = "a", x-trace = { env = "TRACE" } }
 [batch.job_definitions.nightly]
 image = "x"
 [ecs.task_definitions.worker]
@@ -266,7 +282,9 @@ allow = ["localhost:*"]
         assert_eq!(config.endpoints["sqs"], "http://127.0.0.1:4566");
         let sections: Vec<&str> =
             config.warnings.iter().filter_map(|text| text.split(['[', ']']).nth(1)).collect();
-        assert_eq!(sections, ["connections", "batch", "ecs", "http"]);
+        assert_eq!(sections, ["batch", "ecs"]);
+        assert_eq!(config.http.allow, ["localhost:*"]);
+        assert!(config.connections.contains_key("billing"));
         assert!(!config.aws.allow);
         assert_eq!(config.aws.roles["arn:aws:iam::123456789012:role/r"].access_key_id, "key");
         assert_eq!(config.integrations["sqs"].timeout_seconds, 5);
@@ -332,6 +350,22 @@ allow = ["localhost:*"]
             (
                 "[integrations.sqs]\nconcurrency = 0\n",
                 "f.toml:2:1: integrations.sqs.concurrency: must be between 1 and",
+            ),
+            (
+                "[connections.a]\ntype = \"basic\"\nuser = \"x\"\n",
+                "f.toml:3:1: unknown key \"user\" in [connections.a]; did you mean \"username\"?",
+            ),
+            (
+                "[connections.a]\ntype = \"basic\"\nusername = \"x\"\n",
+                "f.toml:1:14: connections.a.password: is missing",
+            ),
+            (
+                "[connections.a]\ntype = \"none\"\nkey_name = \"x\"\n",
+                "f.toml:3:1: connections.a.key_name: does not go with this type",
+            ),
+            (
+                "[http]\nallow = [\"http://localhost\"]\n",
+                "f.toml:2:1: http.allow: \"http://localhost\" is neither HOST nor",
             ),
             ("[endpoints]\nsqz = \"http://a\"\n", "f.toml:2:1: [endpoints]: there is no service \"sqz\""),
         ] {

@@ -397,7 +397,9 @@ impl Aws {
                     body: response.body,
                 })
             }
-            Err(HttpError::NoAnswer(reason)) => Err(Trouble::Passing(reason)),
+            Err(HttpError::NoConnection(reason) | HttpError::NoAnswer(reason)) => {
+                Err(Trouble::Passing(reason))
+            }
             Err(HttpError::TimedOut) => Err(Trouble::Passing("Read timed out".to_owned())),
             Err(HttpError::TooLarge) => Err(Trouble::Final(CallError::TooLarge)),
         }

@@ -169,7 +169,7 @@ fn parameters_error(problems: &[String], parameters: &Value) -> TaskError {
     )
 }
 
-fn too_large(resource_type: &str) -> TaskError {
+pub(crate) fn too_large(resource_type: &str) -> TaskError {
     TaskError::new(
         "States.DataLimitExceeded",
         format!(

@@ -84,7 +84,9 @@ pub(super) async fn invoke(
     match client.post(uri, headers, body, ANSWER_MAX_BYTES, timeout.min(ANSWER_TIMEOUT)).await {
         Ok(response) if response.status.is_success() => Outcome::Answered(read_answer(&response)),
         Ok(response) => Outcome::Failed(read_error(&response, function)),
-        Err(HttpError::NoAnswer(reason)) => Outcome::Failed(TaskError::sdk_client(&reason)),
+        Err(HttpError::NoConnection(reason) | HttpError::NoAnswer(reason)) => {
+            Outcome::Failed(TaskError::sdk_client(&reason))
+        }
         Err(HttpError::TimedOut) => Outcome::Failed(TaskError::sdk_client("Read timed out")),
         Err(HttpError::TooLarge) => Outcome::Answered(Answer::too_large(uuid::Uuid::new_v4().to_string())),
     }

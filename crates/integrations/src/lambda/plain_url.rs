@@ -29,7 +29,9 @@ pub(super) async fn invoke(client: &HttpClient, url: &str, invocation: &Invocati
     let body = Bytes::from(invocation.request.payload.as_bytes().to_vec());
     let response = match client.post(uri, headers, body, ANSWER_MAX_BYTES, ANSWER_TIMEOUT).await {
         Ok(response) => response,
-        Err(HttpError::NoAnswer(reason)) => return Outcome::Failed(TaskError::sdk_client(&reason)),
+        Err(HttpError::NoConnection(reason) | HttpError::NoAnswer(reason)) => {
+            return Outcome::Failed(TaskError::sdk_client(&reason));
+        }
         Err(HttpError::TimedOut) => return Outcome::Failed(TaskError::sdk_client("Read timed out")),
         Err(HttpError::TooLarge) => return Outcome::Answered(Answer::too_large(request_id)),
     };

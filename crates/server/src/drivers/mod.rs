@@ -1,6 +1,7 @@
 //! What leaves the shards: answers go to their callers, effects to the drivers, whose results come back as commands.
 
 mod aws;
+pub(crate) mod http_task;
 mod lambda;
 pub(crate) mod mocked;
 mod nested;
@@ -183,7 +184,7 @@ pub(crate) async fn perform(
     }
 }
 
-fn complete(task: TaskId, completion: Completion) -> Option<Command> {
+pub(crate) fn complete(task: TaskId, completion: Completion) -> Option<Command> {
     match completion {
         Completion::Answered(output) => Some(Command::TaskSucceeded { task, output }),
         Completion::Failed(error) => Some(Command::TaskFailed { task, error }),
@@ -228,6 +229,7 @@ async fn invoke(
         }
         Resource::AwsSdk { .. } => aws::call_sdk(operations, caller, state, &parameters).await,
         Resource::Optimized { .. } => aws::start(operations, caller, state, &parameters).await,
+        Resource::HttpInvoke => http_task::invoke(operations, caller, parameters.value()).await,
         Resource::Activity { .. } | Resource::Unsupported { .. } => Completion::Failed(ErrorOutput::new(
             "States.Runtime",
             format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),

@@ -61,6 +61,7 @@ pub struct Operations {
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) mocks: Mocks,
     pub(crate) aws: stepwell_integrations::aws::Aws,
+    pub(crate) http: stepwell_integrations::http_task::HttpTask,
     pub(crate) job_waits: JobWaits,
     pub(crate) pollers: AtomicU64,
     pub(crate) admission: Admission,

@@ -1,11 +1,12 @@
 //! What TestState answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use stepwell_api::{
     ApiError,
     types::test_state::{
-        InspectionData, InspectionErrorDetails, InspectionLevel, TestExecutionStatus, TestStateResponse,
+        InspectionData, InspectionDataRequest, InspectionDataResponse, InspectionErrorDetails,
+        InspectionLevel, TestExecutionStatus, TestStateResponse,
     },
 };
 use stepwell_engine::{TestEnd, TestStatus};
@@ -56,7 +57,24 @@ impl Test {
         let given = || self.variables.clone().map(Value::Object);
         let variables = seen.variables.or_else(given);
         let variables = variables.filter(|variables| variables.as_object().is_some_and(|all| all.len() > 0));
+        let trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let protocol = || Some("HTTP/1.1".into());
+        let shown = |text: String| Some(text.into());
         InspectionData {
+            request: trace.request.map(|request| InspectionDataRequest {
+                protocol: protocol(),
+                method: shown(request.method),
+                url: shown(request.url),
+                headers: shown(request.headers),
+                body: shown(request.body),
+            }),
+            response: trace.response.map(|response| InspectionDataResponse {
+                protocol: protocol(),
+                status_code: shown(response.status_code),
+                status_message: shown(response.status_message),
+                headers: shown(response.headers),
+                body: shown(response.body),
+            }),
             input: self.request.input.clone().or_else(|| Some("{}".into())),
             after_input_path: text(seen.after_input_path),
             after_parameters: text(seen.after_parameters),

@@ -8,20 +8,28 @@ mod context;
 mod result_shape;
 mod subject;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use stepwell_api::{
     ApiError,
     arn::check_role,
     identity::Identity,
-    types::test_state::{MockInput, MockResponseValidationMode, TestStateRequest, TestStateResponse},
+    types::test_state::{
+        InspectionLevel, MockInput, MockResponseValidationMode, TestStateRequest, TestStateResponse,
+    },
 };
 use stepwell_engine::{StateTest, TestEnd, TestSubject};
 use stepwell_interpreter::{
-    About, Command, Effect, ErrorOutput, Inspection, Program, Timestamp, program::StateKind,
+    About, Command, Effect, ErrorOutput, Inspection, Program, TaskId, Timestamp, program::StateKind,
 };
 use stepwell_json::{Object, Payload, Value};
 use tokio::sync::mpsc;
+
+use stepwell_asl::Resource;
+use stepwell_integrations::http_task::Trace;
 
 use self::subject::Subject;
 use super::{Operations, execution::execution_input, internal, stopped, stopping};
@@ -39,6 +47,8 @@ struct Test {
     test: StateTest,
     /// To be done outside.
     effects: Vec<Effect>,
+    /// What an HTTP Task sent and got.
+    trace: Arc<Mutex<Option<Trace>>>,
 }
 
 impl Operations {
@@ -163,7 +173,18 @@ impl Test {
             }
         }
         let program = subject.program.clone();
-        Ok(Self { request, program, about: Arc::new(about), variables, test, effects })
+        Ok(Self { request, program, about: Arc::new(about), variables, test, effects, trace: Arc::default() })
+    }
+
+    /// The call of an HTTP Task whose request and answer are to be shown.
+    fn traced_call(&self, effect: &Effect) -> Option<(TaskId, Payload)> {
+        let Effect::InvokeTask { task, state, parameters, mock: None, .. } = effect else { return None };
+        let is_http = match &self.program.get(*state)?.kind {
+            StateKind::Task(task) => task.resource == Resource::HttpInvoke,
+            _ => false,
+        };
+        let is_traced = is_http && self.request.inspection_level == Some(InspectionLevel::Trace);
+        is_traced.then(|| (*task, parameters.clone()))
     }
 
     /// Does what the state asks for until it has been left or has failed. The time limit is that of Express.
@@ -174,6 +195,24 @@ impl Test {
             for effect in std::mem::take(&mut self.effects) {
                 let (operations, about) = (operations.clone(), self.about.clone());
                 let (program, sender) = (self.program.clone(), sender.clone());
+                if let Some((task, parameters)) = self.traced_call(&effect) {
+                    let reveals_secrets = self.request.reveal_secrets == Some(true);
+                    let seen = self.trace.clone();
+                    tokio::spawn(async move {
+                        let (completion, trace) = drivers::http_task::invoke_traced(
+                            &operations,
+                            &about.region,
+                            parameters.value(),
+                            reveals_secrets,
+                        )
+                        .await;
+                        *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(trace);
+                        if let Some(command) = drivers::complete(task, completion) {
+                            let _ = sender.send(command);
+                        }
+                    });
+                    continue;
+                }
                 // A call that was begun goes on, also when nobody waits for it any more.
                 tokio::spawn(async move {
                     let command = drivers::perform(&operations, None, &about, &program, effect, false).await;

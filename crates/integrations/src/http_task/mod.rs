@@ -1,0 +1,307 @@
+//! HTTP Tasks (`http:invoke`): requests to HTTP APIs by way of connections.
+//!
+//! [`HttpTask`] makes the request of a task's parameters and its connection, sends it where it may go, and shows the
+//! answer as the task's result or error.
+
+mod address;
+mod config;
+mod form;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use stepwell_json::Value;
+use tokio::sync::{Semaphore, watch};
+
+pub use self::config::{
+    Connection, ConnectionKind, ConnectionSection, HttpSection, Parameter, Secret, TIMEOUT_MAX_SECONDS,
+    TokenMethod,
+};
+use self::{
+    address::Exception,
+    config::{Additions, Authorization},
+    request::{Prepared, prepare, unusable},
+    token::TokenCache,
+};
+use crate::{
+    aws::too_large,
+    config::OnUncertain,
+    http_client::{HttpClient, HttpError, Resolver, Response},
+    lambda::{Counted, QUEUE_MAX, TaskError},
+};
+
+/// The longest body of an answer, in bytes: what a result may have.
+const ANSWER_MAX_BYTES: usize = 262_144;
+
+/// Everything about HTTP Tasks.
+#[derive(Debug, Clone, Default)]
+pub struct HttpConfig {
+    /// `[http]`.
+    pub section: HttpSection,
+    /// `[connections.*]`, by name or by ARN.
+    pub connections: BTreeMap<String, Connection>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub enum HttpOutcome {
+    /// The result of the task.
+    Answered(Value),
+    /// Its error.
+    Failed(TaskError),
+    /// The server is stopping: nothing is known, and nothing should be recorded.
+    Interrupted,
+}
+
+/// A request and its answer, for TestState.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the AWS API reference")]
+pub struct Trace {
+    pub request: Option<TracedRequest>,
+    pub response: Option<TracedResponse>,
+}
+
+/// What was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the AWS API reference")]
+pub struct TracedRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: String,
+    pub body: String,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the AWS API reference")]
+pub struct TracedResponse {
+    pub status_code: String,
+    pub status_message: String,
+    pub headers: String,
+    pub body: String,
+}
+
+/// Makes the calls of HTTP Tasks.
+pub struct HttpTask {
+    section: HttpSection,
+    exceptions: Vec<Exception>,
+    connections: BTreeMap<String, (Connection, TokenCache)>,
+    /// For the public Internet: connects to no other addresses.
+    guarded: HttpClient,
+    /// For exceptions and for the servers of tokens, which the operator names.
+    open: HttpClient,
+    turns: Semaphore,
+    waiting: AtomicUsize,
+    stop: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for HttpTask {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("HttpTask").finish_non_exhaustive()
+    }
+}
+
+impl HttpTask {
+    /// A client; nothing is called yet.
+    #[must_use]
+    pub fn new(config: HttpConfig) -> Self {
+        Self::with_resolver(config, Resolver::system(address::is_public))
+    }
+
+    fn with_resolver(config: HttpConfig, resolver: Resolver) -> Self {
+        let exceptions = config.section.allow.iter().filter_map(|text| Exception::parse(text)).collect();
+        let connections = config.connections.into_iter();
+        Self {
+            exceptions,
+            connections: connections.map(|(name, found)| (name, (found, TokenCache::default()))).collect(),
+            guarded: HttpClient::with_resolver(resolver),
+            open: HttpClient::new(),
+            turns: Semaphore::new(config.section.concurrency.max(1)),
+            waiting: AtomicUsize::new(0),
+            stop: watch::Sender::new(false),
+            section: config.section,
+        }
+    }
+
+    /// Calls under way end as [`HttpOutcome::Interrupted`], and so do later ones.
+    pub fn shutdown(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// What to do with a call whose outcome a crash made unknown.
+    #[must_use]
+    pub fn on_uncertain(&self) -> OnUncertain {
+        self.section.on_uncertain
+    }
+
+    /// Makes the call of a task. `trace` takes what was sent and came back; without `reveals_secrets` the values of the
+    /// connection are hidden in it.
+    pub async fn call(
+        &self,
+        parameters: &Value,
+        region: &str,
+        trace: Option<&mut Trace>,
+        reveals_secrets: bool,
+    ) -> HttpOutcome {
+        let mut stop = self.stop.subscribe();
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => HttpOutcome::Interrupted,
+            outcome = self.carry_out(parameters, region, trace, reveals_secrets) => match outcome {
+                Ok(result) => HttpOutcome::Answered(result),
+                Err(error) => HttpOutcome::Failed(error),
+            },
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        parameters: &Value,
+        region: &str,
+        mut trace: Option<&mut Trace>,
+        reveals_secrets: bool,
+    ) -> Result<Value, TaskError> {
+        let (name, (connection, tokens)) = self.connection(parameters)?;
+        if self.waiting.load(Ordering::Relaxed) >= QUEUE_MAX {
+            let cause = format!("More than {QUEUE_MAX} HTTP Tasks wait for their turn");
+            return Err(TaskError::new("States.TaskFailed", cause));
+        }
+        let turn = {
+            let _waiting = Counted::new(&self.waiting);
+            self.turns.acquire().await
+        };
+        let Ok(_turn) = turn else {
+            return Err(TaskError::new("States.TaskFailed", "The server is stopping"));
+        };
+        let mut refused = None;
+        loop {
+            let mut additions = connection.additions.clone();
+            let mut kept_token = None;
+            if let Authorization::OAuth(source) = &connection.authorization {
+                let got = tokens.get(&self.open, source, refused.as_ref(), self.timeout()).await;
+                let (value, was_kept) = got.map_err(|reason| not_authorized(name, &reason))?;
+                kept_token = was_kept.then(|| value.clone());
+                additions.headers.push((AUTHORIZATION, value));
+            }
+            let prepared = self.prepare(parameters, &additions, region)?;
+            if let Some(trace) = trace.as_deref_mut() {
+                let shown = match reveals_secrets {
+                    true => traced_request(&prepared),
+                    false => traced_request(&self.prepare(parameters, &additions.masked(), region)?),
+                };
+                trace.request = Some(shown);
+            }
+            let response = self.send(prepared).await?;
+            if let Some(trace) = trace.as_deref_mut() {
+                trace.response = Some(traced_response(&response));
+            }
+            // A token can end before its time; a new one that is refused too is no better the third time.
+            match kept_token {
+                Some(token) if matches!(response.status.as_u16(), 401 | 407) => refused = Some(token),
+                _ => return response::result(&response),
+            }
+        }
+    }
+
+    fn prepare(
+        &self,
+        parameters: &Value,
+        additions: &Additions,
+        region: &str,
+    ) -> Result<Prepared, TaskError> {
+        prepare(parameters, additions, &self.exceptions, region)
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.section.timeout_seconds)
+    }
+
+    async fn send(&self, prepared: Prepared) -> Result<Response, TaskError> {
+        let client = if prepared.is_excepted { &self.open } else { &self.guarded };
+        let mut headers = Vec::new();
+        for (name, value) in &prepared.headers {
+            headers.push((name.clone(), value.clone()));
+        }
+        let sent = client
+            .send(prepared.method, prepared.uri, headers, prepared.body, ANSWER_MAX_BYTES, self.timeout())
+            .await;
+        sent.map_err(|error| match error {
+            HttpError::NoConnection(reason) => TaskError::new("States.TaskFailed", reason),
+            HttpError::NoAnswer(reason) => TaskError::new("States.Http.Socket", reason),
+            HttpError::TimedOut => TaskError::new(
+                "States.Http.Socket",
+                format!("There was no complete answer within {} seconds", self.section.timeout_seconds),
+            ),
+            HttpError::TooLarge => too_large("http"),
+        })
+    }
+
+    /// The connection that the task names, by the name in its ARN or by the whole ARN.
+    fn connection(&self, parameters: &Value) -> Result<(&str, &(Connection, TokenCache)), TaskError> {
+        let arn = ["InvocationConfig", "Authentication"]
+            .iter()
+            .find_map(|field| parameters.get(field)?.get("ConnectionArn"))
+            .and_then(Value::as_str)
+            .ok_or_else(|| {
+                unusable("An HTTP Task needs the ConnectionArn of a connection, in InvocationConfig or Authentication")
+            })?;
+        // arn:aws:events:REGION:ACCOUNT:connection/NAME/UUID
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let name = match parts.as_slice() {
+            ["arn", _, "events", _, _, resource] => {
+                resource.strip_prefix("connection/").map(|rest| rest.split('/').next().unwrap_or(rest))
+            }
+            _ => None,
+        };
+        let name = name.filter(|name| !name.is_empty()).ok_or_else(|| {
+            unusable(format!("The ConnectionArn {arn:?} is not the ARN of an EventBridge connection"))
+        })?;
+        let found = self.connections.get_key_value(arn).or_else(|| self.connections.get_key_value(name));
+        found.map(|(name, found)| (name.as_str(), found)).ok_or_else(|| {
+            TaskError::new(
+                "Events.ConnectionResource.ResourceNotFound",
+                format!("Connection {name} does not exist. Describe it under [connections.{name}] in stepwell.toml."),
+            )
+        })
+    }
+}
+
+fn not_authorized(name: &str, reason: &str) -> TaskError {
+    TaskError::new(
+        "Events.ConnectionResource.InvalidConnectionState",
+        format!("Connection {name} could not be authorized: {reason}"),
+    )
+}
+
+fn traced_request(prepared: &Prepared) -> TracedRequest {
+    TracedRequest {
+        method: prepared.method.to_string(),
+        url: prepared.uri.to_string(),
+        headers: traced_headers(&prepared.headers),
+        body: String::from_utf8_lossy(&prepared.body).into_owned(),
+    }
+}
+
+fn traced_response(response: &Response) -> TracedResponse {
+    TracedResponse {
+        status_code: response.status.as_u16().to_string(),
+        status_message: response.status.canonical_reason().unwrap_or_default().to_owned(),
+        headers: traced_headers(&response.headers),
+        body: String::from_utf8_lossy(&response.body).into_owned(),
+    }
+}
+
+fn traced_headers(headers: &HeaderMap) -> String {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let shown: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    format!("[{}]", shown.join(", "))
+}
