@@ -73,7 +73,10 @@ impl<'a> Reader<'a> {
         for (path, known) in HTTP_WORDS {
             let Some(value) = descend(node, path) else { continue };
             let NodeKind::String(text) = &value.kind else { continue };
-            if !known.contains(&&**text) && !(language == QueryLanguage::Jsonata && text.starts_with("{%")) {
+            // An expression, or the placeholder of a deployment template.
+            let is_open =
+                text.starts_with("${") || (language == QueryLanguage::Jsonata && text.starts_with("{%"));
+            if !is_open && !known.contains(&&**text) {
                 let field = path.last().copied().unwrap_or_default();
                 let message = format!("The field '{field}' must be one of {}", known.join(", "));
                 self.invalid(message, place, value.span);
