@@ -25,6 +25,17 @@ pub(crate) struct Metrics {
     connections: AtomicU64,
 }
 
+/// What others count.
+pub(crate) struct Figures<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) machines: usize,
+    pub(crate) activities: usize,
+    pub(crate) logs: &'a logs::Counts,
+    pub(crate) webhooks: &'a events::Counts,
+    /// Resident memory of the process.
+    pub(crate) memory_bytes: u64,
+}
+
 /// Names of [`Metrics::ended`].
 const ENDS: [&str; 4] = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
 
@@ -79,31 +90,15 @@ impl Metrics {
     }
 
     /// The page that `/metrics` answers.
-    pub(crate) fn page(
-        &self,
-        store: &dyn Store,
-        machines: usize,
-        activities: usize,
-        logs: &logs::Counts,
-        webhooks: &events::Counts,
-        memory_bytes: u64,
-    ) -> String {
+    pub(crate) fn page(&self, figures: &Figures<'_>) -> String {
         let mut page = String::new();
         // Writing into a string cannot fail.
-        let _ = self.write(&mut page, store, machines, activities, logs, webhooks, memory_bytes);
+        let _ = self.write(&mut page, figures);
         page
     }
 
-    fn write(
-        &self,
-        page: &mut String,
-        store: &dyn Store,
-        machines: usize,
-        activities: usize,
-        logs: &logs::Counts,
-        webhooks: &events::Counts,
-        memory_bytes: u64,
-    ) -> std::fmt::Result {
+    fn write(&self, page: &mut String, figures: &Figures<'_>) -> std::fmt::Result {
+        let Figures { store, machines, activities, logs, webhooks, memory_bytes } = *figures;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         writeln!(page, "# HELP stepwell_requests_total Requests of the Step Functions API.")?;
         writeln!(page, "# TYPE stepwell_requests_total counter")?;

@@ -12,7 +12,10 @@ use hyper::{
 use serde::Deserialize;
 use stepwell_api::{ApiError, identity::Identity};
 
-use crate::service::{Service, failed, json};
+use crate::{
+    metrics::Figures,
+    service::{Service, failed, json},
+};
 
 /// What `POST /backup` takes.
 #[derive(Debug, Deserialize)]
@@ -35,19 +38,15 @@ pub(crate) async fn respond(
         "/version" if is_read => json(StatusCode::OK, version(service, request.headers()).into_bytes()),
         "/metrics" if is_read => {
             let operations = &service.operations;
-            let (machines, activities) =
-                (operations.catalogue.machine_count(), operations.catalogue.activity_count());
-            text(
-                StatusCode::OK,
-                operations.metrics.page(
-                    &*operations.store,
-                    machines,
-                    activities,
-                    operations.logs.counts(),
-                    operations.webhooks.counts(),
-                    operations.admission.memory_bytes(),
-                ),
-            )
+            let figures = Figures {
+                store: &*operations.store,
+                machines: operations.catalogue.machine_count(),
+                activities: operations.catalogue.activity_count(),
+                logs: operations.logs.counts(),
+                webhooks: operations.webhooks.counts(),
+                memory_bytes: operations.admission.memory_bytes(),
+            };
+            text(StatusCode::OK, operations.metrics.page(&figures))
         }
         "/backup" if request.method() == Method::POST => {
             if !peer.to_canonical().is_loopback() {
