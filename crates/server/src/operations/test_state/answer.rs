@@ -55,7 +55,8 @@ impl Test {
         let has_details = seen.catch_index.is_some() || seen.retry_index.is_some();
         let given = || self.variables.clone().map(Value::Object);
         let variables = seen.variables.or_else(given);
-        let variables = variables.filter(|variables| variables.as_object().is_some_and(|all| all.len() > 0));
+        let variables =
+            variables.filter(|variables| variables.as_object().is_some_and(|all| !all.is_empty()));
         InspectionData {
             input: self.request.input.clone().or_else(|| Some("{}".into())),
             after_input_path: text(seen.after_input_path),
