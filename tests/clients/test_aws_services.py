@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -237,8 +238,8 @@ class AgainstMoto(unittest.TestCase):
         output = call(self.sfn, "aws-sdk:sts:getCallerIdentity", {}, "own")
         self.assertNotIn("assumed-role", output["Arn"])
         credentials = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"}
-        read = call(self.sfn, "aws-sdk:ssm:getParameter", {"Name": "p"}, "as-role", Credentials=credentials)
-        self.assertEqual(read["Parameter"]["Value"], "v")
+        output = call(self.sfn, "aws-sdk:sts:getCallerIdentity", {}, "as-role", Credentials=credentials)
+        self.assertEqual(output["Arn"], f"arn:aws:sts::{ACCOUNT}:assumed-role/r/stepwell")
 
     def test_a_token_ends_a_task_that_waits_for_it(self):
         url = self.moto.client("sqs").create_queue(QueueName="tokens")["QueueUrl"]
@@ -445,6 +446,63 @@ class Jobs(unittest.TestCase):
             finally:
                 server.stop()
         self.assertEqual((error, json.loads(cause)["JobRunState"]), ("States.TaskFailed", "TIMEOUT"))
+
+
+def certificate(directory):
+    """A key and a certificate for 127.0.0.1 that signs itself, in PEM files."""
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256()))
+    files = pathlib.Path(directory) / "key.pem", pathlib.Path(directory) / "certificate.pem"
+    files[0].write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    files[1].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return files
+
+
+class Https(unittest.TestCase):
+    def test_a_certificate_must_be_trusted(self):
+        stub = Stub()
+        with tempfile.TemporaryDirectory() as directory:
+            key, chain = certificate(directory)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(chain, key)
+            stub.socket = context.wrap_socket(stub.socket, server_side=True)
+            url = stub.url.replace("http:", "https:")
+            for bundle, is_trusted in [({}, False), ({"AWS_CA_BUNDLE": str(chain)}, True)]:
+                server = Server(environment={"AWS_ENDPOINT_URL": url} | bundle)
+                try:
+                    output = call(server.client(), "glue:startJobRun", {"JobName": "job"}, "https")
+                finally:
+                    server.stop()
+                if is_trusted:
+                    self.assertEqual(output["JobRunId"], "run")
+                else:
+                    self.assertEqual(output[0], "Glue.SdkClientException")
+                    self.assertIn("invalid peer certificate", output[1])
+        stub.shutdown()
+        stub.server_close()
+
+    def test_without_credentials_aws_is_not_called(self):
+        server = Server(arguments=["--allow-aws"], environment={"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"})
+        try:
+            error, cause = call(server.client(), "sqs:sendMessage", {"QueueUrl": "q", "MessageBody": "m"}, "no-keys")
+        finally:
+            server.stop()
+        self.assertEqual(error, "SQS.SdkClientException")
+        self.assertIn("Unable to load credentials", cause)
 
 
 class OwnWords(unittest.TestCase):

@@ -70,6 +70,39 @@ class Boto3(unittest.TestCase):
         self.assertIn(started["executionArn"], message)
         self.assertEqual(sfn.describe_state_machine_for_execution(executionArn=started["executionArn"])["stateMachineArn"], arn)
 
+    def test_a_failed_execution_is_redriven(self):
+        sfn = self.sfn
+        activity = sfn.create_activity(name="redriven")["activityArn"]
+        definition = {"StartAt": "Keep", "States": {
+            "Keep": {"Type": "Pass", "Result": {"kept": 1}, "Next": "Work"},
+            "Work": {"Type": "Task", "Resource": activity, "ResultPath": "$.work", "End": True},
+        }}
+        arn = create(sfn, "redriven", definition)
+        started = sfn.start_execution(stateMachineArn=arn)["executionArn"]
+        self.assertIn("RUNNING", self.refused("ExecutionNotRedrivable", sfn.redrive_execution, executionArn=started))
+        task = sfn.get_activity_task(activityArn=activity)
+        sfn.send_task_failure(taskToken=task["taskToken"], error="E", cause="c")
+        ended = wait_for_end(sfn, started)
+        self.assertEqual((ended["status"], ended["redriveCount"], ended["redriveStatus"]), ("FAILED", 0, "REDRIVABLE"))
+        answer = sfn.redrive_execution(executionArn=started, clientToken="once")
+        self.assertEqual(sfn.redrive_execution(executionArn=started, clientToken="once")["redriveDate"], answer["redriveDate"])
+        running = sfn.describe_execution(executionArn=started)
+        self.assertEqual((running["status"], running["redriveCount"]), ("RUNNING", 1))
+        self.assertEqual(running["redriveDate"], answer["redriveDate"])
+        self.assertNotIn("stopDate", running)
+        listed = sfn.list_executions(stateMachineArn=arn, redriveFilter="REDRIVEN")["executions"]
+        self.assertEqual([e["executionArn"] for e in listed], [started])
+        self.refused("TaskTimedOut", sfn.send_task_success, taskToken=task["taskToken"], output="1")
+        task = sfn.get_activity_task(activityArn=activity)
+        sfn.send_task_success(taskToken=task["taskToken"], output="2")
+        ended = wait_for_end(sfn, started)
+        self.assertEqual((ended["status"], ended["output"]), ("SUCCEEDED", '{"kept":1,"work":2}'))
+        self.assertEqual(ended["redriveStatusReason"], "Execution is SUCCEEDED and cannot be redriven")
+        history = sfn.get_execution_history(executionArn=started)["events"]
+        redriven = [e for e in history if e["type"] == "ExecutionRedriven"]
+        self.assertEqual([e["executionRedrivenEventDetails"]["redriveCount"] for e in redriven], [1])
+        self.assertEqual(sum(e["type"] == "PassStateEntered" for e in history), 1)
+
     def test_a_running_execution_is_started_once_and_stopped(self):
         sfn = self.sfn
         arn = create(sfn, "waits", WAIT)

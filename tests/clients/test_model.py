@@ -8,7 +8,7 @@ from model import Checker, faults
 from support import PASS, ROLE, WAIT, Server, create, wait_for_end
 
 # What may be refused as long as the refusal says that this version does not have it.
-NOT_YET = {"DescribeMapRun", "ListMapRuns", "RedriveExecution", "TestState", "UpdateMapRun"}
+NOT_YET = {"DescribeMapRun", "ListMapRuns", "UpdateMapRun"}
 
 # Failure, retry and catch, both query languages, variables, all kinds of states: many kinds of history events.
 RICH = {
@@ -96,7 +96,12 @@ class Model(unittest.TestCase):
         sfn.get_execution_history(executionArn=failing["executionArn"], includeExecutionData=False, reverseOrder=True)
         for machine in (arn, version, alias):
             sfn.list_executions(stateMachineArn=machine, maxResults=1)
-        attempt(sfn.redrive_execution, executionArn=failing["executionArn"])
+        sfn.redrive_execution(executionArn=failing["executionArn"], clientToken="token")
+        redriven = wait_for_end(sfn, failing["executionArn"])
+        self.assertEqual((redriven["status"], redriven["redriveCount"]), ("FAILED", 1))
+        events = sfn.get_execution_history(executionArn=failing["executionArn"], maxResults=1000)["events"]
+        self.assertIn("ExecutionRedriven", {event["type"] for event in events})
+        self.assertEqual(sfn.list_executions(stateMachineArn=arn, redriveFilter="REDRIVEN")["executions"][0]["redriveCount"], 1)
         express = create(sfn, "express", RICH, type="EXPRESS")
         sfn.start_execution(stateMachineArn=express)
         sfn.start_sync_execution(stateMachineArn=express, input='{"limit": 9, "items": [1]}')
@@ -136,7 +141,28 @@ class Model(unittest.TestCase):
                 ({"Type": "Fail", "Error": "E", "Cause": "c"}, "{}"),
                 ({"Type": "Choice", "Choices": [{"Variable": "$.b", "IsPresent": True, "Next": "C"}]}, '{"b": 2}'),
             ):
-                attempt(sfn.test_state, definition=json.dumps(state), roleArn=ROLE, input=text, inspectionLevel=level)
+                sfn.test_state(definition=json.dumps(state), roleArn=ROLE, input=text, inspectionLevel=level)
+            task = {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::lambda:invoke",
+                "Parameters": {"FunctionName": "f", "Payload.$": "$"},
+                "ResultSelector": {"n.$": "$.Payload.n"},
+                "ResultPath": "$.r",
+                "OutputPath": "$.r",
+                "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 2}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}],
+                "Next": "B",
+            }
+            for mock, status in (
+                ({"result": json.dumps({"StatusCode": 200, "Payload": {"n": 1}})}, "SUCCEEDED"),
+                ({"errorOutput": {"error": "Busy", "cause": "c"}}, "RETRIABLE"),
+                ({"errorOutput": {"error": "Other", "cause": "c"}}, "CAUGHT_ERROR"),
+            ):
+                answer = sfn.test_state(definition=json.dumps(task), input='{"b": 2}', inspectionLevel=level, mock=mock)
+                self.assertEqual(answer["status"], status, answer)
+        mapped = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": {"StartAt": "P", "States": PASS["States"]}, "End": True}
+        sfn.test_state(definition=json.dumps(mapped), input='{"items": [1, 2]}', inspectionLevel="TRACE", mock={"result": "[1, 2]"}, context='{"Execution": {"Id": "x"}}')
+        sfn.test_state(definition=json.dumps(RICH), stateName="Bad", input="{}", variables='{"limit": 1}', inspectionLevel="DEBUG")
 
         # Ends.
         sfn.delete_state_machine_alias(stateMachineAliasArn=alias)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes crates/integrations/src/aws/testdata/wire.json: requests as botocore makes them, and answers as it reads them, for
-calls of every protocol. `cargo xtask aws-model --wire-cases` runs it; the tests compare our own with them.
+calls of every protocol. the tests compare our own with them.
 
-    python3 wire_cases.py OUTPUT_FILE
+    python3 wire_cases.py OUTPUT_FILE           the cases below
+    python3 wire_cases.py OUTPUT_FILE --every   a request of every operation of every service, with made-up parameters
 """
 import base64
 import datetime
@@ -133,31 +134,100 @@ def result(shape, value):
     return value
 
 
+def is_empty(value):
+    """Whether nothing of a value is sent."""
+    if isinstance(value, dict):
+        return all(is_empty(entry) for entry in value.values())
+    return value == []
+
+
+def made_up(shape, depth, required_only):
+    """Some value of a shape, in the form of the lists above."""
+    kind = shape.type_name
+    if kind == "structure":
+        if getattr(shape, "is_document_type", False):
+            return {"a": [1, 2.5, None, "x", True]}
+        members = {}
+        for name, member in shape.members.items():
+            if name == "SourceRegion" and shape.name.endswith("Message"):
+                # botocore's own, from which it makes a signed address.
+                continue
+            if member.serialization.get("jsonvalue") or name == "Expires":
+                # Texts of JSON are values to botocore and texts to Java; so are S3's dates.
+                continue
+            is_required = name in shape.required_members
+            if getattr(member, "is_document_type", False) and depth <= 0:
+                continue
+            if is_required or (depth > 0 and not required_only):
+                if depth > -4:
+                    members[name] = made_up(member, depth - 1, required_only)
+            if getattr(shape, "is_tagged_union", False) and members:
+                break
+        return members
+    if kind == "list":
+        entry = made_up(shape.member, depth - 1, required_only) if depth > -4 else {}
+        return [] if is_empty(entry) else [entry]
+    if kind == "map":
+        return {"aKey": made_up(shape.value, depth - 1, required_only)} if depth > -4 else {}
+    if kind == "string":
+        return shape.enum[0] if getattr(shape, "enum", None) else "te xt-1"
+    return {"boolean": True, "integer": 7, "long": 8, "float": 1.5, "double": 2.5, "blob": "@bbytes", "timestamp": "@t2024-01-02T03:04:05Z"}[kind]
+
+
+def every(loader):
+    for service in loader.get_available_services():
+        if service == "sms-voice":
+            # The same as pinpoint-sms-voice.
+            continue
+        model = loader.get_service_model(service)
+        for operation in model.operation_names:
+            known = model.operation_model(operation)
+            if known.input_shape is None or known.has_event_stream_input or known.has_event_stream_output:
+                continue
+            parameters = made_up(known.input_shape, 3, False)
+            # A value in a path or a host must fit there.
+            for name, member in known.input_shape.members.items():
+                if member.type_name == "string" and (member.serialization.get("location") == "uri" or name in known.input_shape.required_members):
+                    if not getattr(member, "enum", None) and name in parameters:
+                        parameters[name] = "text-1"
+            yield service, operation, parameters
+
+
 def main():
     loader = botocore.session.get_session()
     requests, answers = [], []
-    for service, operation, parameters in REQUESTS:
+    is_every = sys.argv[2:] == ["--every"]
+    for service, operation, parameters in every(loader) if is_every else REQUESTS:
         model = loader.get_service_model(service)
         known = model.operation_model(operation)
         serializer = botocore.serialize.create_serializer(model.resolved_protocol, include_validation=False)
-        made = serializer.serialize_to_request(given(parameters), known)
+        try:
+            made = serializer.serialize_to_request(given(parameters), known)
+        except Exception as error:
+            print(f"{service} {operation}: botocore can't: {error!r}", file=sys.stderr)
+            continue
         path = made["url_path"]
         body = made["body"]
         query = made.get("query_string") or {}
         if isinstance(query, dict):
-            query = [[key, entry] for key, entry in query.items()]
+            query = [
+                [key, entry] for key, entries in query.items()
+                for entry in (entries if isinstance(entries, list) else [entries])
+            ]
         if isinstance(body, dict):
             form = body
             body = None
         else:
             form = None
+            if model.resolved_protocol == "smithy-rpc-v2-cbor":
+                continue
             body = body.decode() if isinstance(body, (bytes, bytearray)) else body
         requests.append({
             "service": service, "operation": operation, "parameters": shown(known.input_shape, parameters),
             "method": made["method"], "path": path, "query": [[key, str(entry)] for key, entry in query],
             "headers": {key.lower(): entry for key, entry in made["headers"].items()}, "form": form, "body": body,
-        })
-    for service, operation, status, headers, body in ANSWERS:
+        } | ({"made_up": True} if is_every else {}))
+    for service, operation, status, headers, body in [] if is_every else ANSWERS:
         model = loader.get_service_model(service)
         known = model.operation_model(operation)
         case = {"service": service, "operation": operation, "status": status, "headers": headers, "body": body}

@@ -16,7 +16,7 @@ use stepwell_benchmarks::{
 use crate::build;
 
 /// Features that this version refuses.
-const WITHOUT: [&str; 2] = ["distributed-map", "redrive"];
+const WITHOUT: [&str; 1] = ["distributed-map"];
 /// The area of single states. They are mocked, so that a distributed Map is no hindrance, and nothing answers at the
 /// services' addresses.
 const TEST_STATE: &str = "test_state";

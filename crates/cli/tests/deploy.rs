@@ -108,6 +108,10 @@ fn sam_templates_are_deployed_before_and_after_their_build() {
         deployed.stderr.contains("Table = Table (from its logical id, as it has no TableName)"),
         "{deployed:?}"
     );
+    for left_out in ["AutoPublishAlias of Quick is left out: aliases", "Events of Quick is left out: nothing"]
+    {
+        assert!(deployed.stderr.contains(left_out), "{deployed:?}");
+    }
     let built = server.client(&["deploy", &fixture("sam/built/template.yaml")]).expect(0);
     assert_eq!(built.stdout, "orders-dev: unchanged\nQuick: unchanged\nNotify: unchanged\n");
     let orders = server.client(&["describe", "orders-dev", "--output", "json"]).expect(0).json();

@@ -51,7 +51,7 @@ fn faults_of_the_file_stop_the_command_with_their_places() {
         &["serve", "--memory", "--port", "0", "--mock-config", "bad.json"],
     ] {
         let ended = stepwell(project.path(), arguments).expect(2);
-        let expected = "bad.json:2:67: MockedResponses has no 'Chraged'; did you mean 'Charged'? at \
+        let expected = "bad.json:2:65: MockedResponses has no 'Chraged'; did you mean 'Charged'? at \
                         /StateMachines/order/TestCases/Happy/Charge";
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }

@@ -1,6 +1,8 @@
 //! One pooled HTTP/1.1 client for all outgoing calls: bounded answers, time limits, no redirects followed.
 
 use std::error::Error as _;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +13,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +41,39 @@ pub(crate) enum HttpError {
     TooLarge,
 }
 
+/// Certificates of authorities that are trusted besides the public ones.
+static MORE_AUTHORITIES: OnceLock<Vec<CertificateDer<'static>>> = OnceLock::new();
+
+/// Trusts the authorities whose certificates a PEM file has, besides the public ones. Counts for clients that are made
+/// later, and only the first file counts.
+///
+/// # Errors
+/// A sentence that says what is wrong with the file.
+pub fn trust_authorities_of(file: &Path) -> Result<(), String> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        format!("the certificates in {} can't be read: {error}", file.display())
+    };
+    let certificates: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(file).and_then(Iterator::collect).map_err(|error| wrong(&error))?;
+    if certificates.is_empty() {
+        return Err(wrong(&"there are none"));
+    }
+    let _ = MORE_AUTHORITIES.set(certificates);
+    Ok(())
+}
+
+fn tls_config() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    // What is no certificate of an authority is left out.
+    roots.add_parsable_certificates(MORE_AUTHORITIES.get().into_iter().flatten().cloned());
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks the protocol versions of TLS")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
 /// A client whose connections are shared by all callers.
 pub(crate) struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -49,8 +86,7 @@ impl HttpClient {
         connector.set_nodelay(true);
         connector.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .expect("ring speaks the protocol versions of TLS")
+            .with_tls_config(tls_config())
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);

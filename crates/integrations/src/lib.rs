@@ -15,6 +15,7 @@ mod runner;
 pub use config::{
     ConfigError, FunctionConfig, LambdaConfig, LambdaIntegration, LambdaSection, OnUncertain, Runtime,
 };
+pub use http_client::trust_authorities_of;
 pub use lambda::{
     Answer, Invocation, InvocationKind, InvokeRequest, Lambda, Outcome, TaskError, function_arn_result,
     invoke_request, invoke_result,

@@ -18,8 +18,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use stepwell_integrations::{FunctionConfig, Lambda, Outcome, Runtime, TaskError};
 use stepwell_json::Value;
 
+/// Kills a process and, where the system tells, waits until it is dead: on a busy machine that takes a moment.
 fn kill(process: i64) {
     kill_process(Pid::from_raw(i32::try_from(process).unwrap()).unwrap(), Signal::KILL).unwrap();
+    let is_alive = || {
+        std::fs::read_to_string(format!("/proc/{process}/stat"))
+            .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])))
+    };
+    while is_alive() {
+        std::thread::yield_now();
+    }
 }
 
 async fn process_of(lambda: &Lambda, function: &str) -> i64 {

@@ -311,6 +311,8 @@ fn end(program: &Program, execution: &mut Execution, status: Status, time: Times
 }
 
 /// The number of this invocation of a mocked state, from 0.
+#[cold]
+#[inline(never)]
 fn count_invocation(execution: &mut Execution, state: StateIndex) -> u32 {
     let count = execution.mock_invocations.entry(state).or_default();
     let number = *count;

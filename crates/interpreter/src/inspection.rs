@@ -10,8 +10,9 @@ use stepwell_json::{Payload, Value};
 
 use crate::{
     event::ErrorOutput,
+    payload::Stored,
     program::{State, StateKind},
-    step::Stepper,
+    step::{Progress, Stepper},
 };
 
 /// What is given for the test of one state, and what was seen of it.
@@ -41,6 +42,21 @@ impl Inspection {
             failed_iterations: None,
             reader_data: None,
             seen: RefCell::default(),
+        }
+    }
+
+    /// Kept out of the way of executions, which are no tests.
+    #[cold]
+    #[inline(never)]
+    fn note(&self, note: impl FnOnce(&mut Seen)) {
+        note(&mut self.seen.borrow_mut());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_value(&self, stage: &Progress<Stored>, place: fn(&mut Seen) -> &mut Option<Value>) {
+        if let Ok(stage) = stage {
+            *place(&mut self.seen.borrow_mut()) = Some(stage.value().clone());
         }
     }
 
@@ -111,10 +127,19 @@ pub struct Seen {
 }
 
 impl Stepper<'_> {
+    /// Notes a stage of the data, if this is a test and the stage was reached.
+    #[inline]
+    pub(crate) fn note_value(&self, stage: &Progress<Stored>, place: fn(&mut Seen) -> &mut Option<Value>) {
+        if let Some(inspection) = self.surroundings.inspection {
+            inspection.note_value(stage, place);
+        }
+    }
+
     /// Notes something for a test, if this is one.
+    #[inline]
     pub(crate) fn note(&self, note: impl FnOnce(&mut Seen)) {
         if let Some(inspection) = self.surroundings.inspection {
-            note(&mut inspection.seen.borrow_mut());
+            inspection.note(note);
         }
     }
 }

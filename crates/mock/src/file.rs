@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use stepwell_asl::nearest;
+use stepwell_asl::{Resource, nearest};
 use stepwell_json::Payload;
 
 use crate::{fault::Fault, parse};
@@ -41,6 +41,17 @@ pub enum Answer {
         /// Cause.
         cause: Arc<str>,
     },
+}
+
+/// The result that a task has for a mocked answer. A function that is named by its ARN gives its payload alone, while
+/// mocks have Lambda's whole answer.
+#[must_use]
+pub fn result_of(resource: &Resource, answer: &Payload) -> Payload {
+    let value = answer.value();
+    match (resource, value.get("StatusCode"), value.get("Payload")) {
+        (Resource::LambdaFunction { .. }, Some(_), Some(payload)) => Payload::from_value(payload.clone()),
+        _ => answer.clone(),
+    }
 }
 
 /// What a test case says of an invocation of a mocked state.

@@ -9,4 +9,4 @@ mod file;
 mod parse;
 
 pub use fault::{FAULTS_MAX, Fault};
-pub use file::{Answer, MockFile, Response, TestCase, UnknownCase};
+pub use file::{Answer, MockFile, Response, TestCase, UnknownCase, result_of};

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use stepwell_interpreter::{ErrorOutput, event::StateIndex};
+use stepwell_interpreter::{ErrorOutput, event::StateIndex, program::StateKind};
 use stepwell_json::Value;
-use stepwell_mock::Response;
+use stepwell_mock::{Response, result_of};
 
 use crate::{
     case::{Answer, Mocks, Outcome},
@@ -67,7 +67,9 @@ impl<'a> Conduct<'a> {
             None => {
                 let case = self.mocks.mock_case.as_deref();
                 match case.and_then(|case| case.response(machine.name(call.state), invocation)) {
-                    Some(Response::Answer(answer)) => return Ok(Reply::Outcome(outcome(answer))),
+                    Some(Response::Answer(answer)) => {
+                        return Ok(Reply::Outcome(outcome(machine, call.state, answer)));
+                    }
                     Some(Response::Exhausted { response, answers }) => {
                         return stop(Missing::Response(response.to_owned(), answers));
                     }
@@ -90,9 +92,14 @@ impl<'a> Conduct<'a> {
     }
 }
 
-fn outcome(answer: &stepwell_mock::Answer) -> Outcome {
+fn outcome(machine: &Machine, state: StateIndex, answer: &stepwell_mock::Answer) -> Outcome {
     match answer {
-        stepwell_mock::Answer::Return(result) => Outcome::Result(result.clone()),
+        stepwell_mock::Answer::Return(result) => {
+            Outcome::Result(match machine.program.get(state).map(|state| &state.kind) {
+                Some(StateKind::Task(task)) => result_of(&task.resource, result),
+                _ => result.clone(),
+            })
+        }
         stepwell_mock::Answer::Throw { error, cause } => Outcome::Failure(ErrorOutput {
             error: Some(error.clone().into()),
             cause: Some(cause.clone().into()),

@@ -13,7 +13,7 @@ struct Nothing;
 
 const MOCKS: &str = r#"{"StateMachines": {"machine": {"TestCases": {"Happy": {"T": "Answers"}, "Busy": {"T": "Busy"}}}},
     "MockedResponses": {
-        "Answers": {"0": {"Throw": {"Error": "Busy", "Cause": "later"}}, "1-2": {"Return": {"a": 1}}},
+        "Answers": {"0": {"Throw": {"Error": "Busy", "Cause": "later"}}, "1-2": {"Return": {"StatusCode": 200, "Payload": {"a": 1}}}},
         "Busy": {"0": {"Throw": {"Error": "Busy", "Cause": "later"}}}}}"#;
 
 impl Files for Nothing {

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use stepwell_benchmarks::client::Client;
 
 use super::{
-    clients::{END_STAYS, OTHERS_KEPT, RESULTS_ONCE, STARTS_KEPT, Shared},
+    clients::{END_STAYS, OTHERS_KEPT, REDRIVES_ONCE, RESULTS_ONCE, STARTS_KEPT, Shared},
     history::{faults, results},
-    ledger::{Fact, Outcome, machine_arn},
+    ledger::{Fact, Outcome, Started, machine_arn},
     machines::{CHILD, KINDS},
 };
 
@@ -172,8 +172,9 @@ fn check_books(shared: &Shared, arn: &str, body: &Value, events: &[Value]) {
         shared.violations.expect(started.possible, NOTHING_INVENTED, || arn.to_owned());
         let same = started.name == body["name"].as_str().unwrap_or_default();
         shared.violations.expect(same, STARTS_KEPT, || format!("{arn} has the name {}", body["name"]));
-        if let Some(Fact { value: date, .. }) = started.stopped {
-            let kept = body["stopDate"].as_f64() == Some(date);
+        check_redrives(shared, arn, started, body, events);
+        if let Some(Fact { value: date, .. }) = started.stopped.as_ref().filter(|_| !started.redrive_sent) {
+            let kept = body["stopDate"].as_f64() == Some(*date);
             shared.violations.expect(kept, OTHERS_KEPT, || {
                 format!("{arn} was stopped at {date}, now {}", body["stopDate"])
             });
@@ -217,6 +218,33 @@ fn check_books(shared: &Shared, arn: &str, body: &Value, events: &[Value]) {
             });
         }
     }
+}
+
+/// Every redrive that was acknowledged is in the history, none is there that was not asked for.
+fn check_redrives(shared: &Shared, arn: &str, started: &Started, body: &Value, events: &[Value]) {
+    let dates: Vec<Option<f64>> = events
+        .iter()
+        .filter(|event| event["type"] == "ExecutionRedriven")
+        .map(|event| event["timestamp"].as_f64())
+        .collect();
+    for (token, date) in &started.redrives {
+        let is_kept = date.is_none() || dates.contains(date);
+        shared
+            .violations
+            .expect(is_kept, REDRIVES_ONCE, || format!("{arn}: the redrive {token} of {date:?} is gone"));
+    }
+    let acknowledged = started.redrives.values().flatten().count();
+    let right = (acknowledged..=started.redrives.len()).contains(&dates.len());
+    shared.violations.expect(right, REDRIVES_ONCE, || {
+        format!(
+            "{arn} was redriven {} times, {acknowledged} to {} are right",
+            dates.len(),
+            started.redrives.len()
+        )
+    });
+    shared.violations.expect(body["redriveCount"] == dates.len(), REDRIVES_ONCE, || {
+        format!("{arn} was redriven {} times, redriveCount is {}", dates.len(), body["redriveCount"])
+    });
 }
 
 /// An attempt that was invoked twice in one life of the server was repeated without need.

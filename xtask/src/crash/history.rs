@@ -52,8 +52,12 @@ pub(crate) fn faults(events: &[Value], ended: bool) -> Vec<String> {
         if (name == "ExecutionStarted") != (id == 1) {
             faults.push(format!("event {id} is {name}"));
         }
-        if TERMINAL.contains(&name.as_str()) && id != events.len() {
+        let is_taken_back = events.get(id).is_some_and(|next| next["type"] == "ExecutionRedriven");
+        if TERMINAL.contains(&name.as_str()) && id != events.len() && !is_taken_back {
             faults.push(format!("event {id} {name} is not the last one"));
+        }
+        if name == "ExecutionRedriven" && previous + 1 != id {
+            faults.push(format!("event {id} {name} does not follow the end of the execution"));
         }
         if OUTCOMES.contains(&name.as_str()) {
             match scheduled(events, previous) {

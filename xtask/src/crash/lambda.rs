@@ -32,7 +32,7 @@ pub(crate) struct Asked {
 /// What the endpoint has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Lambda {
-    /// For each attempt (execution, state, item, number): in which lives of the server it was invoked.
+    /// For each attempt (execution, redrive, state, item, number): in which lives of the server it was invoked.
     invocations: Mutex<HashMap<String, Vec<u64>>>,
     asked: Mutex<VecDeque<Asked>>,
 }
@@ -89,7 +89,9 @@ impl Lambda {
         let function = path.split('/').nth(3).unwrap_or_default();
         if function.ends_with(COUNT) {
             let attempt = payload["attempt"].as_u64().unwrap_or_default();
-            let key = format!("{} {} {} {attempt}", payload["execution"], payload["state"], payload["item"]);
+            let part = |name: &str| payload[name].to_string();
+            let key = [part("execution"), part("redrive"), part("state"), part("item"), attempt.to_string()]
+                .join(" ");
             if let Ok(mut invocations) = self.invocations.lock() {
                 invocations.entry(key).or_default().push(life);
             }

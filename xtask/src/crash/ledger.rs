@@ -43,6 +43,10 @@ pub(crate) struct Started {
     pub(crate) stopped: Option<Fact<f64>>,
     /// StopExecution was sent.
     pub(crate) stop_sent: bool,
+    /// RedriveExecution was sent: ends are no longer for ever.
+    pub(crate) redrive_sent: bool,
+    /// Redrives by their token: the date that was answered, none while nothing was.
+    pub(crate) redrives: BTreeMap<String, Option<f64>>,
     /// The end as a reader saw it: status and stop date.
     pub(crate) end: Option<Fact<(String, f64)>>,
     /// Hashes of the events that a reader saw.
@@ -114,6 +118,8 @@ impl Books {
             possible: false,
             stopped: None,
             stop_sent: false,
+            redrive_sent: false,
+            redrives: BTreeMap::new(),
             end: None,
             events: Vec::new(),
         };

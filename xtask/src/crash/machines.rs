@@ -61,6 +61,7 @@ fn counted(item: bool, failures: u64) -> Value {
         "execution.$": "$$.Execution.Id",
         "state.$": "$$.State.Name",
         "attempt.$": "$$.State.RetryCount",
+        "redrive.$": "$$.Execution.RedriveCount",
         "failures": failures
     });
     if item {

@@ -3,6 +3,7 @@
 //! | test | what happens to the server |
 //! | --- | --- |
 //! | `kill` | SIGKILL at random moments under a mixed load |
+//! | `syscall` | SIGKILL at every single storage call of a script, and of a restart |
 //! | `io-error` | a sync or a write of the journal fails |
 //! | `enospc` | the disk is full |
 //! | `order-audit` | nothing: its system calls are watched; every reply must come after the sync of its record |
@@ -18,6 +19,8 @@ mod ledger;
 mod machines;
 mod order_audit;
 mod random;
+mod script;
+mod syscall;
 mod trace;
 mod violations;
 
@@ -46,6 +49,9 @@ enum Kind {
     /// Kills the server at random moments; nothing acknowledged may be lost, doubled or stuck
     #[command(after_help = "Example: cargo xtask crash kill --runs 1000 --seed 7")]
     Kill(kill::Options),
+    /// Kills the server at its nth storage call, for every n (needs strace)
+    #[command(after_help = "Example: cargo xtask crash syscall --every 5")]
+    Syscall(syscall::Options),
     /// Lets a sync or a write fail (needs strace); the server must stop at once and lose nothing
     IoError,
     /// Fills the disk (needs root); the server must refuse, live on, and recover when there is space
@@ -87,6 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     let ending = match &arguments.kind {
         Kind::Kill(options) => kill::run(&setting, options),
+        Kind::Syscall(options) => syscall::run(&setting, options),
         Kind::IoError => io_error::run(&setting),
         Kind::Enospc(options) => enospc::run(&setting, options),
         Kind::OrderAudit(options) => order_audit::run(&setting, options),

@@ -62,6 +62,10 @@ impl Plan<'_> {
         let endpoints = endpoints::resolve(self.service_endpoints, &self.config.endpoints, self.environment)
             .map_err(Failure::Usage)?;
         endpoints::check_not_self(&endpoints, self.listen).map_err(Failure::Usage)?;
+        if let Some(file) = self.environment.get("AWS_CA_BUNDLE") {
+            stepwell_integrations::trust_authorities_of(Path::new(file))
+                .map_err(|error| Failure::Usage(format!("AWS_CA_BUNDLE: {error}")))?;
+        }
         let region = self.environment.region().to_owned();
         if !is_region(&region) {
             return Err(Failure::Usage(format!(

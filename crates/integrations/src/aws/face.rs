@@ -22,7 +22,7 @@ pub fn sdk_error(service: &Service, error: &CallError, parameters: &Value) -> Ta
         CallError::TooLarge => too_large(&format!("aws-sdk:{}", service.word)),
         CallError::Role(cause) => TaskError::new("States.TaskFailed", cause.clone()),
         CallError::NoAnswer { reason, attempts } => TaskError::new(
-            &format!("{prefix}.SdkClientException"),
+            format!("{prefix}.SdkClientException"),
             format!("Unable to execute HTTP request: {reason} (SDK Attempt Count: {attempts})"),
         ),
         CallError::Service(error) => {
@@ -34,7 +34,7 @@ pub fn sdk_error(service: &Service, error: &CallError, parameters: &Value) -> Ta
                 None => String::new(),
             };
             TaskError::new(
-                &format!("{prefix}.{class}"),
+                format!("{prefix}.{class}"),
                 format!(
                     "{} (Service: {prefix}, Status Code: {}, Request ID: {}{extended}) (SDK Attempt Count: {})",
                     error.message, error.status, error.request_id, error.attempts
@@ -136,7 +136,7 @@ pub fn optimized_error(
         CallError::TooLarge => too_large(resource_type),
         CallError::Role(cause) => TaskError::new("States.TaskFailed", cause.clone()),
         CallError::NoAnswer { reason, .. } => TaskError::new(
-            &format!("{prefix}.SdkClientException"),
+            format!("{prefix}.SdkClientException"),
             format!("Unable to execute HTTP request: {reason}"),
         ),
         CallError::Service(error) => {
@@ -148,7 +148,7 @@ pub fn optimized_error(
                 },
             );
             TaskError::new(
-                &format!("{prefix}.{class}"),
+                format!("{prefix}.{class}"),
                 format!(
                     "{} (Service: {name}; Status Code: {}; Error Code: {}; Request ID: {}; Proxy: null)",
                     error.message, error.status, error.code, error.request_id

@@ -263,6 +263,10 @@ impl Input<'_> {
             }
             ShapeKind::List { entry, .. } => {
                 let items = value.as_array().ok_or_else(wrong)?;
+                if items.items().is_empty() && self.schemas.service.protocol == Protocol::Ec2 {
+                    // EC2's forms have no word for an empty list.
+                    return Ok(());
+                }
                 let inner = schema.member().unwrap_or(schema);
                 serializer.write_list(schema, &|serializer| {
                     for item in items.items() {

@@ -26,14 +26,12 @@ impl Stepper<'_> {
     /// The input that the state works on: after InputPath in a JSONPath state.
     pub(crate) fn effective_input(&self, frame: FrameIndex, state: &State) -> Progress<Stored> {
         let raw = self.raw_input(frame);
-        match &state.flow {
-            DataFlow::JsonPath(flow) => {
-                let effective = self.path_or_null(frame, flow.input_path.as_ref(), raw)?;
-                self.note(|seen| seen.after_input_path = Some(effective.value().clone()));
-                Ok(effective)
-            }
-            DataFlow::Jsonata(_) => Ok(raw),
-        }
+        let effective = match &state.flow {
+            DataFlow::JsonPath(flow) => self.path_or_null(frame, flow.input_path.as_ref(), raw),
+            DataFlow::Jsonata(_) => return Ok(raw),
+        };
+        self.note_value(&effective, |seen| &mut seen.after_input_path);
+        effective
     }
 
     /// What the state hands to its task, branches or result: Parameters or Arguments; the effective input without them.
@@ -41,21 +39,21 @@ impl Stepper<'_> {
         match &state.flow {
             DataFlow::JsonPath(flow) => {
                 let parameters = match &flow.parameters {
-                    None => effective,
-                    Some(template) => Stored::from_value(self.fill(frame, template, effective.value())?),
+                    None => Ok(effective),
+                    Some(template) => self.fill(frame, template, effective.value()).map(Stored::from_value),
                 };
-                self.note(|seen| seen.after_parameters = Some(parameters.value().clone()));
-                Ok(parameters)
+                self.note_value(&parameters, |seen| &mut seen.after_parameters);
+                parameters
             }
             DataFlow::Jsonata(flow) => {
                 let arguments = match &flow.arguments {
-                    None => effective,
+                    None => Ok(effective),
                     Some(template) => {
-                        Stored::from_value(self.evaluate(frame, template, Field::State("Arguments"))?)
+                        self.evaluate(frame, template, Field::State("Arguments")).map(Stored::from_value)
                     }
                 };
-                self.note(|seen| seen.after_arguments = Some(arguments.value().clone()));
-                Ok(arguments)
+                self.note_value(&arguments, |seen| &mut seen.after_arguments);
+                arguments
             }
         }
     }

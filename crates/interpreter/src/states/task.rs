@@ -29,7 +29,9 @@ pub(crate) fn enter(
     let heartbeat_seconds = seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSeconds", &effective)?;
     let credentials_role = credentials_role(stepper, frame, task, &effective)?;
     let mut parameters = stepper.arguments(frame, state, effective)?;
-    if let Some(more) = task.resource.with_own_parameters(parameters.value()) {
+    if matches!(task.resource, Resource::Optimized { .. })
+        && let Some(more) = task.resource.with_own_parameters(parameters.value())
+    {
         parameters = Stored::new(Payload::from_value(more));
     }
     if parameters.payload.size() > PAYLOAD_BYTES_MAX {

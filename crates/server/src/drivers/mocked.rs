@@ -2,14 +2,9 @@
 
 use std::collections::HashMap;
 
-use stepwell_asl::{Resource, nearest};
-use stepwell_interpreter::{
-    About, ErrorOutput, MockCase, Program,
-    event::StateIndex,
-    program::{StateKind, TaskState},
-};
-use stepwell_json::Payload;
-use stepwell_mock::{Answer, Response, TestCase};
+use stepwell_asl::nearest;
+use stepwell_interpreter::{About, ErrorOutput, MockCase, Program, event::StateIndex, program::StateKind};
+use stepwell_mock::{Answer, Response, TestCase, result_of};
 
 use super::Completion;
 use crate::mocks::Mocks;
@@ -68,7 +63,7 @@ pub(super) fn answer(
     };
     match case.response(&state.name, invocation) {
         Some(Response::Answer(Answer::Return(result))) => Completion::Answered(match &state.kind {
-            StateKind::Task(task) => result_of(task, result),
+            StateKind::Task(task) => result_of(&task.resource, result),
             _ => result.clone(),
         }),
         Some(Response::Answer(Answer::Throw { error, cause })) => {
@@ -84,15 +79,6 @@ pub(super) fn answer(
             "The test case '{case_name}' no longer mocks the state '{}', as it did when the execution was started.",
             state.name
         )),
-    }
-}
-
-/// A function that is named by its ARN gives its payload alone, while mocks have Lambda's whole answer.
-fn result_of(task: &TaskState, result: &Payload) -> Payload {
-    let value = result.value();
-    match (&task.resource, value.get("StatusCode"), value.get("Payload")) {
-        (Resource::LambdaFunction { .. }, Some(_), Some(payload)) => Payload::from_value(payload.clone()),
-        _ => result.clone(),
     }
 }
 

@@ -36,8 +36,25 @@ const EVENTS_KEYSPACE: &str = "execution_events";
 const INDEX_KEYSPACE: &str = "index";
 
 impl FjallTables {
-    /// Opens the tables in `directory`, making them if needed.
+    /// Opens the tables in `directory`, making them if needed. They are made under another name: fjall can't open what a
+    /// process that was killed meanwhile has left.
     pub(crate) fn open(directory: &Path, options: FjallOptions) -> Result<FjallTables, TablesError> {
+        if !directory.exists() {
+            let failed = |error: std::io::Error| TablesError(format!("they can't be made: {error}"));
+            let making = directory.with_extension("new");
+            if making.exists() {
+                std::fs::remove_dir_all(&making).map_err(failed)?;
+            }
+            drop(Self::open_in(&making, options)?);
+            std::fs::rename(&making, directory).map_err(failed)?;
+            if let Some(parent) = directory.parent() {
+                std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
+            }
+        }
+        Self::open_in(directory, options)
+    }
+
+    fn open_in(directory: &Path, options: FjallOptions) -> Result<FjallTables, TablesError> {
         guarded(|| {
             let database = Database::builder(directory)
                 .cache_size(options.cache_bytes)

@@ -39,6 +39,9 @@ pub(crate) const OTHERS_KEPT: &str = "1: every acknowledged create, update, dele
 /// Promise 2.
 pub(crate) const RESULTS_ONCE: &str =
     "2: an acknowledged task result is in the history once, an unanswered one at most once";
+/// Promises 1 and 2 for redrives.
+pub(crate) const REDRIVES_ONCE: &str =
+    "2: an acknowledged redrive is in the history once, an unanswered one at most once";
 /// Promise 3.
 pub(crate) const PREFIX: &str = "3: events seen by a reader are a prefix of the events seen later";
 /// Promise 4.
@@ -120,7 +123,8 @@ impl<'a> ClientThread<'a> {
                 0..40 => self.start(),
                 40..65 => self.work_on_activity(),
                 65..75 => self.call_back(),
-                75..85 => self.stop(),
+                75..82 => self.stop(),
+                82..85 => self.redrive(),
                 85..90 => self.change_machine(),
                 _ => self.read(),
             };
@@ -229,9 +233,10 @@ impl<'a> ClientThread<'a> {
             Ok(answer) if answer.is_ok() => {
                 let date = answer.json()["stopDate"].as_f64().unwrap_or_default();
                 let first = started.stopped.get_or_insert_with(|| Fact::new(date)).value;
+                let right = first == date || started.redrive_sent;
                 self.shared
                     .violations
-                    .expect(first == date, END_STAYS, || format!("{arn} stopped at {first}, then at {date}"));
+                    .expect(right, END_STAYS, || format!("{arn} stopped at {first}, then at {date}"));
                 books.count("stops acknowledged");
             }
             Ok(answer) => {
@@ -241,6 +246,63 @@ impl<'a> ClientThread<'a> {
                     format!("{arn} was acknowledged, and StopExecution does not know it")
                 });
                 books.count("stops refused");
+            }
+        }
+        true
+    }
+
+    /// RedriveExecution of one that was seen to have ended badly; a third is sent again.
+    fn redrive(&mut self) -> bool {
+        let token = format!("k-{}", self.shared.unique());
+        let arn = {
+            let mut books = self.shared.ledger.open();
+            let has_failed = |arn: &&String| {
+                books.executions.get(*arn).is_some_and(|started| {
+                    let failed = started.end.as_ref().is_some_and(|end| end.value.0 != "SUCCEEDED");
+                    failed || started.stopped.is_some() || started.redrive_sent
+                })
+            };
+            let failed: Vec<String> = books.recent().iter().filter(has_failed).cloned().collect();
+            let Some(arn) = self.random.pick(&failed).cloned() else { return true };
+            if let Some(started) = books.executions.get_mut(&arn) {
+                started.redrive_sent = true;
+                started.redrives.insert(token.clone(), None);
+            }
+            arn
+        };
+        let request = json!({"executionArn": arn, "clientToken": token});
+        let sent = self.send_redrive(&arn, &token, &request);
+        if self.random.chance(33) {
+            thread::sleep(self.random.milliseconds(0, 30));
+            self.shared.ledger.count("redrives sent again");
+            self.send_redrive(&arn, &token, &request);
+        }
+        sent
+    }
+
+    fn send_redrive(&mut self, arn: &str, token: &str, request: &Value) -> bool {
+        let answer = self.call("RedriveExecution", request);
+        let mut books = self.shared.ledger.open();
+        let Some(started) = books.executions.get_mut(arn) else { return true };
+        let known = started.redrives.entry(token.to_owned()).or_default();
+        match answer {
+            Err(CallError::NotSent(_)) => return false,
+            Err(CallError::Unanswered(_)) => books.count("redrives without an answer"),
+            Ok(answer) if answer.is_ok() => {
+                let date = answer.json()["redriveDate"].as_f64().unwrap_or_default();
+                let first = *known.get_or_insert(date);
+                self.shared.violations.expect(first == date, REDRIVES_ONCE, || {
+                    format!("{arn} was redriven with {token} at {first}, then at {date}")
+                });
+                books.count("redrives acknowledged");
+            }
+            Ok(answer) => {
+                let right = known.is_none() && answer.error_name() == "ExecutionNotRedrivable"
+                    || is_overload(&answer);
+                self.shared.violations.expect(right, REDRIVES_ONCE, || {
+                    format!("{arn}: a redrive was refused: {} {known:?}", answer.json())
+                });
+                books.count("redrives refused");
             }
         }
         true
@@ -338,6 +400,11 @@ impl Shared {
         let status = body["status"].as_str().unwrap_or_default();
         let now =
             (status != "RUNNING").then(|| (status.to_owned(), body["stopDate"].as_f64().unwrap_or_default()));
+        if started.redrive_sent {
+            // It may end again and again.
+            started.end = now.map(Fact::new);
+            return;
+        }
         if let (Some(end), Some(now)) = (&started.end, &now) {
             let same = end.value == *now;
             self.violations

@@ -228,3 +228,143 @@ fn evaluate_one(resolver: &mut Resolver<'_>, node: &Node) -> Option<bool> {
         other => resolver.error(node, &format!("{other} is not a function of conditions")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::given::Given;
+    use super::super::resolve::{Destination, Findings};
+    use super::super::template;
+    use super::*;
+
+    const TEMPLATE: &str = "
+Parameters:
+  Stage: {Type: String, Default: dev}
+  Count: {Type: Number, Default: 3}
+  Names: {Type: CommaDelimitedList, Default: 'a, b'}
+  Open: {Type: String}
+  Stored: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /a}
+Mappings: {Limits: {dev: {Seconds: 5, Of: [1, 2]}}}
+Conditions:
+  IsDev: !Equals [!Ref Stage, dev]
+  IsThree: !Equals [3, !Ref Count]
+  IsNot: !Not [!Condition IsDev]
+  Both: !And [!Condition IsDev, !Not [!Condition IsNot]]
+  Either: !Or [!Condition IsNot, !Equals [a, b]]
+  Circle: !Not [!Condition Circle]
+Resources:
+  Function: {Type: AWS::Lambda::Function, Properties: {FunctionName: !Sub 'f-${Stage}'}}
+  Alias: {Type: AWS::Lambda::Alias, Properties: {FunctionName: !GetAtt Function.Arn, Name: live}}
+  Queue: {Type: AWS::SQS::Queue}
+  Machine: {Type: AWS::StepFunctions::StateMachine}
+  Table: {Type: AWS::DynamoDB::Table, Properties: {TableName: t}}
+  Bucket: {Type: AWS::S3::Bucket, Properties: {BucketName: b}}
+  Role: {Type: AWS::IAM::Role}
+  Other: {Type: Custom::Thing}
+Expression: ";
+
+    /// The compact JSON of an expression, `absent`, or what is missing or wrong.
+    fn evaluate(expression: &str) -> Result<String, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stack.yaml");
+        std::fs::write(&path, format!("{TEMPLATE}{expression}\n")).unwrap();
+        let templates = template::load(&path, None).unwrap();
+        let template = templates.first().unwrap();
+        let parameters =
+            [("Other.Id".to_owned(), "given".to_owned()), ("export:e".to_owned(), "exported".to_owned())];
+        let given = Given::load(None, &parameters).unwrap();
+        let destination = Destination { account: "111122223333".into(), region: "eu-west-1".into() };
+        let mut findings = Findings::default();
+        let mut resolver = Resolver {
+            template,
+            given: &given,
+            destination: &destination,
+            findings: &mut findings,
+            user: "Machine".into(),
+            chain: 0,
+        };
+        let value = resolver.resolve(template.root.get("Expression").unwrap());
+        match findings.unknowns.text() {
+            Some(text) => Err(text),
+            None => Ok(value.map_or("absent".to_owned(), |value| value.to_text())),
+        }
+    }
+
+    #[test]
+    fn functions_have_the_values_of_cloudformation() {
+        for (expression, expected) in [
+            ("!Ref Stage", "\"dev\""),
+            ("!Ref Count", "3"),
+            ("!Ref Names", "[\"a\",\"b\"]"),
+            ("!Ref AWS::Region", "\"eu-west-1\""),
+            ("!Ref AWS::NoValue", "absent"),
+            ("{a: !Ref AWS::NoValue, b: 1}", "{\"b\":1}"),
+            ("[1, !Ref AWS::NoValue]", "[1]"),
+            (
+                "!Sub '${AWS::Partition}/${AWS::AccountId}/${AWS::StackName}/${Count}'",
+                "\"aws/111122223333/stack/3\"",
+            ),
+            ("!Sub '${!Stage} ${ Stage } $Stage ${'", "\"${Stage} dev $Stage ${\""),
+            ("!Sub ['${a}-${Stage}', {a: !GetAtt Other.Id}]", "\"given-dev\""),
+            (
+                "!Sub '${Function}|${Function.Arn}'",
+                "\"f-dev|arn:aws:lambda:eu-west-1:111122223333:function:f-dev\"",
+            ),
+            ("{'Fn::GetAtt': [Function, Arn]}", "\"arn:aws:lambda:eu-west-1:111122223333:function:f-dev\""),
+            ("{'Fn::GetAtt': Function.Arn}", "\"arn:aws:lambda:eu-west-1:111122223333:function:f-dev\""),
+            ("!Ref Alias", "\"arn:aws:lambda:eu-west-1:111122223333:function:f-dev:live\""),
+            ("!Ref Queue", "\"https://sqs.eu-west-1.amazonaws.com/111122223333/Queue\""),
+            ("!Ref Machine", "\"arn:aws:states:eu-west-1:111122223333:stateMachine:Machine\""),
+            (
+                "[!Ref Table, !GetAtt Table.Arn]",
+                "[\"t\",\"arn:aws:dynamodb:eu-west-1:111122223333:table/t\"]",
+            ),
+            ("!GetAtt Bucket.Arn", "\"arn:aws:s3:::b\""),
+            ("!GetAtt Role.Arn", "\"arn:aws:iam::111122223333:role/Role\""),
+            ("!Join [':', [a, !Ref Stage, 1, true]]", "\"a:dev:1:true\""),
+            ("!Join ['', !Split ['-', 'a-b']]", "\"ab\""),
+            ("!Select [1, !Ref Names]", "\"b\""),
+            ("!Select ['0', [x, !Ref Open]]", "\"x\""),
+            ("!FindInMap [Limits, !Ref Stage, Seconds]", "5"),
+            ("!FindInMap [Limits, dev, Of]", "[1,2]"),
+            ("!ImportValue e", "\"exported\""),
+            ("!ToJsonString {a: !Ref Stage}", "\"{\\\"a\\\":\\\"dev\\\"}\""),
+            ("!If [IsDev, 1, !Ref Open]", "1"),
+            ("!If [IsNot, 1, 2]", "2"),
+            ("[!If [IsThree, 1, 2], !If [Both, 1, 2], !If [Either, 1, 2]]", "[1,1,2]"),
+            ("!If [IsDev, !Ref AWS::NoValue, 2]", "absent"),
+            ("{Ref: 1, b: 2}", "{\"Ref\":1,\"b\":2}"),
+            ("'{{x}}'", "\"{{x}}\""),
+        ] {
+            assert_eq!(evaluate(expression), Ok(expected.to_owned()), "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_or_wrong_is_told() {
+        for (expression, expected) in [
+            ("!Ref Open", "Open: a parameter without a default"),
+            ("!Ref Stored", "Stored: a parameter whose value is in AWS's parameter store"),
+            ("!Ref Machin", "Machin: the template has nothing of this name; did you mean Machine?"),
+            ("!Ref Other", "Other: what Ref gives for Custom::Thing"),
+            ("!GetAtt Queue.Colour", "Queue.Colour: an attribute of AWS::SQS::Queue"),
+            ("!GetAtt Nothing.Arn", "Nothing.Arn: the template has no resource Nothing"),
+            ("!Sub '${Open} ${Stored}'", "2 values are not known"),
+            ("!Join ['', [!Ref Open, !Ref Stored]]", "2 values are not known"),
+            ("!ImportValue f", "export:f: the export of another stack"),
+            ("'{{resolve:ssm:/a}}'", "{{resolve:ssm:/a}}: a dynamic reference"),
+            ("!Cidr [a, 1]", "Fn::Cidr is not evaluated here"),
+            ("!FindInMap [Limits, dev, Hours]", "the template has no Mappings.Limits.dev.Hours"),
+            ("!If [Maybe, 1, 2]", "the template has no condition Maybe"),
+            ("!If [Circle, 1, 2]", "these conditions lead in a circle"),
+            ("!Select [5, !Ref Names]", "the list has no item 5"),
+            ("!Sub ['${a}', {a: [1]}]", "the value of ${a} is not a text"),
+            ("!Join ['', [[1]]]", "a text is wanted here, not a list"),
+            ("!Join x", "Fn::Join needs a separator and a list"),
+            ("!GetAtt Function", "Fn::GetAtt needs a logical id and an attribute"),
+        ] {
+            let told = evaluate(expression).unwrap_err();
+            assert!(told.contains(expected), "{expression}: {told}");
+            assert!(told.contains("stack.yaml:"), "{told}");
+        }
+    }
+}

@@ -32,6 +32,12 @@ const STATE_MACHINES: [PropertyNames; 2] = [
         definitions: &["Definition", "DefinitionUri"],
     },
 ];
+/// Properties of machines that do something in AWS, and nothing here.
+const PROPERTIES_LEFT_OUT: [(&str, &str); 3] = [
+    ("AutoPublishAlias", "aliases are not deployed"),
+    ("DeploymentPreference", "aliases are not deployed"),
+    ("Events", "nothing starts executions by itself"),
+];
 const ACTIVITY: &str = "AWS::StepFunctions::Activity";
 /// Types of resources that belong to Step Functions and are left out.
 const LEFT_OUT: [(&str, &str); 4] = [
@@ -110,7 +116,14 @@ pub(super) fn read(resolver: &mut Resolver<'_>, contents: &mut Contents) {
             }
         }
         match names {
-            Some(names) => contents.machines.extend(machine(resolver, logical_id, names, &member.value)),
+            Some(names) => {
+                for (name, why) in PROPERTIES_LEFT_OUT {
+                    if template.property(logical_id, name).is_some() {
+                        contents.left_out.push(format!("{name} of {logical_id} is left out: {why}"));
+                    }
+                }
+                contents.machines.extend(machine(resolver, logical_id, names, &member.value));
+            }
             None => {
                 let name = physical::name(resolver, logical_id, "Name");
                 contents.activities.extend(name.map(|(name, _)| Activity { name }));

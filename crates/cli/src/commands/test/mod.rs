@@ -13,14 +13,12 @@ use std::time::Instant;
 use clap::Args;
 use stepwell_workflow_test::SCHEMA;
 
+use crate::config::{self, Config};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use load::Library;
 use outcome::{Report, run_suite};
-
-/// Step Functions Local's variable for a mock file.
-const MOCK_CONFIG_VARIABLE: &str = "SFN_MOCK_CONFIG";
 
 /// Arguments of `test`.
 #[derive(Debug, Args)]
@@ -47,7 +45,7 @@ pub(crate) struct TestArguments {
     /// Write the results for CI servers too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Run the cases of a mock file of Step Functions Local [env: SFN_MOCK_CONFIG]
+    /// Run the cases of a mock file of Step Functions Local [variables: STEPWELL_MOCK_CONFIG, SFN_MOCK_CONFIG]
     #[arg(long, value_name = "FILE")]
     mock_config: Option<PathBuf>,
     /// Print the JSON Schema of test files
@@ -73,10 +71,8 @@ pub(crate) fn run(arguments: &TestArguments, format: Format) -> Result<(), Failu
         [] => vec![PathBuf::from(".")],
         paths => paths.to_vec(),
     };
-    let mock_config = arguments.mock_config.clone().or_else(|| {
-        let environment = Environment::of_process();
-        environment.get(MOCK_CONFIG_VARIABLE).map(PathBuf::from)
-    });
+    let (flag, environment) = (arguments.mock_config.as_deref(), Environment::of_process());
+    let mock_config = config::mock::file(flag, &environment, &Config::default());
     let found = discover::discover(&paths, mock_config.is_some())?;
     let mut library = Library::new(mock_config)?;
     let suites = library.suites(&found);
