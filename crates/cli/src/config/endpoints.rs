@@ -197,6 +197,7 @@ mod tests {
             (Some("cloudwatchlogs=http://flag"), None, Some("http://flag")),
             (None, Some(("AWS_ENDPOINT_URL_LOGS", "http://own")), Some("http://own")),
             (None, Some(("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "http://own")), Some("http://own")),
+            (None, Some(("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "http://own")), Some("http://own")),
             (None, Some(("AWS_ENDPOINT_URL", "http://all")), Some("http://all")),
             (Some("sqs=http://flag"), None, None),
         ] {
