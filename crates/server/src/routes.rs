@@ -12,10 +12,7 @@ use hyper::{
 use serde::Deserialize;
 use stepwell_api::{ApiError, identity::Identity};
 
-use crate::{
-    metrics::Figures,
-    service::{Service, failed, json},
-};
+use crate::service::{Service, failed, json};
 
 /// What `POST /backup` takes.
 #[derive(Debug, Deserialize)]
@@ -36,18 +33,7 @@ pub(crate) async fn respond(
         "/healthz" if is_read => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" if is_read => ready(service),
         "/version" if is_read => json(StatusCode::OK, version(service, request.headers()).into_bytes()),
-        "/metrics" if is_read => {
-            let operations = &service.operations;
-            let figures = Figures {
-                store: &*operations.store,
-                machines: operations.catalogue.machine_count(),
-                activities: operations.catalogue.activity_count(),
-                logs: operations.logs.counts(),
-                webhooks: operations.webhooks.counts(),
-                memory_bytes: operations.admission.memory_bytes(),
-            };
-            text(StatusCode::OK, operations.metrics.page(&figures))
-        }
+        "/metrics" if is_read => text(StatusCode::OK, service.operations.metrics.page(&service.operations)),
         "/backup" if request.method() == Method::POST => {
             if !peer.to_canonical().is_loopback() {
                 let message = "Backups can be asked for on the server's own machine only.";
