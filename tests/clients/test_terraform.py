@@ -214,7 +214,7 @@ class Terraform(unittest.TestCase):
 
 
 # The level of the machine that logs.
-LEVEL = "OFF"
+LEVEL = "ALL"
 
 if __name__ == "__main__":
     unittest.main()

@@ -40,7 +40,7 @@ fn a_cdk_app_is_deployed_and_then_unchanged() {
     let created = ["bill", "orders", report, "Orders-approve", "activity approval"];
     assert_eq!(lines, created.map(|name| format!("{name}: created")), "{deployed:?}");
     let orders = server.client(&["describe", "orders", "--output", "json"]).expect(0).json();
-    assert_eq!(orders["loggingConfiguration"]["level"], "OFF");
+    assert_eq!(orders["loggingConfiguration"]["level"], "ERROR");
     assert_eq!(
         orders["loggingConfiguration"]["destinations"][0]["cloudWatchLogsLogGroup"]["logGroupArn"],
         "arn:aws:logs:us-east-1:000000000000:log-group:/orders:*"
@@ -115,7 +115,7 @@ fn sam_templates_are_deployed_before_and_after_their_build() {
     let built = server.client(&["deploy", &fixture("sam/built/template.yaml")]).expect(0);
     assert_eq!(built.stdout, "orders-dev: unchanged\nQuick: unchanged\nNotify: unchanged\n");
     let orders = server.client(&["describe", "orders-dev", "--output", "json"]).expect(0).json();
-    assert_eq!(orders["loggingConfiguration"]["level"], "OFF");
+    assert_eq!(orders["loggingConfiguration"]["level"], "ALL");
     assert_eq!(orders["roleArn"], "arn:aws:iam::000000000000:role/OrdersRole");
     let orders = definition(&server, "orders-dev");
     assert_eq!(orders["States"]["Pause"]["Seconds"], 5);

@@ -220,3 +220,41 @@ fn fit(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    #[test]
+    fn what_can_be_redriven_is_decided_by_status_events_and_times() {
+        let fresh = Standing {
+            status: Status::Failed,
+            start_time: Timestamp(0),
+            stop_time: Timestamp(1_000),
+            history_length: 10,
+        };
+        let at = |seconds: i64| Timestamp(seconds * 1_000);
+        let table = [
+            (fresh, at(2), Ok(())),
+            (Standing { status: Status::Aborted, ..fresh }, at(2), Ok(())),
+            (Standing { status: Status::TimedOut, ..fresh }, at(2), Ok(())),
+            (Standing { status: Status::Running, ..fresh }, at(2), Err(NotRedrivable::Running)),
+            (Standing { status: Status::Succeeded, ..fresh }, at(2), Err(NotRedrivable::Succeeded)),
+            (Standing { history_length: 24_998, ..fresh }, at(2), Ok(())),
+            (Standing { history_length: 24_999, ..fresh }, at(2), Err(NotRedrivable::HistoryLimit)),
+            (fresh, at(1 + 14 * DAY), Ok(())),
+            (fresh, Timestamp(1_001 + 14 * DAY * 1_000), Err(NotRedrivable::Period)),
+            (Standing { stop_time: at(364 * DAY), ..fresh }, at(365 * DAY - 1), Ok(())),
+            (
+                Standing { stop_time: at(364 * DAY), ..fresh },
+                at(365 * DAY),
+                Err(NotRedrivable::ExecutionTime),
+            ),
+        ];
+        for (standing, now, expected) in table {
+            assert_eq!(standing.check(now), expected, "{standing:?} at {now:?}");
+        }
+    }
+}

@@ -7,9 +7,8 @@ use std::{
 
 use stepwell_api::{ApiError, Operation};
 use stepwell_interpreter::Status;
-use stepwell_store::Store;
 
-use crate::{events, logs};
+use crate::operations::Operations;
 
 /// What is counted.
 #[derive(Debug)]
@@ -79,31 +78,14 @@ impl Metrics {
     }
 
     /// The page that `/metrics` answers.
-    pub(crate) fn page(
-        &self,
-        store: &dyn Store,
-        machines: usize,
-        activities: usize,
-        logs: &logs::Counts,
-        webhooks: &events::Counts,
-        memory_bytes: u64,
-    ) -> String {
+    pub(crate) fn page(&self, operations: &Operations) -> String {
         let mut page = String::new();
         // Writing into a string cannot fail.
-        let _ = self.write(&mut page, store, machines, activities, logs, webhooks, memory_bytes);
+        let _ = self.write(&mut page, operations);
         page
     }
 
-    fn write(
-        &self,
-        page: &mut String,
-        store: &dyn Store,
-        machines: usize,
-        activities: usize,
-        logs: &logs::Counts,
-        webhooks: &events::Counts,
-        memory_bytes: u64,
-    ) -> std::fmt::Result {
+    fn write(&self, page: &mut String, operations: &Operations) -> std::fmt::Result {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         writeln!(page, "# HELP stepwell_requests_total Requests of the Step Functions API.")?;
         writeln!(page, "# TYPE stepwell_requests_total counter")?;
@@ -132,24 +114,24 @@ impl Metrics {
             "# HELP stepwell_log_records_total Records of execution logs, by what became of them."
         )?;
         writeln!(page, "# TYPE stepwell_log_records_total counter")?;
-        for (outcome, count) in logs.all() {
+        for (outcome, count) in operations.logs.counts().all() {
             writeln!(page, "stepwell_log_records_total{{outcome=\"{outcome}\"}} {count}")?;
         }
         writeln!(page, "# HELP stepwell_webhook_events_total Status change events, by what became of them.")?;
         writeln!(page, "# TYPE stepwell_webhook_events_total counter")?;
-        for (outcome, count) in webhooks.all() {
+        for (outcome, count) in operations.webhooks.counts().all() {
             writeln!(page, "stepwell_webhook_events_total{{outcome=\"{outcome}\"}} {count}")?;
         }
-        let status = store.status();
+        let status = operations.store.status();
         let gauges = [
             ("stepwell_connections", "Connections open.", count(&self.connections)),
-            ("stepwell_memory_bytes", "Resident memory of the server.", memory_bytes),
-            ("stepwell_state_machines", "State machines.", machines as u64),
-            ("stepwell_activities", "Activities.", activities as u64),
+            ("stepwell_memory_bytes", "Resident memory of the server.", operations.admission.memory_bytes()),
+            ("stepwell_state_machines", "State machines.", operations.catalogue.machine_count() as u64),
+            ("stepwell_activities", "Activities.", operations.catalogue.activity_count() as u64),
             (
                 "stepwell_webhook_events_pending",
                 "Status change events that webhooks are owed.",
-                webhooks.pending(),
+                operations.webhooks.counts().pending(),
             ),
             ("stepwell_executions_open", "Executions that run or owe something.", status.open),
             ("stepwell_store_below_reserve", "1 while the disk is nearly full.", status.below_reserve.into()),

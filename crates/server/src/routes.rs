@@ -33,22 +33,7 @@ pub(crate) async fn respond(
         "/healthz" if is_read => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" if is_read => ready(service),
         "/version" if is_read => json(StatusCode::OK, version(service, request.headers()).into_bytes()),
-        "/metrics" if is_read => {
-            let operations = &service.operations;
-            let (machines, activities) =
-                (operations.catalogue.machine_count(), operations.catalogue.activity_count());
-            text(
-                StatusCode::OK,
-                operations.metrics.page(
-                    &*operations.store,
-                    machines,
-                    activities,
-                    operations.logs.counts(),
-                    operations.webhooks.counts(),
-                    operations.admission.memory_bytes(),
-                ),
-            )
-        }
+        "/metrics" if is_read => text(StatusCode::OK, service.operations.metrics.page(&service.operations)),
         "/backup" if request.method() == Method::POST => {
             if !peer.to_canonical().is_loopback() {
                 let message = "Backups can be asked for on the server's own machine only.";

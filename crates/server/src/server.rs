@@ -120,9 +120,7 @@ impl Server {
         let (router, inboxes) = runtime::router(settings.shard_count());
         let (stop, stop_receiver) = watch::channel(false);
         let poster = Arc::new(Poster::default());
-        let endpoints = &settings.service_endpoints;
-        let log_endpoint = endpoints.get("logs").or_else(|| endpoints.get("*"));
-        let logs = Logs::start(&settings.logs, log_endpoint, &poster, &clock, catalogue.clone());
+        let logs = Logs::start(&settings.logs, &poster, &clock, catalogue.clone());
         let (webhooks, lanes) = Webhooks::new(&settings.webhooks);
         let operations = Arc::new(Operations {
             logs,

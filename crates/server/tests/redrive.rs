@@ -248,7 +248,7 @@ async fn lists_tell_redriven_executions_from_others() {
     let second = fixture.failed().await;
     fixture.redrive(&first, json!({})).await;
     let third = fixture.server.start_execution(&fixture.machine, json!({})).await;
-    assert_eq!(fixture.listed(json!({"redriveFilter": "REDRIVEN"})).await, [first.clone()]);
+    assert_eq!(fixture.listed(json!({"redriveFilter": "REDRIVEN"})).await, std::slice::from_ref(&first));
     assert_eq!(fixture.listed(json!({"redriveFilter": "NOT_REDRIVEN"})).await, [third.clone(), second]);
     assert_eq!(fixture.listed(json!({"statusFilter": "RUNNING"})).await, [third, first.clone()]);
     // Pages of a filtered list go on where they ended.

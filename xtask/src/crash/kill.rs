@@ -28,7 +28,7 @@ const LIFE_MILLISECONDS: (u64, u64) = (20, 500);
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
 /// After this many kills each of these must have happened at least once, or the test has tested nothing.
 const ENOUGH_KILLS: u32 = 50;
-const MUST_HAPPEN: [&str; 14] = [
+const MUST_HAPPEN: [&str; 15] = [
     "starts acknowledged",
     "starts without an answer",
     "starts sent again",
@@ -40,6 +40,7 @@ const MUST_HAPPEN: [&str; 14] = [
     "results sent late",
     "stops acknowledged",
     "machine changes acknowledged",
+    "alias changes acknowledged",
     "redrives acknowledged",
     "redrives refused",
     "calls repeated after a kill",

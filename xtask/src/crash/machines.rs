@@ -11,6 +11,8 @@ pub(crate) const ACTIVITY: &str = "crash";
 pub(crate) const COUNT: &str = "count";
 /// Function of the fake Lambda endpoint that takes a task token and leaves the answer to the clients.
 pub(crate) const ASK: &str = "ask";
+/// The machine whose first version the clients' aliases point to.
+pub(crate) const ALIASED: &str = "crash-pass";
 /// The machine that only `nested` starts.
 pub(crate) const CHILD: &str = "crash-child";
 
@@ -97,6 +99,8 @@ pub(crate) fn create_all(client: &mut Client) -> anyhow::Result<String> {
     for kind in KINDS {
         machines::create(client, kind.name, &definition(kind.name, &activity, &child), false)?;
     }
+    let arn = super::ledger::machine_arn(ALIASED);
+    client.must("PublishStateMachineVersion", &json!({"stateMachineArn": arn}))?;
     Ok(activity)
 }
 

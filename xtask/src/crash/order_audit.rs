@@ -231,6 +231,10 @@ impl Auditor {
         let cause = self.word("stop");
         let stop = json!({"executionArn": started["executionArn"], "error": "Audit", "cause": cause});
         self.send("StopExecution", &cause, true, &stop)?;
+        // The token stands in the record of the redrive.
+        let token = self.word("redrive");
+        let redrive = json!({"executionArn": started["executionArn"], "clientToken": token});
+        self.send("RedriveExecution", &token, true, &redrive)?;
 
         let name = self.word("task");
         self.send("StartExecution", &name, true, &json!({"stateMachineArn": task, "name": name}))?;

@@ -172,7 +172,7 @@ impl Script {
         let tag = json!({"resourceArn": machine_arn(EXTRA), "tags": [{"key": "k", "value": value}]});
         self.add("TagResource", tag, Effect::Tag { value });
         let name = format!("script-m-{}", round / 2);
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             self.create(&name, &pass_chain(1));
         } else {
             let delete = json!({"stateMachineArn": machine_arn(&name)});

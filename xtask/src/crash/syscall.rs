@@ -75,7 +75,7 @@ pub(crate) fn run(setting: &Setting, options: &Options) -> anyhow::Result<Ending
         let chosen: Vec<&Kill> = kills
             .iter()
             .enumerate()
-            .filter(|(at, _)| *at as u64 % every == 0)
+            .filter(|(at, _)| (*at as u64).is_multiple_of(every))
             .map(|(_, kill)| kill)
             .collect();
         let mut reached: BTreeMap<&str, usize> = BTreeMap::new();

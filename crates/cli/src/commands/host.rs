@@ -96,11 +96,7 @@ impl Plan<'_> {
             logs: self
                 .config
                 .logs
-                .resolve(
-                    &self.config.directory,
-                    self.data_directory,
-                    endpoints.contains_key("logs") || endpoints.contains_key("*"),
-                )
+                .resolve(&self.config.directory, self.data_directory, endpoints::of(&endpoints, "logs"))
                 .map_err(Failure::Usage)?,
             aws: self.aws_config()?,
             http: self.http_config()?,

@@ -106,6 +106,12 @@ pub(crate) fn resolve(
     Ok(found)
 }
 
+/// The address of a service among those that [`resolve`] found, by any of the service's names.
+pub(crate) fn of<'e>(endpoints: &'e BTreeMap<String, Endpoint>, service: &str) -> Option<&'e str> {
+    let found = endpoints.get(&canonical(service)).or_else(|| endpoints.get("*"));
+    found.map(|endpoint| endpoint.url.as_str())
+}
+
 /// Refuses endpoints that are this server: a task would call the server that runs it.
 ///
 /// # Errors
@@ -182,6 +188,25 @@ mod tests {
             assert_eq!(found[service], Endpoint { url: url.into(), source: source.into() }, "{service}");
         }
         assert!(!found.contains_key("states"), "nested executions stay in this server");
+    }
+
+    #[test]
+    fn an_address_is_found_by_any_name_of_the_service_or_is_that_of_all() {
+        for (flag, variable, expected) in [
+            (Some("logs=http://flag"), None, Some("http://flag")),
+            (Some("cloudwatchlogs=http://flag"), None, Some("http://flag")),
+            (None, Some(("AWS_ENDPOINT_URL_LOGS", "http://own")), Some("http://own")),
+            (None, Some(("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "http://own")), Some("http://own")),
+            (None, Some(("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "http://own")), Some("http://own")),
+            (None, Some(("AWS_ENDPOINT_URL", "http://all")), Some("http://all")),
+            (Some("sqs=http://flag"), None, None),
+        ] {
+            let flags: Vec<_> = flag.iter().map(|flag| parse_flag(flag).unwrap()).collect();
+            let environment =
+                variable.map_or_else(Environment::default, |variable| Environment::of([variable]));
+            let found = resolve(&flags, &BTreeMap::new(), &environment).unwrap();
+            assert_eq!(of(&found, "logs"), expected, "{flag:?} {variable:?}");
+        }
     }
 
     #[test]

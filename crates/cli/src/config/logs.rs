@@ -85,8 +85,9 @@ impl LogsSection {
         &self,
         directory: &Path,
         data_directory: Option<&Path>,
-        has_endpoint: bool,
+        endpoint: Option<&str>,
     ) -> Result<LogSettings, String> {
+        let has_endpoint = endpoint.is_some();
         let destination = |path: &str, section: &DestinationSection| match (&section.file, section.to) {
             (Some(file), _) => Ok(LogDestination::File {
                 path: directory.join(file),
@@ -114,7 +115,8 @@ impl LogsSection {
         let groups = self.groups.iter().map(|(name, section)| {
             Ok((name.clone(), destination(&format!("logs.groups.{name:?}"), section)?))
         });
-        Ok(LogSettings { groups: groups.collect::<Result<_, String>>()?, default })
+        let endpoint = endpoint.map(str::to_owned);
+        Ok(LogSettings { groups: groups.collect::<Result<_, String>>()?, default, endpoint })
     }
 }
 
@@ -156,13 +158,15 @@ mod tests {
         ] {
             let section = section(text);
             assert_eq!(section.check(), Ok(()), "{text}");
-            let settings = section.resolve(Path::new("/project"), data_directory, has_endpoint).unwrap();
+            let endpoint = has_endpoint.then_some("http://e");
+            let settings = section.resolve(Path::new("/project"), data_directory, endpoint).unwrap();
+            assert_eq!(settings.endpoint.as_deref(), endpoint);
             assert_eq!(settings.default, default, "{text}");
             let groups: Vec<_> =
                 settings.groups.iter().map(|(name, group)| (name.as_str(), group.clone())).collect();
             assert_eq!(groups, group.into_iter().collect::<Vec<_>>(), "{text}");
         }
-        let error = section("[groups.g]\nto = \"endpoint\"").resolve(Path::new("/"), None, false);
+        let error = section("[groups.g]\nto = \"endpoint\"").resolve(Path::new("/"), None, None);
         assert!(
             error.unwrap_err().starts_with("[logs.groups.\"g\"] sends logs to CloudWatch Logs, but nothing")
         );

@@ -126,10 +126,11 @@ impl Config {
             let setting = "integrations.lambda.concurrency";
             return Err(at(keys::offset_of(text, setting), &format!("{setting}: must be at least 1")));
         }
-        for problem in [document.logs.check(), document.events.check()].into_iter().filter_map(Result::err) {
+        let checked_sections = document.logs.check().and_then(|()| document.events.check());
+        checked_sections.map_err(|problem| {
             let offset = keys::offset_of(text, &problem.setting);
-            return Err(at(offset, &format!("{}: {}", problem.setting, problem.message)));
-        }
+            at(offset, &format!("{}: {}", problem.setting, problem.message))
+        })?;
         for (name, section) in &document.integrations.others {
             let path = format!("integrations.{name}");
             check_service(name)

@@ -175,6 +175,7 @@ impl Aws {
     /// A client; nothing is called yet.
     #[must_use]
     pub fn new(config: AwsConfig) -> Self {
+        let config = config.by_word();
         Self {
             credentials: CredentialStore::new(&config),
             config,
@@ -199,8 +200,7 @@ impl Aws {
     /// Whether the service is this server itself.
     #[must_use]
     pub fn is_local(&self, service: &Service) -> bool {
-        &*service.word == "sfn"
-            && !self.config.endpoints.keys().any(|name| endpoint::is_name_of(name, service))
+        &*service.word == "sfn" && !self.config.endpoints.contains_key("sfn")
     }
 
     /// Whether the service would be called at AWS itself.
@@ -216,8 +216,7 @@ impl Aws {
     }
 
     fn integration(&self, service: &Service) -> AwsIntegration {
-        let found = self.config.integrations.iter().find(|(name, _)| endpoint::is_name_of(name, service));
-        found.map_or_else(AwsIntegration::default, |(_, section)| section.clone())
+        self.config.integrations.get(&*service.word).cloned().unwrap_or_default()
     }
 
     /// Makes a call. `local` is this server's own API.

@@ -23,7 +23,7 @@ pub struct AwsSection {
 }
 
 /// A section `[aws.roles."ARN"]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoleSection {
     /// The access key.
@@ -32,6 +32,16 @@ pub struct RoleSection {
     pub secret_access_key: String,
     /// The session's token, for temporary keys.
     pub session_token: Option<String>,
+}
+
+/// Secrets are not shown.
+impl std::fmt::Debug for RoleSection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("RoleSection")
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A section `[integrations.SERVICE]`.
@@ -87,4 +97,17 @@ pub struct AwsConfig {
     pub integrations: BTreeMap<String, AwsIntegration>,
     /// The access key, its secret and perhaps a session's token, from the environment.
     pub environment_credentials: Option<RoleSection>,
+}
+
+impl AwsConfig {
+    /// The same with services called by their words, as calls look for them.
+    pub(super) fn by_word(mut self) -> Self {
+        fn word(name: String) -> String {
+            stepwell_aws_model::service_called(&name).map_or(name, |service| service.word.to_owned())
+        }
+        self.endpoints = self.endpoints.into_iter().map(|(name, url)| (word(name), url)).collect();
+        self.integrations =
+            self.integrations.into_iter().map(|(name, section)| (word(name), section)).collect();
+        self
+    }
 }

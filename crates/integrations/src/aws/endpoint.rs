@@ -1,6 +1,6 @@
 //! Where a service is.
 
-use stepwell_aws_model::{Service, service_called};
+use stepwell_aws_model::Service;
 
 use super::config::AwsConfig;
 
@@ -57,14 +57,7 @@ fn variable_of(service: &Service) -> String {
 }
 
 fn configured<'a>(config: &'a AwsConfig, service: &Service) -> Option<&'a str> {
-    let found = config.endpoints.iter().find(|(name, _)| is_name_of(name, service));
-    found
-        // Calls of this server's own API stay in it unless they are sent elsewhere by name.
-        .or_else(|| config.endpoints.get_key_value("*").filter(|_| &*service.word != "sfn"))
-        .map(|(_, url)| url.as_str())
-}
-
-/// Whether a name in the configuration is one of the service's.
-pub(super) fn is_name_of(name: &str, service: &Service) -> bool {
-    name == &*service.word || service_called(name).is_some_and(|found| found.word == &*service.word)
+    // Calls of this server's own API stay in it unless they are sent elsewhere by name.
+    let everything = || config.endpoints.get("*").filter(|_| &*service.word != "sfn");
+    config.endpoints.get(&*service.word).or_else(everything).map(String::as_str)
 }

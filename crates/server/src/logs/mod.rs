@@ -181,14 +181,13 @@ impl Logs {
     /// Starts the task that makes records and a worker for each destination; to be called within a tokio runtime.
     pub(crate) fn start(
         settings: &LogSettings,
-        endpoint: Option<&String>,
         poster: &Arc<Poster>,
         clock: &Arc<Clock>,
         catalogue: Arc<Catalogue>,
     ) -> Logs {
         let (queue, entries) = mpsc::channel(QUEUE_LEN);
         let counts = Arc::new(Counts::default());
-        let calls = endpoint.map(|address| {
+        let calls = settings.endpoint.as_ref().map(|address| {
             let calls = EndpointCalls { address: address.clone(), poster: poster.clone() };
             Arc::new(EndpointLogs { calls: Arc::new(calls), clock: clock.clone() })
         });

@@ -56,7 +56,8 @@ impl Test {
         let has_details = seen.catch_index.is_some() || seen.retry_index.is_some();
         let given = || self.variables.clone().map(Value::Object);
         let variables = seen.variables.or_else(given);
-        let variables = variables.filter(|variables| variables.as_object().is_some_and(|all| all.len() > 0));
+        let variables =
+            variables.filter(|variables| variables.as_object().is_some_and(|all| !all.is_empty()));
         let trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
         let protocol = || Some("HTTP/1.1".into());
         let shown = |text: String| Some(text.into());

@@ -270,7 +270,8 @@ fn outcome(mock: &MockInput, subject: &Subject) -> Result<Outcome, ApiError> {
     let mode = mock.field_validation_mode.unwrap_or(MockResponseValidationMode::Strict);
     match &subject.state().kind {
         StateKind::Parallel(parallel) => {
-            if array_length(result.value())? != parallel.branches.len() {
+            let length = array_length(result.value())?;
+            if length != parallel.branches.len() {
                 return Err(ApiError::validation(
                     "Mocked result must contain the same number of items as number of Parallel branches.",
                 ));
