@@ -118,8 +118,9 @@ impl Config {
                 at(keys::offset_of(text, &error.setting), &format!("{}: {}", error.setting, error.message))
             })?;
         }
-        let connections = document.connections.iter().map(|(name, section)| section.check(name));
-        for error in connections.chain([document.http.check()]).filter_map(Result::err) {
+        let mut checks = vec![document.http.check()];
+        checks.extend(document.connections.iter().map(|(name, section)| section.check(name)));
+        if let Some(error) = checks.into_iter().find_map(Result::err) {
             return Err(at(keys::offset_of(text, &error.setting), &error.to_string()));
         }
         if document.integrations.lambda.concurrency == 0 {
