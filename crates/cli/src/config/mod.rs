@@ -354,8 +354,8 @@ allow = ["localhost:*"]
                 "f.toml:2:1: integrations.sqs.concurrency: must be between 1 and",
             ),
             (
-                "[connections.a]\ntype = \"basic\"\nuser = \"x\"\n",
-                "f.toml:3:1: unknown key \"user\" in [connections.a]; did you mean \"username\"?",
+                "[connections.a]\ntype = \"basic\"\nusrname = \"x\"\n",
+                "f.toml:3:1: unknown key \"usrname\" in [connections.a]; did you mean \"username\"?",
             ),
             (
                 "[connections.a]\ntype = \"basic\"\nusername = \"x\"\n",
