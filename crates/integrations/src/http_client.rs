@@ -125,7 +125,10 @@ impl tower_service::Service<Name> for Resolver {
             match addresses.iter().find(|address| !permits(address.ip())) {
                 Some(forbidden) => Err(io::Error::new(
                     io::ErrorKind::PermissionDenied,
-                    format!("{name} has the address {}, which tasks may not connect to", forbidden.ip()),
+                    format!(
+                        "{name} has the address {}, which tasks may not connect to unless allow under [http] in stepwell.toml has the name",
+                        forbidden.ip()
+                    ),
                 )),
                 None => Ok(addresses.into_iter()),
             }
