@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_aws_model::{Ending, Optimized, optimized, service};
+use stepwell_aws_model::{Dialect, Ending, Optimized, optimized, service};
 use stepwell_json::{Array, Object, Value};
 
 /// How a task that calls a service ends.
@@ -131,6 +131,16 @@ impl Resource {
             Resource::HttpInvoke => Some(HTTP_PARAMETERS),
             Resource::Optimized { integration, .. } => integration.own_parameters(),
             _ => None,
+        }
+    }
+
+    /// Parameters that AWS takes besides those of the operation and this version does not: a model's body in S3.
+    pub(crate) fn later_parameters(&self) -> &'static [&'static str] {
+        match self {
+            Resource::Optimized { integration, .. } if integration.dialect == Dialect::InvokeModel => {
+                &["Input", "Output"]
+            }
+            _ => &[],
         }
     }
 
@@ -297,11 +307,51 @@ fn aws_sdk(word: &str, action: &str) -> Recognised {
         *service.word == *word && service.operation(name).is_some_and(|operation| !operation.has_event_stream)
     });
     if !is_known {
-        return Recognised::Unknown;
+        return if RETIRED_SERVICES.contains(&word) {
+            later(&format!("aws-sdk:{word}"), action)
+        } else {
+            Recognised::Unknown
+        };
     }
     let service = format!("aws-sdk:{word}").into();
     Recognised::Supported(Resource::AwsSdk { service, action: action.into(), wait_for_token })
 }
+
+/// Services that AWS has ended, or is about to: botocore 1.34.0 had their models, the present one has not. Definitions
+/// that name them are not wrong, but nothing can be called any more.
+const RETIRED_SERVICES: [&str; 31] = [
+    "alexaforbusiness",
+    "backupstorage",
+    "codestar",
+    "elasticinference",
+    "elastictranscoder",
+    "evidently",
+    "finspace",
+    "finspacedata",
+    "honeycode",
+    "iot1clickdevicesservice",
+    "iot1clickprojects",
+    "iotanalytics",
+    "iotevents",
+    "ioteventsdata",
+    "iotfleethub",
+    "iotroborunner",
+    "lookoutmetrics",
+    "lookoutvision",
+    "mobile",
+    "nimble",
+    "opsworks",
+    "opsworkscm",
+    "panorama",
+    "privatenetworks",
+    "qldb",
+    "qldbsession",
+    "robomaker",
+    "simspaceweaver",
+    "sms",
+    "tnb",
+    "worklink",
+];
 
 /// An action of a service with an integration of its own.
 fn optimized_integration(service: &str, action: &str) -> Recognised {

@@ -18,7 +18,7 @@ impl<'a> Reader<'a> {
         let name = if language == QueryLanguage::JsonPath { "Parameters" } else { "Arguments" };
         let Some((node, place)) = self.field(fields, name) else { return };
         if let Some(own) = resource.own_parameters() {
-            self.own_parameters(own, node, place, language);
+            self.own_parameters(own, resource.later_parameters(), node, place, language);
             if *resource == Resource::HttpInvoke {
                 self.http_parameters(node, place, language);
             }
@@ -38,6 +38,7 @@ impl<'a> Reader<'a> {
     fn own_parameters(
         &mut self,
         own: &[(&str, bool)],
+        later: &[&str],
         node: &'a Node,
         place: Place,
         language: QueryLanguage,
@@ -45,7 +46,9 @@ impl<'a> Reader<'a> {
         let NodeKind::Object(members) = &node.kind else { return };
         for member in members {
             let key = plain(&member.key, language);
-            if !own.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)) {
+            if later.contains(&key) {
+                self.not_yet_supported(&format!("The parameter {key}"), place, member.key_span);
+            } else if !own.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)) {
                 self.unsupported_member(key, place, member.key_span);
             }
         }
