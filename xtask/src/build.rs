@@ -22,6 +22,14 @@ fn release(packages: &[&str]) -> anyhow::Result<PathBuf> {
     for package in packages {
         command.args(["--package", package]);
     }
+    // What `cargo run` tells xtask about itself would make build scripts that watch these variables run again, and with
+    // them everything that rests on them.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     let status = command.status().context("can't run cargo")?;
     if !status.success() {
         bail!("cargo build failed");
