@@ -76,6 +76,11 @@ impl HeavyThreads {
         receiver.await.ok()
     }
 
+    /// How many jobs wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.lock().jobs.len()
+    }
+
     /// Drops what waits, and lets the threads end after what they are at. Does not wait for them: what they do is of no
     /// use to anybody any more.
     pub(crate) fn stop(&self) {
