@@ -167,6 +167,11 @@ pub struct ContainerState {
 }
 
 impl ContainerState {
+    /// Whether it has a process that can be killed.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.has_ended() && self.status != ContainerStatus::Created
+    }
+
     /// Whether it ran and ended.
     pub fn has_ended(&self) -> bool {
         matches!(self.status, ContainerStatus::Exited | ContainerStatus::Dead)

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::connection::{self, Answer, Call};
 use crate::container::{CreatedBody, DetailsBody, SummaryBody, check_container};
@@ -241,9 +240,14 @@ impl Engine {
     pub async fn kill(&self, container: &str) -> Result<(), EngineError> {
         let target = container_target(container, "/kill")?;
         let limit = self.inner.limits.request;
-        self.command("kill the container", Method::POST, target, container, limit)
-            .await
-            .or_else(settled_by(409, ""))
+        let outcome = self.command("kill the container", Method::POST, target, container, limit).await;
+        // Docker and Podman refuse with different statuses if it doesn't run, and each of them with the same for other reasons.
+        if let Err(EngineError::Refused { .. }) = outcome
+            && !self.inspect(container).await?.state.is_alive()
+        {
+            return Ok(());
+        }
+        outcome
     }
 
     /// Removes a container with its anonymous volumes; ends it if it runs. One that is gone already, or being removed, is no

@@ -5,7 +5,6 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::connection::{Answer, timed_out};
-use crate::engine::expect;
 use crate::{Engine, EngineError};
 
 /// The longest answer about an image, in bytes: its history and labels may be long.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::Answer;
 use crate::engine::{container_target, expect_of};
-use crate::wait::{FIRST_PAUSE, Patience};
+use crate::wait::{Patience, SECOND_LOOK_PAUSE};
 use crate::{ContainerStatus, Engine, EngineError};
 
 const OPERATION: &str = "send the container's output";
@@ -161,7 +161,7 @@ impl Logs {
             Ok(ContainerStatus::Created) => {
                 return Err(EngineError::NotStarted { container: self.container.clone() });
             }
-            Ok(_) => tokio::time::sleep(FIRST_PAUSE).await,
+            Ok(_) => tokio::time::sleep(SECOND_LOOK_PAUSE).await,
             Err(EngineError::NoSuchContainer { .. }) => self.ended = true,
             Err(error) => return Err(error),
         }

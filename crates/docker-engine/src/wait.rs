@@ -9,9 +9,12 @@ use crate::engine::{container_target, expect_of};
 use crate::{ContainerState, ContainerStatus, Engine, EngineError};
 
 /// The pause after the first failure to reach the engine; it doubles with each.
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The pause between two looks at a container whose state contradicts what was told of it.
+pub(crate) const SECOND_LOOK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Pauses between tries to reach an engine that went away, for a limited time.
 #[derive(Debug)]
@@ -75,8 +78,7 @@ impl Engine {
                 return Err(EngineError::NotStarted { container: container.to_owned() });
             }
             if told_of_end {
-                // Ask again, but not as fast as possible.
-                tokio::time::sleep(FIRST_PAUSE).await;
+                tokio::time::sleep(SECOND_LOOK_PAUSE).await;
             }
             match tokio::time::timeout(self.inner.limits.wait_round, self.wait_once(container)).await {
                 Ok(Err(error)) => patience.bear(error).await?,

@@ -144,7 +144,7 @@ impl Containers {
         if entrypoint.is_empty() && command.is_empty() {
             return Err(Refusal(400, "no command specified".into()));
         }
-        let directory = request["WorkingDir"].as_str().unwrap_or_default();
+        let directory = request["WorkingDir"].as_str().unwrap_or_default().to_owned();
         let labels = match &request["Labels"] {
             Value::Null => BTreeMap::new(),
             labels => serde_json::from_value(labels.clone())
@@ -171,11 +171,7 @@ impl Containers {
             entrypoint,
             command,
             environment,
-            working_directory: if directory.is_empty() {
-                image.working_directory.clone()
-            } else {
-                directory.into()
-            },
+            working_directory: if directory.is_empty() { image.working_directory.clone() } else { directory },
             labels,
             log: Vec::new(),
             ends: 0,

@@ -1,11 +1,9 @@
 //! A container from its image to its removal, against the fake engine and, by hand, against a real one.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::{fake_engine, limits, read_all, run, script, text_of};
+use super::common::{fake_engine, limits, read_all, run, script, text_of};
 use serde_json::{Value, json};
 use stepwell_docker_engine::fake::{FakeEngine, FakeImage};
 use stepwell_docker_engine::{
@@ -26,6 +24,7 @@ async fn live(engine: &Engine, image: &str) {
         labels: labels.clone(),
         memory_limit_bytes: Some(64 << 20),
         nano_cpus: Some(500_000_000),
+        network: Some("none".into()),
         ..ContainerSpec::of_image(image)
     };
     let id = engine.create(&spec).await.unwrap();
@@ -37,6 +36,7 @@ async fn live(engine: &Engine, image: &str) {
     assert_eq!(made.labels.get("stepwell.test"), Some(&name));
     assert_eq!(made.state.started_at_milliseconds, None);
     assert_eq!(engine.wait(&id).await, Err(EngineError::NotStarted { container: id.clone() }));
+    engine.kill(&id).await.unwrap();
 
     engine.start(&id).await.unwrap();
     let entries = read_all(&mut engine.follow_logs(&id, LogPosition::START)).await.unwrap();
@@ -82,6 +82,7 @@ async fn live(engine: &Engine, image: &str) {
             command: ["sh", "-c", &format!("{trap}; echo ready; while :; do sleep 0.1; done")]
                 .map(str::to_owned)
                 .to_vec(),
+            network: Some("none".into()),
             ..ContainerSpec::of_image(image)
         };
         let id = engine.create(&spec).await.unwrap();

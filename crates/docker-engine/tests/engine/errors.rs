@@ -1,11 +1,9 @@
 //! Engines that aren't there, can't be used, or fail: what the user is told.
 
-mod common;
-
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
-use common::{client, fake_engine, impatient};
+use super::common::{client, fake_engine, impatient};
 use stepwell_docker_engine::fake::{FakeCall, FakeEngine, Fault};
 use stepwell_docker_engine::{Engine, EngineError, SocketSearch};
 
@@ -94,9 +92,9 @@ async fn a_version_that_the_engine_has_given_up_is_told_in_its_words() {
 
 #[tokio::test]
 async fn answers_of_every_wrong_kind_are_told_apart() {
-    let (fake, _) = fake_engine().await;
+    let (fake, patient) = fake_engine().await;
     let engine = client(&fake, impatient()).await;
-    let id = engine.create(&common::script("true")).await.unwrap();
+    let id = patient.create(&super::common::script("true")).await.unwrap();
     let cases: Vec<(Fault, fn(&EngineError) -> bool)> = vec![
         (Fault::Status(500, "disk full".into()), |error| {
             error.to_string().ends_with("(status 500): disk full")
@@ -119,16 +117,17 @@ async fn answers_of_every_wrong_kind_are_told_apart() {
     ];
     for (fault, is_expected) in cases {
         fake.fail(FakeCall::Inspect, fault.clone(), 1);
+        let engine = if matches!(fault, Fault::Hang | Fault::HangAfterBytes(_)) { &engine } else { &patient };
         let error = engine.inspect(&id).await.unwrap_err();
         assert!(is_expected(&error), "{error:?} for {:.60}", format!("{fault:?}"));
-        engine.inspect(&id).await.unwrap();
+        patient.inspect(&id).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn what_is_so_already_is_no_failure_but_other_refusals_are() {
     let (fake, engine) = fake_engine().await;
-    let id = engine.create(&common::script("true")).await.unwrap();
+    let id = engine.create(&super::common::script("true")).await.unwrap();
     fake.fail(
         FakeCall::Remove,
         Fault::Status(409, "removal of container x is already in progress".into()),
@@ -139,16 +138,32 @@ async fn what_is_so_already_is_no_failure_but_other_refusals_are() {
     engine.remove(&id).await.unwrap_err();
     fake.fail(FakeCall::Remove, Fault::Status(500, "device busy".into()), 1);
     engine.remove(&id).await.unwrap_err();
+    // As Podman says that it doesn't run.
+    fake.fail(FakeCall::Kill, Fault::Status(500, "can only kill running containers".into()), 1);
+    engine.kill(&id).await.unwrap();
+    engine.start(&id).await.unwrap();
+    engine.wait(&id).await.unwrap();
     fake.fail(FakeCall::Create, Fault::Status(404, "network x not found".into()), 1);
-    let error = engine.create(&common::script("true")).await.unwrap_err();
+    let error = engine.create(&super::common::script("true")).await.unwrap_err();
     assert!(matches!(error, EngineError::Refused { status: 404, .. }), "{error:?}");
     // As Podman has said it.
     let message = "the container name \"x\" is already in use by 0123";
     fake.fail(FakeCall::Create, Fault::Status(500, message.into()), 1);
-    let mut spec = common::script("true");
+    let mut spec = super::common::script("true");
     spec.name = Some("x".into());
     let error = engine.create(&spec).await.unwrap_err();
     assert!(matches!(error, EngineError::NameTaken { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_kill_that_is_refused_while_the_container_runs_is_an_error() {
+    let (fake, engine) = fake_engine().await;
+    let id = super::common::run(&engine, "sleep 60").await;
+    for status in [409, 500] {
+        fake.fail(FakeCall::Kill, Fault::Status(status, "permission denied".into()), 1);
+        let error = engine.kill(&id).await.unwrap_err();
+        assert!(matches!(error, EngineError::Refused { .. }), "{error:?}");
+    }
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Images: looking for them and pulling them.
 
-mod common;
-
-use common::{client, fake_engine, impatient};
+use super::common::{client, fake_engine, impatient};
 use stepwell_docker_engine::fake::{FakeCall, FakeImage, Fault};
 use stepwell_docker_engine::{EngineError, Limits, PullProgress};
 
@@ -66,12 +64,12 @@ async fn a_step_without_end_is_too_large() {
 
 #[tokio::test]
 async fn a_pull_that_breaks_off_or_falls_silent_is_an_error() {
-    let (fake, _) = fake_engine().await;
+    let (fake, engine) = fake_engine().await;
     fake.add_to_registry("a:1", FakeImage::default());
-    let engine = client(&fake, impatient()).await;
     fake.fail(FakeCall::ImagePull, Fault::DropAfterBytes(60), 1);
     let error = engine.pull("a:1", |_| ()).await.unwrap_err();
     assert!(matches!(error, EngineError::ConnectionLost { .. }), "{error:?}");
+    let engine = client(&fake, impatient()).await;
     for fault in [Fault::Hang, Fault::HangAfterBytes(60)] {
         fake.fail(FakeCall::ImagePull, fault.clone(), 1);
         let error = engine.pull("a:1", |_| ()).await.unwrap_err();

@@ -1,10 +1,8 @@
 //! Waiting for the end of a container while the engine has troubles of its own.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Gate, client, fake_engine, limits, run, script, text};
+use super::common::{Gate, client, fake_engine, limits, run, script, text};
 use stepwell_docker_engine::fake::{FakeCall, Fault};
 use stepwell_docker_engine::{EngineError, Limits};
 
