@@ -90,12 +90,14 @@ async fn a_version_that_the_engine_has_given_up_is_told_in_its_words() {
     assert!(error.to_string().contains("client version 1.43 is too old"), "{error}");
 }
 
+type Check = fn(&EngineError) -> bool;
+
 #[tokio::test]
 async fn answers_of_every_wrong_kind_are_told_apart() {
     let (fake, patient) = fake_engine().await;
     let engine = client(&fake, impatient()).await;
     let id = patient.create(&super::common::script("true")).await.unwrap();
-    let cases: Vec<(Fault, fn(&EngineError) -> bool)> = vec![
+    let cases: Vec<(Fault, Check)> = vec![
         (Fault::Status(500, "disk full".into()), |error| {
             error.to_string().ends_with("(status 500): disk full")
         }),
