@@ -228,3 +228,23 @@ impl From<Refusal> for EngineError {
         Self::Refused { operation, status, message }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The superuser, as whom tests may run, is refused nothing.
+    #[test]
+    fn a_socket_of_others_is_told_from_one_without_an_engine() {
+        let told = |kind: io::ErrorKind| unreachable(Path::new("/run/a.sock"), &kind.into()).to_string();
+        assert!(
+            told(io::ErrorKind::PermissionDenied)
+                .contains("/run/a.sock may not be used by this user: add the user")
+        );
+        assert!(told(io::ErrorKind::NotFound).contains("/run/a.sock is not there. Start Docker"));
+        assert!(
+            told(io::ErrorKind::ConnectionRefused)
+                .contains("/run/a.sock can't be reached: connection refused")
+        );
+    }
+}

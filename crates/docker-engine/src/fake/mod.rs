@@ -94,6 +94,8 @@ struct State {
     registry: BTreeMap<String, FakeImage>,
     faults: Vec<(FakeCall, Fault, usize)>,
     calls: BTreeMap<FakeCall, usize>,
+    /// How many are open.
+    connections: usize,
     settings: Settings,
 }
 
@@ -206,6 +208,11 @@ impl FakeEngine {
         self.shared
             .until(|state| (state.calls.get(&call).copied().unwrap_or(0) >= times).then_some(()))
             .await;
+    }
+
+    /// Waits until no connection is open.
+    pub async fn until_disconnected(&self) {
+        self.shared.until(|state| (state.connections == 0).then_some(())).await;
     }
 
     /// Waits until a container's output has at least so many entries.

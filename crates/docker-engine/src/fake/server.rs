@@ -30,7 +30,9 @@ pub(super) async fn serve(listener: UnixListener, shared: Arc<Shared>) {
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { continue };
                 let shared = shared.clone();
+                let open = Open::new(shared.clone());
                 connections.spawn(async move {
+                    let _open = open;
                     let service = service_fn(move |request| answer(shared.clone(), request));
                     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                     // A client that goes away is no failure.
@@ -39,6 +41,22 @@ pub(super) async fn serve(listener: UnixListener, shared: Arc<Shared>) {
             }
             Some(_) = connections.join_next() => {}
         }
+    }
+}
+
+/// A connection, counted.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.change(|state| state.connections += 1);
+        Self(shared)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.change(|state| state.connections -= 1);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::common::{Gate, client, fake_engine, limits, run, script, text};
 use stepwell_docker_engine::fake::{FakeCall, Fault};
-use stepwell_docker_engine::{EngineError, Limits};
+use stepwell_docker_engine::{EngineError, Limits, LogPosition};
 
 #[tokio::test]
 async fn the_end_is_told_when_it_comes() {
@@ -22,6 +22,21 @@ async fn the_end_is_told_when_it_comes() {
     assert_eq!(fake.calls(FakeCall::Wait), 1);
     assert_eq!(engine.wait(&id).await.unwrap().exit_code, 5);
     assert_eq!(fake.calls(FakeCall::Wait), 1, "what has ended is not waited for");
+}
+
+#[tokio::test]
+async fn who_gives_up_waiting_leaves_nothing_behind() {
+    let (fake, engine) = fake_engine().await;
+    let id = run(&engine, "echo one; sleep 60").await;
+    let mut logs = engine.follow_logs(&id, LogPosition::START);
+    logs.next().await.unwrap().unwrap();
+    tokio::select! {
+        end = engine.wait(&id) => panic!("{end:?}"),
+        entry = logs.next() => panic!("{entry:?}"),
+        () = fake.until_called(FakeCall::Wait, 1) => {}
+    }
+    drop(logs);
+    fake.until_disconnected().await;
 }
 
 #[tokio::test]
