@@ -70,4 +70,14 @@ export const differences = [
     from: "sequence.sequence = true;",
     to: "Object.defineProperty(sequence, 'sequence', { value: true, writable: true });",
   },
+  {
+    reason: "a function has neither members nor descendants",
+    from: "if (input !== null && typeof input === 'object') {",
+    to: "if (input !== null && typeof input === 'object' && !isFunction(input)) {",
+  },
+  {
+    reason: "a function is false, however it comes to $boolean",
+    from: "} else if (arg !== null && typeof arg === 'object') {",
+    to: "} else if (arg !== null && typeof arg === 'object' && !isFunction(arg)) {",
+  },
 ];
