@@ -7,6 +7,7 @@ pub mod load;
 pub mod machines;
 pub mod measure;
 pub mod null_server;
+pub mod open_loop;
 pub mod process;
 pub mod report;
 pub mod wire;

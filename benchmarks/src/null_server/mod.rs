@@ -23,9 +23,11 @@ use tokio::net::TcpListener;
 use committer::Committer;
 
 /// How long a request's head may take, as in Stepwell.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The page with how long each sync took, in microseconds, since it was fetched before.
 pub const SYNC_DURATIONS: &str = "/sync-durations";
+/// The operation that the null server always refuses, with ThrottlingException.
+pub const REFUSED_OPERATION: &str = "StopExecution";
 /// The request id that every answer has.
 const REQUEST_ID: &str = "7b2d55a2-3c4a-4b0e-9c6b-0f6f0b7f4c11";
 
@@ -35,6 +37,7 @@ const DESCRIBED: &str = r#"{"executionArn":"arn:aws:states:us-east-1:00000000000
 const SYNC_ENDED: &str = r#"{"executionArn":"arn:aws:states:us-east-1:000000000000:express:sync10:0190f0c2-7f4e-4c55-9f3a-2f6d4b7a1c0e:6a0d4c6e-5b1f-4d58-8f56-5f8f0b1d2c3e","stateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:sync10","name":"0190f0c2-7f4e-4c55-9f3a-2f6d4b7a1c0e","status":"SUCCEEDED","startDate":1700000000.123,"stopDate":1700000000.124,"input":"{\"order\":{\"id\":\"A-1001\",\"customer\":\"Ada\",\"total\":129.95},\"items\":[{\"sku\":\"x1\",\"n\":2},{\"sku\":\"y2\",\"n\":1}],\"note\":\"leave at the door, ring twice, then wait for the neighbour\"}","inputDetails":{"included":true},"output":"{\"order\":{\"id\":\"A-1001\",\"customer\":\"Ada\",\"total\":129.95},\"items\":[{\"sku\":\"x1\",\"n\":2},{\"sku\":\"y2\",\"n\":1}],\"note\":\"leave at the door, ring twice, then wait for the neighbour\"}","outputDetails":{"included":true},"billingDetails":{"billedDurationInMilliseconds":100,"billedMemoryUsedInMB":64}}"#;
 const CREATED: &str = r#"{"stateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:null","creationDate":1700000000.123}"#;
 const LISTED: &str = r#"{"stateMachines":[]}"#;
+const THROTTLED: &str = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
 const UNKNOWN: &str = r#"{"__type":"UnknownOperationException"}"#;
 
 /// Serves until the process ends.
@@ -90,10 +93,11 @@ async fn answer(
         "StartSyncExecution" => SYNC_ENDED,
         "CreateStateMachine" => CREATED,
         "ListStateMachines" => LISTED,
+        REFUSED_OPERATION => THROTTLED,
         _ => UNKNOWN,
     };
     let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-    if text == UNKNOWN {
+    if text == UNKNOWN || text == THROTTLED {
         *response.status_mut() = hyper::StatusCode::BAD_REQUEST;
     }
     let headers = response.headers_mut();

@@ -16,7 +16,7 @@ use super::{
     router::{Answer, Message, Router},
 };
 
-/// The longest sleep: clocks may be drawn to wall time meanwhile.
+/// The longest sleep: the clock may be held back meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
 /// Callers that one batch has answered are company from this number on.
 const COMPANY: usize = 3;

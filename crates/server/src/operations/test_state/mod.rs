@@ -32,7 +32,7 @@ use stepwell_asl::Resource;
 use stepwell_integrations::http_task::Trace;
 
 use self::subject::Subject;
-use super::{Operations, execution::execution_input, internal, stopped, stopping};
+use super::{Operations, execution::execution_input, internal, state_machine::turn_for, stopped, stopping};
 use crate::{drivers, random};
 
 /// What a mocked Task, Parallel or Map comes to.
@@ -65,8 +65,11 @@ impl Operations {
         let about = about(caller, &request, self.clock.now());
         let wait_scale = self.settings.wait_scale;
         // Analysis and expressions may take a while; a panic is a bug of ours, and answered as one.
-        let begin = move || Test::begin(request, about, wait_scale);
-        let mut test = tokio::task::spawn_blocking(begin).await.map_err(internal)??;
+        let mut test = {
+            let _turn = turn_for(&request.definition).await?;
+            let begin = move || Test::begin(request, about, wait_scale);
+            tokio::task::spawn_blocking(begin).await.map_err(internal)??
+        };
         let end = test.run(self).await?;
         test.answer(end)
     }
