@@ -48,6 +48,28 @@ pub fn wait_until() -> Value {
     json!({"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "TimestampPath": "$.until", "End": true}}})
 }
 
+/// An expression that takes all the steps that one may take. Standard executions begin again for ever.
+#[must_use]
+pub fn bombs(again: bool) -> Value {
+    let bomb =
+        json!({"Type": "Pass", "Output": "{% ($f := function($n) { $f($n + 1) }; $f(1)) %}", "End": true});
+    if !again {
+        return json!({"QueryLanguage": "JSONata", "StartAt": "Bomb", "States": {"Bomb": bomb}});
+    }
+    json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "Again",
+        "States": {
+            "Again": {
+                "Type": "Parallel",
+                "Branches": [{"StartAt": "Bomb", "States": {"Bomb": bomb}}],
+                "Catch": [{"ErrorEquals": ["States.QueryEvaluationError"], "Next": "Again"}],
+                "End": true
+            }
+        }
+    })
+}
+
 fn chain(length: usize, state: impl Fn(usize) -> Value) -> Value {
     let mut states = Map::new();
     for number in 1..=length {
@@ -82,9 +104,16 @@ mod tests {
     #[test]
     fn definitions_are_valid() {
         let activity = "arn:aws:states:us-east-1:000000000000:activity:a";
-        for definition in
-            [pass_chain(10), pass_chain(499), activity_chain(5, activity), map_of_pass(), wait_until()]
-        {
+        let definitions = [
+            pass_chain(10),
+            pass_chain(499),
+            activity_chain(5, activity),
+            map_of_pass(),
+            wait_until(),
+            bombs(true),
+            bombs(false),
+        ];
+        for definition in definitions {
             let analysis = stepwell_asl::analyse(&definition.to_string(), &stepwell_asl::Options::default());
             assert!(analysis.definition.is_some(), "{definition}: {:?}", analysis.diagnostics);
         }

@@ -30,7 +30,7 @@ struct Arguments {
     /// Short rounds: the whole table in about a minute, less exact
     #[arg(long)]
     quick: bool,
-    /// Only this workload (may be given again): pass10, sync10, map1000, activity5, history, parked, interpreter, start, overload, hostile
+    /// Only this workload (may be given again): pass10, sync10, map1000, activity5, history, parked, interpreter, start, overload, hostile, heavy
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How the table is printed

@@ -1,6 +1,7 @@
 //! The workloads. Each starts the servers that it needs, measures, and adds its lines to the report.
 
 mod activity5;
+mod heavy;
 mod history;
 mod hostile;
 mod interpreter;
@@ -29,7 +30,7 @@ use crate::{
 };
 
 /// Names of all workloads, in the order in which they run.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "pass10",
     "sync10",
     "map1000",
@@ -40,6 +41,7 @@ pub const NAMES: [&str; 10] = [
     "start",
     "overload",
     "hostile",
+    "heavy",
 ];
 
 /// What a run is made of.
@@ -77,6 +79,7 @@ impl Bench {
             "start" => start::run(self),
             "overload" => overload::run(self),
             "hostile" => hostile::run(self),
+            "heavy" => heavy::run(self),
             other => bail!("there is no workload '{other}'; there are: {}", NAMES.join(", ")),
         }
     }

@@ -16,7 +16,7 @@ pub struct Limits {
     pub recent_names_max: usize,
     /// An execution whose next deadline is farther away leaves memory, in milliseconds.
     pub park_after_millis: i64,
-    /// Commands that may wait for one execution to be loaded.
+    /// Commands that may wait for one execution to be loaded or to come back.
     pub load_waiters_max: usize,
     /// Workers that may poll one activity at a time (AWS: 1,000).
     pub activity_pollers_max: usize,

@@ -4,6 +4,7 @@
 //! finishing work goes before admitting work), decides, and gives one batch. Nothing that rests on the batch
 //! leaves before the batch is durable; an answer that rests on an older batch waits for that one.
 
+mod away;
 mod decide;
 mod express;
 mod loading;
@@ -13,9 +14,10 @@ use std::{
     sync::Arc,
 };
 
+use away::Waiting;
 use sha2::{Digest, Sha256};
 use stepwell_asl::Resource;
-use stepwell_interpreter::{Budget, Command, Effect, Timestamp, program::StateKind};
+use stepwell_interpreter::{Budget, Command, Effect, Execution, Timestamp, program::StateKind};
 use stepwell_store::{Batch, ExecutionKey, ExecutionRow, HashRange, arn_hash};
 
 use crate::{
@@ -56,7 +58,8 @@ pub struct Shard<R> {
     config: Config,
     table: HashMap<ExecutionKey, Slot<R>>,
     timers: TimerQueue,
-    activities: HashSet<Arc<str>>,
+    /// Shared with the steps that are taken elsewhere
+    activities: Arc<HashSet<Arc<str>>>,
     queues: ActivityQueues<R>,
     names: RecentNames,
     /// Inputs by urgency.
@@ -91,7 +94,9 @@ struct InFlight<R> {
 enum Slot<R> {
     Resident(Box<Resident>),
     /// Asked for; commands wait.
-    Loading(Vec<(Command, ReplyTo<R>)>),
+    Loading(Vec<Waiting<R>>),
+    /// A step of it is taken elsewhere; commands wait.
+    Away(Vec<Waiting<R>>),
     /// A bug was met.
     Quarantined,
     /// An asynchronous Express execution that runs outside.
@@ -115,6 +120,8 @@ struct TurnAtWork<R> {
     loads: Vec<Load>,
     /// Executions whose slice ended.
     unfinished: Vec<ExecutionKey>,
+    /// Executions that go on elsewhere, with the command.
+    heavy: Vec<(ExecutionKey, Box<Resident>, Command)>,
     /// Activity tasks for workers that poll at this shard.
     offers: Vec<ActivityOffer>,
 }
@@ -130,6 +137,7 @@ impl<R> Default for TurnAtWork<R> {
             leaving: Vec::new(),
             loads: Vec::new(),
             unfinished: Vec::new(),
+            heavy: Vec::new(),
             offers: Vec::new(),
         }
     }
@@ -145,7 +153,7 @@ impl<R> Shard<R> {
             config,
             table: HashMap::new(),
             timers: TimerQueue::default(),
-            activities: HashSet::new(),
+            activities: Arc::default(),
             queues,
             names,
             inbox: Default::default(),
@@ -163,7 +171,7 @@ impl<R> Shard<R> {
     pub fn enqueue(&mut self, input: Input<R>) -> Result<(), Input<R>> {
         let urgency = match &input {
             Input::Committed { .. } => COMMITS,
-            Input::Loaded { .. } => LOADS,
+            Input::Loaded { .. } | Input::HeavyStepTaken(_) => LOADS,
             Input::Command { reply: ReplyTo::Nobody, .. }
             | Input::Command { reply: ReplyTo::Worker { .. }, .. }
             | Input::Due { .. }
@@ -219,7 +227,7 @@ impl<R> Shard<R> {
 
     /// The state of an execution in memory, for tests and the simulator.
     #[must_use]
-    pub fn execution(&self, key: ExecutionKey) -> Option<&stepwell_interpreter::Execution> {
+    pub fn execution(&self, key: ExecutionKey) -> Option<&Execution> {
         match self.table.get(&key) {
             Some(Slot::Resident(resident)) => Some(&resident.execution),
             _ => None,
@@ -239,7 +247,7 @@ impl<R> Shard<R> {
             }
         }
         if self.can_decide() {
-            // Commands may wait for what is loaded: deciding them makes a batch like any other.
+            // Commands may wait for what is loaded or comes back: deciding them makes a batch like any other.
             self.drain(LOADS, now);
             self.fire_timers(now);
             for urgency in COMPLETIONS..URGENCIES {
@@ -364,13 +372,12 @@ impl<R> Shard<R> {
         }
     }
 
-    fn answer_done(&mut self, key: ExecutionKey, reply: ReplyTo<R>, time: Timestamp) {
+    fn answer_done(&mut self, key: ExecutionKey, execution: &Execution, reply: ReplyTo<R>) {
         match reply {
             ReplyTo::Nobody => {}
-            ReplyTo::Caller(to) => self.reply(to, Reply::Done { time }),
+            ReplyTo::Caller(to) => self.reply(to, Reply::Done { time: execution.last_time }),
             ReplyTo::Worker { poller, task, input, .. } => {
-                let Some(Slot::Resident(resident)) = self.table.get(&key) else { return };
-                let account = account_of(&resident.execution.about().execution_arn);
+                let account = account_of(&execution.about().execution_arn);
                 let token = self.config.token_key.mint(account, key, task);
                 self.reply(poller.reply, Reply::Task { token, input });
             }
@@ -406,22 +413,7 @@ impl<R> Shard<R> {
         let sequence = self.sequence + 1;
         for key in std::mem::take(&mut turn.touched) {
             let Some(Slot::Resident(resident)) = self.table.get_mut(&key) else { continue };
-            resident.touched = false;
-            let park_until = resident.park_until(now, self.config.limits.park_after_millis);
-            let changes = resident.take_changes(key, park_until);
-            if let Some(chunk) = changes.chunk {
-                resident.last_batch = sequence;
-                turn.batch.chunks.push(chunk);
-            }
-            if let Some(row) = changes.row {
-                if row.after.status.is_closed() {
-                    let status = resident.execution.status;
-                    turn.held.push(Released::Ended { key, status });
-                }
-                oblige(&self.config.observers, &row, &mut turn.batch.catalogue, &mut turn.held);
-                turn.batch.rows.push(row);
-            }
-            turn.batch.running.extend(changes.running);
+            self.config.settle(key, resident, sequence, &mut turn, now);
             if resident.may_leave() {
                 turn.leaving.push(key);
             }
@@ -431,6 +423,12 @@ impl<R> Shard<R> {
                 self.timers.disarm(key, &mut resident.timers);
             }
         }
+        let heavy = std::mem::take(&mut turn.heavy);
+        let heavy = heavy.into_iter().map(|(key, mut resident, command)| {
+            self.config.settle(key, &mut resident, sequence, &mut turn, now);
+            self.heavy_step(key, resident, command)
+        });
+        let heavy = heavy.collect();
         // Slices go on behind what waits already, so that a Choice loop cannot hold the shard.
         for key in turn.unfinished {
             let (command, reply) = (Command::Continue, ReplyTo::Nobody);
@@ -458,11 +456,40 @@ impl<R> Shard<R> {
             self.in_flight.push_back(InFlight { sequence, held: Vec::new(), leaving: turn.leaving });
             Some((turn.batch, turn.held))
         };
-        Turn { batch, released, loads: turn.loads, more: self.has_work() }
+        Turn { batch, released, loads: turn.loads, heavy, more: self.has_work() }
     }
 
     /// Forgets the name of an execution that retention removed.
     pub fn forget_name(&mut self, arn: &str) {
         self.names.remove(arn);
+    }
+}
+
+impl Config {
+    /// Adds what the turn has changed of one execution to its batch.
+    fn settle<R>(
+        &self,
+        key: ExecutionKey,
+        resident: &mut Resident,
+        sequence: u64,
+        turn: &mut TurnAtWork<R>,
+        now: Timestamp,
+    ) {
+        resident.touched = false;
+        let park_until = resident.park_until(now, self.limits.park_after_millis);
+        let changes = resident.take_changes(key, park_until);
+        if let Some(chunk) = changes.chunk {
+            resident.last_batch = sequence;
+            turn.batch.chunks.push(chunk);
+        }
+        if let Some(row) = changes.row {
+            if row.after.status.is_closed() {
+                let status = resident.execution.status;
+                turn.held.push(Released::Ended { key, status });
+            }
+            oblige(&self.observers, &row, &mut turn.batch.catalogue, &mut turn.held);
+            turn.batch.rows.push(row);
+        }
+        turn.batch.running.extend(changes.running);
     }
 }

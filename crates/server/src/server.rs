@@ -21,6 +21,7 @@ use crate::{
     catalogue::{Catalogue, CatalogueError},
     drivers::{Calls, Drivers, JobWaits},
     events::{self, Webhooks},
+    heavy::HeavyThreads,
     logs::Logs,
     metrics::Metrics,
     mocks::{MockError, Mocks},
@@ -122,6 +123,7 @@ impl Server {
         let (stop, stop_receiver) = watch::channel(false);
         let poster = Arc::new(Poster::default());
         let logs = Logs::start(&settings.logs, &aws, &clock, catalogue.clone());
+        let heavy = Arc::new(HeavyThreads::start().map_err(StartError::Thread)?);
         let (webhooks, lanes) = Webhooks::new(&settings.webhooks);
         let operations = Arc::new(Operations {
             logs,
@@ -137,6 +139,7 @@ impl Server {
             catalogue: catalogue.clone(),
             router: router.clone(),
             clock: clock.clone(),
+            heavy: heavy.clone(),
             tokens: PageTokens::new(&secret),
             token_key: token_key.clone(),
             waiters: Waiters::default(),
@@ -169,8 +172,9 @@ impl Server {
         tokio::task::spawn_blocking(move || recovering.webhooks.recover(&*recovering.store))
             .await
             .map_err(|error| StartError::Thread(error.into()))??;
-        let runtime = Runtime::start(inboxes, router, clock, store, catalogue, drivers, &shard_settings)
-            .map_err(StartError::Thread)?;
+        let runtime =
+            Runtime::start(inboxes, router, clock, store, catalogue, drivers, heavy, &shard_settings)
+                .map_err(StartError::Thread)?;
         let mut background = events::start(&operations, &poster, lanes);
         // Deletions that a crash interrupted go on.
         for machine in operations.catalogue.machines("", None, usize::MAX) {

@@ -83,6 +83,12 @@ fn nothing_is_lost_doubled_or_early_in_any_world() {
         "polls without a task",
         "courses compared",
         "express runs",
+        "heavy steps",
+        "heavy steps lost",
+        "stops during heavy steps",
+        "redrives during heavy steps",
+        "heartbeats during heavy steps",
+        "answers during heavy steps",
     ];
     for what in rare {
         assert!(counts.get(what).is_some_and(|count| *count > 0), "never happened: {what}, {counts:?}");

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stepwell_engine::{Input, Released, Reply, ReplyTo, Shard};
+use stepwell_engine::{HeavyStep, Input, Released, Reply, ReplyTo, Shard};
 use stepwell_store::{Batch, Store};
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     loader::LoadRequest,
     router::{Answer, Message, Router},
 };
+use crate::heavy::HeavyThreads;
 
 /// The longest sleep: the clock may be held back meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
     pub(super) outside: Arc<dyn Outside>,
     pub(super) loads: mpsc::Sender<LoadRequest>,
+    pub(super) heavy: Arc<HeavyThreads>,
 }
 
 impl Worker {
@@ -66,6 +68,9 @@ impl Worker {
             }
             if let Some((batch, held)) = turn.batch {
                 self.commit(batch, held);
+            }
+            for step in turn.heavy {
+                self.send_away(step);
             }
             for load in turn.loads {
                 // The loader ends after the workers.
@@ -112,6 +117,15 @@ impl Worker {
             }
         }
         false
+    }
+
+    /// Has a step taken where nobody waits for it.
+    fn send_away(&self, step: HeavyStep) {
+        let (number, router, clock) = (self.number, self.router.clone(), self.clock.clone());
+        self.heavy.submit(move || {
+            let taken = step.take(clock.now());
+            router.send_to(number, Input::HeavyStepTaken(Box::new(taken)));
+        });
     }
 
     /// What was held for the batch leaves from the committer's thread, the moment it is durable.

@@ -202,11 +202,12 @@ fn is_empty<R>(shard: &Shard<R>) -> Result<(), String> {
 }
 
 /// All mistakes that can be planted.
-pub const PLANTS: [Plant; 6] = [
+pub const PLANTS: [Plant; 7] = [
     Plant::ReleaseBeforeCommit,
     Plant::AcknowledgeBeforeCommit,
     Plant::ForgetEffectsAfterRestart,
     Plant::InvokeTwice,
     Plant::ForgetParked,
     Plant::ForgetRedrives,
+    Plant::ForgetHeavySteps,
 ];
