@@ -3,6 +3,7 @@
 //! The library holds what other tools of the repository use too: a small client, and servers as processes.
 
 pub mod client;
+pub mod endpoint;
 pub mod load;
 pub mod machines;
 pub mod measure;

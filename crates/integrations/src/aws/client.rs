@@ -4,10 +4,7 @@ use std::{
     collections::HashMap,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -15,11 +12,11 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use hyper::{
     Method,
-    header::{HeaderName, HeaderValue},
+    header::{HeaderMap, HeaderName, HeaderValue},
 };
 use stepwell_aws_model::{AuthType, Operation, Service};
 use stepwell_json::{Object, Value};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 pub use super::read::Era;
 use super::{
@@ -32,16 +29,28 @@ use super::{
     write,
 };
 use crate::{
-    config::OnUncertain,
+    config::{CONCURRENCY_DEFAULT, OnUncertain},
     http_client::{HttpClient, HttpError, check_address},
-    lambda::{Counted, QUEUE_MAX},
+    turns::Turns,
 };
 
 /// The longest answer that is read for a result, in bytes: a result may have 256 KiB, and XML says the same at greater
 /// length.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
-/// Places that may have limits of their own.
-const PLACES_MAX: usize = 10_000;
+/// Parameters that name what a call is for, where one of a service can be slow while others are not: a function that
+/// runs long, a queue that is waited at.
+const TARGET_PARAMETERS: [&str; 10] = [
+    "FunctionName",
+    "QueueUrl",
+    "TopicArn",
+    "TableName",
+    "Bucket",
+    "StateMachineArn",
+    "StreamName",
+    "EndpointName",
+    "ModelId",
+    "JobQueue",
+];
 
 /// A call of an operation.
 #[derive(Debug, Clone)]
@@ -172,8 +181,8 @@ pub struct Aws {
     pub(super) config: AwsConfig,
     client: HttpClient,
     pub(super) credentials: CredentialStore,
-    places: Mutex<HashMap<String, Arc<Semaphore>>>,
-    waiting: AtomicUsize,
+    /// By the word of the service.
+    turns: Mutex<HashMap<Box<str>, Arc<Turns>>>,
     stop: watch::Sender<bool>,
 }
 
@@ -188,12 +197,13 @@ impl Aws {
     #[must_use]
     pub fn new(config: AwsConfig) -> Self {
         let config = config.by_word();
+        let concurrency = config.integrations.values().map(|section| section.concurrency);
+        let connections_kept = concurrency.fold(CONCURRENCY_DEFAULT, usize::max);
         Self {
             credentials: CredentialStore::new(&config),
             config,
-            client: HttpClient::new(),
-            places: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+            client: HttpClient::new(connections_kept),
+            turns: Mutex::default(),
             stop: watch::Sender::new(false),
         }
     }
@@ -325,15 +335,9 @@ impl Aws {
             _ => Some(self.credentials(&call.actor(), &target).await?),
         };
         let integration = self.integration(service);
-        let place = self.place(service, &target, integration.concurrency);
-        if self.waiting.load(Ordering::Relaxed) >= QUEUE_MAX {
-            return Err(no_answer(format!("more than {QUEUE_MAX} calls wait for their turn"), 0));
-        }
-        let permit = {
-            let _waiting = Counted::new(&self.waiting);
-            place.acquire_owned().await
-        };
-        let Ok(_permit) = permit else { return Err(no_answer("the server is stopping".to_owned(), 0)) };
+        let turns = self.turns(service, integration.concurrency);
+        let turn = turns.take(&target_name(&target, call.parameters)).await;
+        let _turn = turn.map_err(|reason| no_answer(reason.to_string(), 0))?;
         let bounds = Bounds { answer_max_bytes: call.answer_max_bytes, timeout: integration.timeout() };
         let mut attempts = 0;
         loop {
@@ -393,12 +397,12 @@ impl Aws {
             headers.extend(signed);
         }
         headers.push(("user-agent".to_owned(), crate::lambda::USER_AGENT_VALUE.to_owned()));
-        let mut checked = Vec::with_capacity(headers.len());
+        let mut checked = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers.iter().filter(|(name, _)| name != "host") {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| fatal(error.to_string()))?;
             let value = HeaderValue::from_str(value)
                 .map_err(|_| fatal(format!("the value of {name} can't be sent in an HTTP header")))?;
-            checked.push((name, value));
+            checked.append(name, value);
         }
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|error| fatal(error.to_string()))?;
@@ -422,14 +426,17 @@ impl Aws {
         }
     }
 
-    /// The limit of calls at once to a place.
-    fn place(&self, service: &Service, target: &Target, concurrency: usize) -> Arc<Semaphore> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= PLACES_MAX {
-            places.clear();
+    /// The turns of a service.
+    fn turns(&self, service: &Service, concurrency: usize) -> Arc<Turns> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        match turns.get(&*service.word) {
+            Some(turns) => turns.clone(),
+            None => {
+                let new = Arc::new(Turns::new(concurrency));
+                turns.insert(service.word.clone(), new.clone());
+                new
+            }
         }
-        let key = format!("{} {}", service.word, target.base);
-        places.entry(key).or_insert_with(|| Arc::new(Semaphore::new(concurrency))).clone()
     }
 }
 
@@ -464,6 +471,15 @@ fn service_error(error: WireError, status: u16, attempts: u32) -> ServiceError {
         request_id: error.request_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
         extended_request_id: error.extended_request_id,
         attempts,
+    }
+}
+
+/// What a call is for, among all that are for the same service.
+fn target_name(target: &Target, parameters: &Value) -> String {
+    let named = TARGET_PARAMETERS.iter().find_map(|name| parameters.get(name)?.as_str());
+    match named {
+        Some(named) => format!("{} {named}", target.base),
+        None => target.base.clone(),
     }
 }
 

@@ -128,7 +128,8 @@ impl Worker {
         });
     }
 
-    /// What was held for the batch leaves from the committer's thread, the moment it is durable.
+    /// What was held for the batch leaves the moment it is durable. This thread has nothing else to do until then, so it
+    /// commits by itself if it can.
     fn commit(&mut self, batch: Batch, held: Vec<Released<Answer>>) {
         self.in_flight += 1;
         let callers = held.iter().filter(|released| matches!(released, Released::Reply { .. })).count();
@@ -136,7 +137,7 @@ impl Worker {
         self.commit_began = Instant::now();
         let (number, sequence) = (self.number, batch.sequence);
         let (router, outside) = (self.router.clone(), self.outside.clone());
-        self.store.commit(
+        self.store.commit_here(
             batch,
             Box::new(move |result| match result {
                 Ok(()) => {
