@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use stepwell_integrations::aws::{Aws, AwsConfig, AwsIntegration, Call, CallOutcome, Era};
+use stepwell_integrations::aws::{ANSWER_MAX_BYTES, Aws, AwsConfig, AwsIntegration, Call, CallOutcome, Era};
 use stepwell_integrations::http_task::{ConnectionSection, HttpConfig, HttpOutcome, HttpSection, HttpTask};
 use stepwell_integrations::{FunctionConfig, Lambda, LambdaConfig, LambdaIntegration};
 use tokio::sync::{mpsc, watch};
@@ -173,7 +173,7 @@ async fn calls_by_way_of_one_connection_hold_up_no_other_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_function_holds_up_no_other_function_at_its_endpoint() {
     let server = Server::start().await;
-    let lambda = Lambda::new(LambdaConfig {
+    let config = LambdaConfig {
         endpoint: Some(format!("http://{}", server.address)),
         functions: BTreeMap::from([(
             "fast".to_owned(),
@@ -184,8 +184,8 @@ async fn a_slow_function_holds_up_no_other_function_at_its_endpoint() {
         )]),
         integration: LambdaIntegration { concurrency: 1, ..LambdaIntegration::default() },
         ..LambdaConfig::default()
-    });
-    let lambda = Arc::new(lambda.unwrap());
+    };
+    let lambda = Arc::new(Lambda::new(config, Arc::new(Aws::new(AwsConfig::default()))).unwrap());
     a_slow_target_holds_up_no_other(server, move |name| {
         let lambda = lambda.clone();
         async move { common::call(&lambda, name, "{}").await.map(drop).unwrap() }
@@ -218,6 +218,8 @@ async fn a_queue_that_is_waited_at_holds_up_no_other_queue_of_its_service() {
                 account: "123456789012",
                 token_seed: "seed",
                 role: None,
+                body: None,
+                answer_max_bytes: ANSWER_MAX_BYTES,
             };
             let outcome = aws.call(&call, None).await;
             assert!(matches!(outcome, CallOutcome::Answered(_)), "{outcome:?}");
