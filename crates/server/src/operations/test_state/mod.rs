@@ -65,11 +65,12 @@ impl Operations {
         let about = about(caller, &request, self.clock.now());
         let wait_scale = self.settings.wait_scale;
         // Analysis and expressions may take a while; a panic is a bug of ours, and answered as one.
-        let mut test = {
-            let _turn = turn_for(&request.definition).await?;
-            let begin = move || Test::begin(request, about, wait_scale);
-            tokio::task::spawn_blocking(begin).await.map_err(internal)??
+        let turn = turn_for(&request.definition).await?;
+        let begin = move || {
+            let _turn = turn;
+            Test::begin(request, about, wait_scale)
         };
+        let mut test = tokio::task::spawn_blocking(begin).await.map_err(internal)??;
         let end = test.run(self).await?;
         test.answer(end)
     }
