@@ -60,7 +60,7 @@ pub struct Operations {
     pub(crate) webhooks: Webhooks,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) mocks: Mocks,
-    pub(crate) aws: stepwell_integrations::aws::Aws,
+    pub(crate) aws: Arc<stepwell_integrations::aws::Aws>,
     pub(crate) http: stepwell_integrations::http_task::HttpTask,
     pub(crate) job_waits: JobWaits,
     pub(crate) pollers: AtomicU64,
