@@ -117,8 +117,6 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: &Arc<Service>)
         .header_read_timeout(service.operations.settings.limits.header_timeout)
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES)
-        // Most answers are short: one piece costs the kernel less than two.
-        .writev(false)
         .serve_connection(TokioIo::new(stream), handler);
     let mut connection = pin!(connection);
     let mut stop = service.stop.clone();

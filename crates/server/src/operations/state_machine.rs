@@ -1,6 +1,6 @@
 //! CreateStateMachine, UpdateStateMachine, DescribeStateMachine, DescribeStateMachineForExecution, ListStateMachines.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use stepwell_api::{
     ApiError, Operation, Timestamp,
@@ -22,7 +22,7 @@ use stepwell_api::{
 };
 use stepwell_asl::{Analysis, MachineType, Options, analyse, invalid_definition_message};
 use stepwell_interpreter::{Program, compile};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::{
     Operations,
@@ -424,7 +424,7 @@ pub(super) async fn analyse_for(
     work_on(definition, analyse_and_compile).await?
 }
 
-/// Works on a definition: on a long one when its turn comes, and on a thread that requests do not need.
+/// Works on a definition: on a long one when its turn comes, and on a thread of its own, whose end gives its memory back.
 pub(super) async fn work_on<T: Send + 'static>(
     definition: Arc<str>,
     work: impl FnOnce(&str) -> T + Send + 'static,
@@ -432,9 +432,18 @@ pub(super) async fn work_on<T: Send + 'static>(
     if definition.len() <= WORKED_ON_IN_PLACE_BYTES_MAX {
         return Ok(work(&definition));
     }
-    let _turn = turn_for(&definition).await?;
+    let turn = turn_for(&definition).await?;
+    let (done, result) = oneshot::channel();
+    let thread = thread::Builder::new().name("definition".to_owned());
+    let work = move || {
+        let result = work(&definition);
+        drop(turn);
+        // A caller that has gone does not want it.
+        let _ = done.send(result);
+    };
+    thread.spawn(work).map_err(internal)?;
     // A panic is a bug of ours, and answered as one.
-    tokio::task::spawn_blocking(move || work(&definition)).await.map_err(internal)
+    result.await.map_err(internal)
 }
 
 /// The turn of a definition; a short one needs none.
@@ -503,6 +512,13 @@ mod tests {
             ends.send(()).unwrap();
             work.await.unwrap().unwrap().unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_bug_in_work_on_a_long_definition_is_an_internal_failure() {
+        let long: Arc<str> = " ".repeat(WORKED_ON_IN_PLACE_BYTES_MAX + 1).into();
+        let result = work_on(long, |_| panic!("a bug")).await;
+        assert_eq!(result.map(|()| 0).unwrap_err(), ApiError::internal_failure());
     }
 
     /// What a future gives at its next poll; none when it has to wait.

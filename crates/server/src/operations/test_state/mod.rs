@@ -64,8 +64,13 @@ impl Operations {
         let Ok(_permit) = self.state_tests.try_acquire() else { return Err(ApiError::throttling()) };
         let about = about(caller, &request, self.clock.now());
         let wait_scale = self.settings.wait_scale;
-        let _turn = turn_for(&request.definition).await?;
-        let test = self.apart(move || Test::begin(request, about, wait_scale)).await??;
+        // The turn of a long definition ends with the work, not with the caller.
+        let turn = turn_for(&request.definition).await?;
+        let begin = move || {
+            let _turn = turn;
+            Test::begin(request, about, wait_scale)
+        };
+        let test = self.apart(begin).await??;
         let (test, end) = test.run(self).await?;
         test.answer(end)
     }
