@@ -75,9 +75,4 @@ export const differences = [
     from: "if (input !== null && typeof input === 'object') {",
     to: "if (input !== null && typeof input === 'object' && !isFunction(input)) {",
   },
-  {
-    reason: "a function is false, however it comes to $boolean",
-    from: "} else if (arg !== null && typeof arg === 'object') {",
-    to: "} else if (arg !== null && typeof arg === 'object' && !isFunction(arg)) {",
-  },
 ];
