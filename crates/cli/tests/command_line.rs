@@ -332,3 +332,27 @@ fn ctrl_c_stops_the_execution() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(rest.iter().any(|line| line.starts_with("ABORTED: Stepwell.Interrupted")), "{rest:?}");
 }
+
+#[test]
+fn integrations_with_words_of_their_own_are_shown_with_them() {
+    let directory = project();
+    for (arguments, first, required) in [
+        (
+            ["elasticmapreduce", "addStep"],
+            "PARAMETER OF elasticmapreduce:addStep",
+            ["ClusterId", "Step"].as_slice(),
+        ),
+        (["bedrockruntime", "invokeModel"], "PARAMETER OF bedrock:invokeModel", &["ModelId"]),
+    ] {
+        let [service, action] = arguments;
+        let shown = stepwell(directory.path(), &["integrations", service, action]).expect(0).stdout;
+        assert!(shown.contains(first), "{shown}");
+        let shown = stepwell(directory.path(), &["integrations", service, action, "--output", "json"])
+            .expect(0)
+            .json();
+        let own = &shown["ownParameters"][first.trim_start_matches("PARAMETER OF ")];
+        assert_eq!(own["required"], serde_json::json!(required), "{own}");
+    }
+    let plain = stepwell(directory.path(), &["integrations", "sqs", "sendMessage"]).expect(0).stdout;
+    assert!(plain.contains("MessageBody") && !plain.contains("PARAMETER OF"), "{plain}");
+}

@@ -22,7 +22,7 @@ pub use super::read::Era;
 use super::{
     checksum,
     config::{AwsConfig, AwsIntegration},
-    credentials::{Actor, CredentialStore, account_of_role},
+    credentials::{CredentialStore, account_of_role},
     endpoint::{self, Target},
     read, retry, schema, sign,
     wire::{Wire, WireAnswer, WireError, WireRequest, wire},
@@ -77,9 +77,19 @@ pub struct Call<'a> {
     pub role: Option<&'a str>,
 }
 
-impl Call<'_> {
-    fn actor(&self) -> Actor<'_> {
-        Actor { region: self.region, account: self.account, role: self.role }
+/// Who a call is signed as.
+pub(crate) struct Signer<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    /// What idempotency tokens are made from.
+    pub(crate) token_seed: &'a str,
+    /// The role that the task wants to act in.
+    pub(crate) role: Option<&'a str>,
+}
+
+impl<'a> Signer<'a> {
+    fn of(call: &Call<'a>) -> Self {
+        Self { region: call.region, account: call.account, token_seed: call.token_seed, role: call.role }
     }
 }
 
@@ -332,7 +342,7 @@ impl Aws {
             endpoint::target(&self.config, service, call.region).map_err(|reason| no_answer(reason, 0))?;
         let credentials = match operation.auth {
             AuthType::None => None,
-            _ => Some(self.credentials(&call.actor(), &target).await?),
+            _ => Some(self.credentials(&Signer::of(call), target.is_aws).await?),
         };
         let integration = self.integration(service);
         let turns = self.turns(service, integration.concurrency);
@@ -382,18 +392,11 @@ impl Aws {
         headers.extend(checksum::headers(service, operation, &request.body));
         if let Some(credentials) = credentials {
             let scope = sign::Scope { region: &target.signing_region, service: &target.signing_name };
-            let signed = sign::headers(
-                service,
-                operation,
-                credentials,
-                &scope,
-                &request.method,
-                &url,
-                &headers,
-                &request.body,
-                SystemTime::now(),
-            )
-            .map_err(|reason| fatal(format!("the request can't be signed: {reason}")))?;
+            let unsigned =
+                sign::Unsigned { method: &request.method, url: &url, headers: &headers, body: &request.body };
+            let now = SystemTime::now();
+            let signed = sign::operation_headers(service, operation, credentials, &scope, &unsigned, now)
+                .map_err(|reason| fatal(format!("the request can't be signed: {reason}")))?;
             headers.extend(signed);
         }
         headers.push(("user-agent".to_owned(), crate::lambda::USER_AGENT_VALUE.to_owned()));
