@@ -52,7 +52,7 @@ pub enum JobOutcome {
 pub struct Work<'a> {
     /// The client.
     pub aws: &'a Aws,
-    /// This server's own API.
+    /// What of the services is in this process.
     pub local: Option<&'a dyn LocalService>,
     /// What is called.
     pub integration: &'static Optimized,
@@ -121,6 +121,13 @@ impl Work<'_> {
                 if failed_looks >= FAILED_LOOKS_MAX {
                     return trouble;
                 }
+            }
+            if let Some(ended) = self.local.and_then(|local| local.job_ended(self.integration.service, &ask)) {
+                // A job of this process tells its end itself.
+                if self.aws.until_stop(ended).await.is_none() {
+                    return JobOutcome::Interrupted;
+                }
+                continue;
             }
             // Tasks that were started together don't look together.
             if self.aws.sleep(pause.mul_f64(0.75 + random() / 4.0)).await.is_none() {

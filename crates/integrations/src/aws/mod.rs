@@ -18,7 +18,9 @@ mod tests;
 mod wire;
 mod write;
 
-pub use client::{Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalService};
+pub use client::{
+    Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalCall, LocalFuture, LocalService,
+};
 pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
 pub(crate) use face::too_large;
 pub use face::{optimized_error, optimized_result, sdk_error, sdk_result};
