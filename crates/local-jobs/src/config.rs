@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::runner::Image;
+
 /// The most that a queue or cluster may run at once.
 pub(crate) const CONCURRENCY_MAX: usize = 1024;
 /// What a cluster runs at once unless its section says otherwise. Tasks often wait for something else.
@@ -21,11 +23,16 @@ pub(crate) const ATTEMPTS_MAX: u32 = 10;
 pub(crate) const STOP_TIMEOUT_DEFAULT_SECONDS: u64 = 30;
 /// ECS's longest, in seconds.
 const STOP_TIMEOUT_MAX_SECONDS: u64 = 120;
+/// What a container may be given of processors.
+const CPUS_MIN: f64 = 0.001;
+const CPUS_MAX: f64 = 1024.0;
+/// The most memory that a container may be given, in megabytes; Docker takes no less than 6.
+const MEMORY_MAX_MEGABYTES: u64 = 64 * 1024 * 1024;
 /// The longest attempt that may be set, in seconds: a year.
 const TIMEOUT_MAX_SECONDS: u64 = 365 * 24 * 3600;
 
 /// `[batch]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchSection {
     /// `[batch.job_definitions.NAME]`, where the name may have a revision.
@@ -43,7 +50,7 @@ pub struct QueueSection {
 }
 
 /// `[ecs]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EcsSection {
     /// `[ecs.clusters.NAME]`.
@@ -61,8 +68,8 @@ pub struct ClusterSection {
 }
 
 /// `[batch.job_definitions.NAME]`, `[ecs.task_definitions.NAME]` or `[ecs.task_definitions.NAME.containers.NAME]`: a
-/// process of this machine. A key that does not go with the place is refused by the check.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// process of this machine or, with an image, a container. A key that does not go with the place is refused by the check.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DefinitionSection {
     /// Of a job definition: how often a job is tried unless it says so itself; 1 to 10.
@@ -71,7 +78,9 @@ pub struct DefinitionSection {
     pub command: Vec<String>,
     /// Of a task definition: its containers. Without any it has one, which is called as the definition is.
     pub containers: BTreeMap<String, DefinitionSection>,
-    /// The working directory, relative to the configuration file.
+    /// With an image: processors that the container may use, such as 0.5.
+    pub cpus: Option<f64>,
+    /// The working directory: relative to the configuration file; with an image, within the container.
     pub dir: Option<PathBuf>,
     /// The program and its first arguments, which no override replaces.
     pub entrypoint: Vec<String>,
@@ -79,14 +88,30 @@ pub struct DefinitionSection {
     pub env: BTreeMap<String, String>,
     /// Of a container in `containers`: whether the task ends with it; yes unless it says otherwise.
     pub essential: Option<bool>,
+    /// What a container is made from; without, a process is run.
+    pub image: Option<String>,
     /// What is kept of the log of an attempt.
     pub log_max_megabytes: Option<u64>,
+    /// With an image: the most memory that the container may use.
+    pub memory_megabytes: Option<u64>,
+    /// With an image: the network of the container, such as `host`.
+    pub network: Option<String>,
     /// Of a job definition: values of `Ref::name` unless the job gives them.
     pub parameters: BTreeMap<String, String>,
     /// How long the container has to end by itself when it is told to; then it is killed.
     pub stop_timeout_seconds: Option<u64>,
     /// Of a job definition: how long an attempt may take unless the job says so itself.
     pub timeout_seconds: Option<u64>,
+    /// With an image: folders of this machine, as `/here:/there` or `/here:/there:ro`.
+    pub volumes: Vec<String>,
+}
+
+/// `[containers]`: the engine that runs images.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContainersSection {
+    /// Its socket, as a path or `unix://` and one; else `DOCKER_HOST`, else where Docker and Podman have theirs.
+    pub socket: Option<String>,
 }
 
 /// Everything that jobs on this machine are set up with.
@@ -96,6 +121,8 @@ pub struct JobsConfig {
     pub batch: BatchSection,
     /// `[ecs]`.
     pub ecs: EcsSection,
+    /// `[containers]`.
+    pub containers: ContainersSection,
     /// The folder of the configuration file, absolute: relative `dir` settings start here.
     pub base_dir: PathBuf,
     /// Where records and logs are kept. Without one, nothing outlives the server, and logs are in a temporary folder.
@@ -249,7 +276,25 @@ impl DefinitionSection {
 
     fn check(&self, section: &str) -> Result<(), ConfigError> {
         let words = [("entrypoint", &self.entrypoint), ("command", &self.command)];
-        if self.entrypoint.is_empty() && self.command.is_empty() {
+        if self.image.is_none() {
+            let of_images = [
+                ("cpus", self.cpus.is_some()),
+                ("memory_megabytes", self.memory_megabytes.is_some()),
+                ("network", self.network.is_some()),
+                ("volumes", !self.volumes.is_empty()),
+            ];
+            if let Some((key, _)) = of_images.iter().find(|(_, is_set)| *is_set) {
+                return wrong(format!("{section}.{key}"), "goes with image only");
+            }
+        }
+        if self.image.as_ref().is_some_and(String::is_empty) {
+            return wrong(format!("{section}.image"), "must not be empty");
+        }
+        if self.cpus.is_some_and(|cpus| !(CPUS_MIN..=CPUS_MAX).contains(&cpus)) {
+            return wrong(format!("{section}.cpus"), format!("must be between {CPUS_MIN} and {CPUS_MAX}"));
+        }
+        within(format!("{section}.memory_megabytes"), self.memory_megabytes, 6, MEMORY_MAX_MEGABYTES)?;
+        if self.image.is_none() && self.entrypoint.is_empty() && self.command.is_empty() {
             return wrong(
                 format!("{section}.command"),
                 "is missing: give the program and its arguments, such as [\"python3\", \"report.py\"]",
@@ -284,10 +329,22 @@ impl DefinitionSection {
     }
 
     pub(crate) fn working_directory(&self, base: &Path) -> PathBuf {
-        match &self.dir {
-            Some(dir) => base.join(dir),
-            None => base.to_path_buf(),
+        match (&self.dir, &self.image) {
+            (dir, Some(_)) => dir.clone().unwrap_or_default(),
+            (Some(dir), None) => base.join(dir),
+            (None, None) => base.to_path_buf(),
         }
+    }
+
+    pub(crate) fn image(&self) -> Option<Image> {
+        Some(Image {
+            name: self.image.clone()?,
+            memory_megabytes: self.memory_megabytes,
+            // Between 1 and 1,024,000 after the check.
+            millicpus: self.cpus.map(|cpus| (cpus * 1000.0).round() as u64),
+            network: self.network.clone(),
+            volumes: self.volumes.clone(),
+        })
     }
 }
 
@@ -330,6 +387,12 @@ mod tests {
             timeout_seconds = 60
             log_max_megabytes = 1
             stop_timeout_seconds = 5
+            [batch.job_definitions.in-image]
+            image = "busybox"
+            cpus = 0.5
+            memory_megabytes = 64
+            network = "host"
+            volumes = ["/data:/data:ro"]
             [ecs.clusters.main]
             concurrency = 3
             [ecs.task_definitions.one]
@@ -347,6 +410,9 @@ mod tests {
         assert_eq!((nightly.attempts, nightly.timeout_seconds), (Some(3), Some(60)));
         assert_eq!(nightly.log_bytes_max(), 1024 * 1024);
         assert_eq!(nightly.working_directory(Path::new("/p")), Path::new("/p/jobs"));
+        let image = document.batch.job_definitions["in-image"].image().unwrap();
+        assert_eq!((image.millicpus, image.volumes.len()), (Some(500), 1));
+        assert_eq!(nightly.image(), None);
         assert_eq!(document.batch.queues["slow"].concurrency, Some(2));
         assert_eq!(document.ecs.task_definitions["two"].containers["side"].essential, Some(false));
         assert_eq!(document.ecs.task_definitions["one"].command, ["./serve"]);
@@ -365,6 +431,9 @@ mod tests {
                 "ecs.task_definitions.t.attempts: is no setting",
             ),
             (batch("entrypoint = [\"\"]"), "batch.job_definitions.a.entrypoint: must not start"),
+            (batch("cpus = 1.0"), "batch.job_definitions.a.cpus: goes with image only"),
+            (batch("image = \"i\"\ncpus = 0.0"), "batch.job_definitions.a.cpus: must be between 0.001 and 1024"),
+            (batch("image = \"i\"\nmemory_megabytes = 5"), "a.memory_megabytes: must be between 6 and"),
             (batch("env = { \"A=B\" = \"c\" }"), "batch.job_definitions.a.env: \"A=B\" can't be set"),
             (batch("log_max_megabytes = 0"), "log_max_megabytes: must be between 1 and"),
             (batch("stop_timeout_seconds = 121"), "stop_timeout_seconds: must be between 0 and 120"),

@@ -1,4 +1,5 @@
-//! AWS Batch and ECS on this machine: the operations that tasks of state machines use, over jobs that run as processes.
+//! AWS Batch and ECS on this machine: the operations that tasks of state machines use, over jobs that run as processes or
+//! as containers.
 //!
 //! [`LocalJobs`] takes a [`Call`] in the JSON of the service's API and gives an [`Answer`] in the same; none when the
 //! call is not about anything that runs here, so that it goes wherever the service is otherwise. What a job definition
@@ -23,6 +24,7 @@ pub mod shim;
 
 pub use api::{Answer, Call};
 pub use config::{
-    BatchSection, ClusterSection, ConfigError, DefinitionSection, EcsSection, JobsConfig, QueueSection,
+    BatchSection, ClusterSection, ConfigError, ContainersSection, DefinitionSection, EcsSection, JobsConfig,
+    QueueSection,
 };
 pub use service::{LocalJobs, StartError};

@@ -15,7 +15,7 @@ use crate::ecs::Ecs;
 use crate::engine::job::{Face, JobId};
 use crate::engine::{Engine, Lanes, Records};
 use crate::names;
-use crate::runner::process::ProcessRunner;
+use crate::runner::Runners;
 
 /// How long attempts have to notice that the server ends.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(1);
@@ -57,8 +57,7 @@ impl LocalJobs {
             source,
         };
         let records = Records::open(config.directory.as_deref()).map_err(folder)?;
-        let ends_with_server = !records.is_durable();
-        let runner = Arc::new(ProcessRunner { shim: config.shim.clone(), ends_with_server });
+        let runner = Arc::new(Runners::new(&config, !records.is_durable()));
         let engine = Engine::new(records, runner, config.environment.clone(), lanes(&config));
         engine.recover().await.map_err(folder)?;
         let retention = tokio::spawn(engine.clone().retain());

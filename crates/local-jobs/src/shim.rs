@@ -66,6 +66,9 @@ pub(crate) struct Exit {
     pub(crate) code: Option<i32>,
     /// Why the program could not be started.
     pub(crate) failure: Option<String>,
+    /// Why it ended, where the code does not say it.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
     /// When it ended, in milliseconds since 1970.
     pub(crate) stopped_at: i64,
 }
@@ -159,7 +162,7 @@ async fn carry_out() -> std::io::Result<()> {
         _ = terminate.recv() => stopped(&mut child, group, &order).await?,
         _ = input_end(order.ends_with_server) => stopped(&mut child, group, &order).await?,
     };
-    let exit = Exit { code: Some(code(status)), failure: None, stopped_at: now_milliseconds() };
+    let exit = Exit { code: Some(code(status)), stopped_at: now_milliseconds(), ..Exit::default() };
     // As with a container, nothing outlives the first process.
     signal_group(group, Signal::KILL);
     let _ = tokio::time::timeout(LOG_END_WITHIN, logging).await;
@@ -230,24 +233,37 @@ fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
-/// Keeps the first bytes; the rest is read and dropped, so that the job is not held up.
 fn keep_log(mut output: PipeReader, path: &Path, bytes_max: u64) -> std::io::Result<()> {
-    let mut file = File::options().create(true).append(true).open(path)?;
-    let mut room = bytes_max;
+    let mut kept = KeptLog::new(File::options().create(true).append(true).open(path)?, bytes_max);
     let mut chunk = [0; 16 * 1024];
-    let mut is_cut = false;
     loop {
-        let length = output.read(&mut chunk)?;
-        if length == 0 {
-            return Ok(());
+        match output.read(&mut chunk)? {
+            0 => return Ok(()),
+            length => kept.take(&chunk[..length]),
         }
-        let kept = length.min(usize::try_from(room).unwrap_or(usize::MAX));
-        // A full disk must not hold the job up either.
-        let _ = file.write_all(&chunk[..kept]);
-        room -= kept as u64;
-        if kept < length && !is_cut {
-            is_cut = true;
-            let _ = file.write_all(CUT.as_bytes());
+    }
+}
+
+/// A log of which the beginning is kept and the rest dropped, so that whoever writes it is not held up.
+pub(crate) struct KeptLog {
+    file: File,
+    room: u64,
+    is_cut: bool,
+}
+
+impl KeptLog {
+    pub(crate) fn new(file: File, bytes_max: u64) -> KeptLog {
+        KeptLog { file, room: bytes_max, is_cut: false }
+    }
+
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
+        let kept = bytes.len().min(usize::try_from(self.room).unwrap_or(usize::MAX));
+        // A full disk must not hold anybody up either.
+        let _ = self.file.write_all(&bytes[..kept]);
+        self.room -= kept as u64;
+        if kept < bytes.len() && !self.is_cut {
+            self.is_cut = true;
+            let _ = self.file.write_all(CUT.as_bytes());
         }
     }
 }
@@ -273,7 +289,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("exit");
         assert_eq!(Exit::read(&path), None);
-        let exit = Exit { code: Some(3), failure: None, stopped_at: 5 };
+        let exit = Exit { code: Some(3), stopped_at: 5, ..Exit::default() };
         exit.write(&path).unwrap();
         assert_eq!(Exit::read(&path), Some(exit));
     }

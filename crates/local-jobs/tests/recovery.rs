@@ -136,3 +136,58 @@ async fn without_records_jobs_end_with_their_server() {
     assert_eq!(common::in_time(gone).await.unwrap(), "");
     assert!(!machine.path("jobs").exists());
 }
+
+#[tokio::test]
+async fn a_launch_that_a_crash_cut_off_is_made_again_and_does_not_count() {
+    let machine = Machine::new(&job("a", "echo $AWS_BATCH_JOB_ATTEMPT >> runs; exit 1"));
+    let server = machine.server().await;
+    let first = server.done("a", json!({})).await;
+    server.jobs.shutdown().await;
+    drop(server);
+    // As if the server had been killed between the record of a launch and the launch itself.
+    let record = machine.path("jobs").join(common::text(&first["jobId"])).join("job.json");
+    let mut content: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&record).unwrap()).unwrap();
+    let progress = content["progress"].as_object_mut().unwrap();
+    progress.insert("status".into(), json!("STARTING"));
+    progress.insert("launches".into(), json!(2));
+    progress.insert("attempts".into(), json!([]));
+    std::fs::write(&record, content.to_string()).unwrap();
+    std::fs::create_dir(record.with_file_name("2")).unwrap();
+
+    let server = machine.server().await;
+    let again = server.end(&common::text(&first["jobId"])).await;
+    assert_eq!(again["attempts"].as_array().unwrap().len(), 1, "{again}");
+    assert_eq!(again["container"]["exitCode"], 1);
+    assert_eq!(machine.read("runs"), "1\n1\n");
+}
+
+#[test]
+fn a_watcher_that_comes_too_late_starts_nothing() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (name, is_decided) in [("late", true), ("in-time", false)] {
+        let ran = path(&format!("{name}.ran"));
+        let order = json!({
+            "command": ["touch", ran],
+            "directory": folder.path(),
+            "environment": {},
+            "files": {"log": path("log"), "lock": path(&format!("{name}.lock")), "exit": path(&format!("{name}.exit"))},
+            "log_bytes_max": 1000,
+            "stop_timeout_seconds": 1,
+            "ends_with_server": false,
+        });
+        if is_decided {
+            std::fs::write(path("late.exit"), "{}").unwrap();
+        }
+        let mut shim = std::process::Command::new(env!("CARGO_BIN_EXE_stepwell-job-shim"))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        writeln!(shim.stdin.take().unwrap(), "{order}").unwrap();
+        assert!(shim.wait().unwrap().success());
+        assert_eq!(ran.exists(), !is_decided, "{name}");
+    }
+}

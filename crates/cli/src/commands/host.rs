@@ -126,6 +126,7 @@ impl Plan<'_> {
         Ok(JobsConfig {
             batch: self.config.batch.clone(),
             ecs: self.config.ecs.clone(),
+            containers: self.config.containers.clone(),
             base_dir,
             directory: self.data_directory.map(|directory| directory.join("jobs")),
             environment,

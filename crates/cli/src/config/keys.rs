@@ -23,6 +23,7 @@ static DOCUMENT: Keys = Keys::Table(&[
         Keys::Table(&[("job_definitions", Keys::Named(&JOB_DEFINITION)), ("queues", Keys::Named(&CONCURRENCY))]),
     ),
     ("connections", Keys::Named(&CONNECTION)),
+    ("containers", Keys::Table(&[("socket", Keys::Any)])),
     (
         "ecs",
         Keys::Table(&[
@@ -53,33 +54,48 @@ static CONCURRENCY: Keys = Keys::Table(&[("concurrency", Keys::Any)]);
 static JOB_DEFINITION: Keys = Keys::Table(&[
     ("attempts", Keys::Any),
     ("command", Keys::Any),
+    ("cpus", Keys::Any),
     ("dir", Keys::Any),
     ("entrypoint", Keys::Any),
     ("env", Keys::Any),
+    ("image", Keys::Any),
     ("log_max_megabytes", Keys::Any),
+    ("memory_megabytes", Keys::Any),
+    ("network", Keys::Any),
     ("parameters", Keys::Any),
     ("stop_timeout_seconds", Keys::Any),
     ("timeout_seconds", Keys::Any),
+    ("volumes", Keys::Any),
 ]);
 
 static TASK_DEFINITION: Keys = Keys::Table(&[
     ("command", Keys::Any),
     ("containers", Keys::Named(&CONTAINER)),
+    ("cpus", Keys::Any),
     ("dir", Keys::Any),
     ("entrypoint", Keys::Any),
     ("env", Keys::Any),
+    ("image", Keys::Any),
     ("log_max_megabytes", Keys::Any),
+    ("memory_megabytes", Keys::Any),
+    ("network", Keys::Any),
     ("stop_timeout_seconds", Keys::Any),
+    ("volumes", Keys::Any),
 ]);
 
 static CONTAINER: Keys = Keys::Table(&[
     ("command", Keys::Any),
+    ("cpus", Keys::Any),
     ("dir", Keys::Any),
     ("entrypoint", Keys::Any),
     ("env", Keys::Any),
     ("essential", Keys::Any),
+    ("image", Keys::Any),
     ("log_max_megabytes", Keys::Any),
+    ("memory_megabytes", Keys::Any),
+    ("network", Keys::Any),
     ("stop_timeout_seconds", Keys::Any),
+    ("volumes", Keys::Any),
 ]);
 
 static WEBHOOK: Keys = Keys::Table(&[

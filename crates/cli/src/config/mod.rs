@@ -15,7 +15,7 @@ use stepwell_integrations::aws::{AwsIntegration, AwsSection};
 use stepwell_integrations::http_task::{ConnectionSection, HttpSection};
 use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
-use stepwell_local_jobs::{BatchSection, EcsSection};
+use stepwell_local_jobs::{BatchSection, ContainersSection, EcsSection};
 
 pub(crate) use events::EventsSection;
 pub(crate) use logs::LogsSection;
@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) batch: BatchSection,
     /// `[ecs]`.
     pub(crate) ecs: EcsSection,
+    /// `[containers]`.
+    pub(crate) containers: ContainersSection,
     /// `[endpoints]`.
     pub(crate) endpoints: BTreeMap<String, String>,
     /// `[logs]`.
@@ -73,6 +75,7 @@ struct Document {
     aws: AwsSection,
     batch: BatchSection,
     ecs: EcsSection,
+    containers: ContainersSection,
     endpoints: BTreeMap<String, String>,
     logs: LogsSection,
     events: EventsSection,
@@ -166,6 +169,7 @@ impl Config {
             aws: document.aws,
             batch: document.batch,
             ecs: document.ecs,
+            containers: document.containers,
             endpoints: document.endpoints,
             logs: document.logs,
             events: document.events,
@@ -282,6 +286,9 @@ timeout_seconds = 3600
 stop_timeout_seconds = 10
 log_max_megabytes = 4
 
+[containers]
+socket = "/run/engine.sock"
+
 [ecs.clusters.main]
 concurrency = 4
 
@@ -289,7 +296,11 @@ concurrency = 4
 command = ["./worker"]
 
 [ecs.task_definitions.pair.containers.app]
-command = ["./app"]
+image = "busybox"
+cpus = 0.5
+memory_megabytes = 64
+network = "host"
+volumes = ["/data:/data:ro"]
 
 [ecs.task_definitions.pair.containers.side]
 command = ["./side"]
@@ -309,6 +320,7 @@ allow = ["localhost:*"]
         assert_eq!(config.integration.concurrency, 8);
         assert_eq!(config.endpoints["sqs"], "http://127.0.0.1:4566");
         assert_eq!(config.batch.job_definitions["nightly"].attempts, Some(3));
+        assert_eq!(config.containers.socket.as_deref(), Some("/run/engine.sock"));
         assert_eq!(config.batch.queues["slow"].concurrency, Some(2));
         assert_eq!(config.ecs.task_definitions["pair"].containers["side"].essential, Some(false));
         assert_eq!(config.http.allow, ["localhost:*"]);

@@ -455,9 +455,15 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
+/// Whether a task that has stopped did not do what it should. A container without an exit code was not started, or
+/// nobody knows how it ended.
 fn has_failed_container(task: &Value) -> bool {
-    let has_not_started = task.get("StopCode").and_then(Value::as_str) == Some("TaskFailedToStart");
+    let stop_code = task.get("StopCode").and_then(Value::as_str).unwrap_or_default();
     let containers = task.get("Containers").and_then(Value::as_array).map(Array::items).unwrap_or_default();
-    let exit_code = |container: &Value| container.get("ExitCode").and_then(Value::as_i64);
-    has_not_started || containers.iter().any(|container| exit_code(container).is_some_and(|code| code != 0))
+    let mut exit_codes = containers.iter().map(|container| container.get("ExitCode").and_then(Value::as_i64));
+    match stop_code {
+        "TaskFailedToStart" | "TerminationNotice" | "SpotInterruption" => true,
+        "UserInitiated" => exit_codes.any(|code| code != Some(0)),
+        _ => exit_codes.any(|code| code.is_some_and(|code| code != 0)),
+    }
 }

@@ -176,6 +176,7 @@ impl Batch<'_> {
             "container": without_nulls(json!({
                 "command": shown_command,
                 "environment": shown_environment,
+                "image": section.image,
                 "instanceType": overrides.instance_type,
                 "memory": overrides.memory,
                 "mountPoints": [],
@@ -240,6 +241,7 @@ impl Batch<'_> {
             entrypoint: replaced(&section.entrypoint),
             command: replaced(overrides.command.as_ref().unwrap_or(&section.command)),
             directory: section.working_directory(&self.config.base_dir),
+            image: section.image(),
             environment,
             essential: true,
             log_bytes_max: section.log_bytes_max(),

@@ -116,6 +116,7 @@ impl Ecs<'_> {
             "cpu": from_override("cpu").unwrap_or_else(|| json!("0")),
             "exitCode": end.and_then(|end| end.exit_code),
             "gpuIds": [],
+            "image": container.image.as_ref().map(|image| image.name.as_str()),
             "lastStatus": last_status(job.progress.status),
             "managedAgents": [],
             "memory": from_override("memory"),

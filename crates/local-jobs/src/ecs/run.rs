@@ -200,6 +200,7 @@ impl Ecs<'_> {
                 entrypoint: section.entrypoint.clone(),
                 command: own.and_then(|own| own.command.as_ref()).unwrap_or(&section.command).clone(),
                 directory: section.working_directory(&self.config.base_dir),
+                image: section.image(),
                 environment,
                 essential: section.essential.unwrap_or(true),
                 log_bytes_max: section.log_bytes_max(),

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::job::{Attempt, Container, ContainerEnd, Face, JobId, Phase, Spec, Status};
 use super::records::Records;
 use super::{Engine, retry};
 use crate::clock::now_milliseconds;
-use crate::runner::{Boxed, Exit, Launch, Recovered, Run, Runner};
+use crate::runner::{Boxed, Exit, Launch, Recovered, Runner};
 
 /// The reason of an attempt whose container ended, well or badly, in AWS's words.
 pub(crate) const CONTAINER_EXITED: &str = "Essential container in task exited";
@@ -19,8 +19,10 @@ pub(crate) const CONTAINER_EXITED: &str = "Essential container in task exited";
 pub(crate) const HOST_TERMINATED: &str = "Host terminated";
 /// The reason of an attempt that took too long, in AWS's words.
 const TIMED_OUT: &str = "Job attempt duration exceeded timeout";
-/// What precedes the reason why a container could not be started, in ECS's words.
-const CANNOT_START: &str = "CannotStartContainerError: ";
+/// What precedes the reason why a job could not be recorded.
+const CANNOT_RECORD: &str = "CannotCreateContainerError: the job can't be recorded: ";
+/// The reason of a container that was not started because its task was to end.
+const CANCELLED: &str = "The task ended before the container was started";
 /// How much of the end of a log is looked at for its last line, in bytes.
 const TAIL_BYTES: u64 = 2 * 1024;
 
@@ -29,6 +31,16 @@ enum End {
     NotStarted(String),
     Ended(Exit),
     Lost,
+}
+
+impl End {
+    fn of(exit: Option<Exit>) -> End {
+        match exit {
+            None => End::Lost,
+            Some(Exit { failure: Some(reason), .. }) => End::NotStarted(reason),
+            Some(exit) => End::Ended(exit),
+        }
+    }
 }
 
 /// How an attempt ended.
@@ -62,7 +74,8 @@ struct Task {
     launch: u32,
     /// Which attempt it is, from 1.
     number: usize,
-    started_at: i64,
+    /// When it was launched, in milliseconds since 1970.
+    launched_at: i64,
 }
 
 impl Engine {
@@ -75,7 +88,7 @@ impl Engine {
                 false => None,
             };
             let outcome = match found {
-                Some((task, runs)) => self.see_through(&task, runs).await,
+                Some((task, beginnings)) => self.see_through(&task, beginnings).await,
                 None => self.launch(&id).await,
             };
             // None when the server is stopping: the next one takes the attempt up where it is.
@@ -86,16 +99,14 @@ impl Engine {
     }
 
     /// The attempt that an earlier server was at; none when it had not begun.
-    async fn recovered(&self, id: &JobId) -> Option<(Task, JoinSet<(usize, Started)>)> {
+    async fn recovered(&self, id: &JobId) -> Option<(Task, Vec<Beginning>)> {
         let task = self.task(id)?;
-        let mut set = JoinSet::new();
-        let mut has_begun = false;
-        for (position, container) in task.spec.containers.iter().enumerate() {
-            let found = self.runner.recover(self.launch_of(&task, container)).await;
-            has_begun |= !matches!(found, Recovered::NotStarted);
-            set.spawn(async move { (position, Started::Found(found)) });
+        let mut beginnings = Vec::new();
+        for container in &task.spec.containers {
+            beginnings.push(Beginning::Found(self.runner.recover(self.launch_of(&task, container)).await));
         }
-        if has_begun { Some((task, set)) } else { None }
+        let is_new = |beginning: &Beginning| matches!(beginning, Beginning::Found(Recovered::NotStarted));
+        if beginnings.iter().all(is_new) { None } else { Some((task, beginnings)) }
     }
 
     async fn launch(&self, id: &JobId) -> Option<Outcome> {
@@ -114,16 +125,12 @@ impl Engine {
             Err(error) => Err(error),
         };
         if let Err(error) = recorded {
-            let reason = format!("{CANNOT_START}the job can't be recorded: {error}");
+            let reason = format!("{CANNOT_RECORD}{error}");
             let ends = task.spec.containers.iter().map(|_| Some(End::NotStarted(reason.clone()))).collect();
-            return Some(outcome(&task, ends, false));
+            return Some(outcome(&task, None, ends, false));
         }
-        let mut set = JoinSet::new();
-        for (position, container) in task.spec.containers.iter().enumerate() {
-            let (runner, launch) = (self.runner.clone(), self.launch_of(&task, container));
-            set.spawn(async move { (position, start(&*runner, launch).await) });
-        }
-        self.see_through(&task, set).await
+        let launches = task.spec.containers.iter().map(|container| self.launch_of(&task, container));
+        self.see_through(&task, launches.map(Beginning::New).collect()).await
     }
 
     fn task(&self, id: &JobId) -> Option<Task> {
@@ -133,68 +140,80 @@ impl Engine {
             phase: job.phase.subscribe(),
             launch: job.progress.launches,
             number: job.progress.attempts.len() + 1,
-            started_at: job.progress.started_at.unwrap_or_else(now_milliseconds),
+            launched_at: job.progress.started_at.unwrap_or_else(now_milliseconds),
         })
     }
 
-    /// Waits for the containers' end. They end together: when an essential one has, the time is over, or the job is to end.
-    async fn see_through(&self, task: &Task, mut starts: JoinSet<(usize, Started)>) -> Option<Outcome> {
-        let mut server_stops = self.stop.subscribe();
-        let mut ends: Vec<Option<End>> = task.spec.containers.iter().map(|_| None).collect();
+    /// Waits for the containers' end. They end together: when an essential one has, one could not be started, the time is
+    /// over, or the job is to end.
+    async fn see_through(&self, task: &Task, beginnings: Vec<Beginning>) -> Option<Outcome> {
         let (stop, _) = watch::channel(false);
-        let mut runs: JoinSet<(usize, End)> = JoinSet::new();
-        let is_essential = |position: usize| task.spec.containers[position].essential;
-        while let Some(started) = starts.join_next().await {
-            let Ok((position, started)) = started else { continue };
-            match started {
-                Started::Running(run) | Started::Found(Recovered::Running(run)) => {
-                    let stopped = stop.subscribe();
-                    runs.spawn(async move { (position, until_end(run, stopped).await) });
-                }
-                Started::Not(reason) => ends[position] = Some(End::NotStarted(reason)),
-                Started::Found(Recovered::NotStarted) => {
-                    ends[position] = Some(End::NotStarted(HOST_TERMINATED.to_owned()));
-                }
-                Started::Found(Recovered::Lost) => ends[position] = Some(End::Lost),
-                Started::Found(Recovered::Ended(exit)) => ends[position] = Some(End::Ended(exit)),
-            }
+        let (started, mut starts) = mpsc::channel(beginnings.len().max(1));
+        let mut ends: Vec<Option<End>> = beginnings.iter().map(|_| None).collect();
+        let mut runs = JoinSet::new();
+        for (position, beginning) in beginnings.into_iter().enumerate() {
+            let run = run(self.runner.clone(), beginning, started.clone(), stop.subscribe());
+            runs.spawn(async move { (position, run.await) });
         }
-        let has_ended = (0..ends.len()).any(|position| {
-            let could_not_start = matches!(ends[position], Some(End::NotStarted(_)));
-            ends[position].is_some() && (could_not_start || is_essential(position))
-        });
-        if has_ended {
-            stop.send_replace(true);
-        } else {
-            self.state().set_status(&task.id, Status::Running);
-            self.tell_start(task);
-        }
+        drop(started);
+        let mut started_at = None;
         let mut phase = task.phase.clone();
-        let mut is_timed_out = false;
+        let mut server_stops = self.stop.subscribe();
+        let (mut is_timed_out, mut is_left) = (false, false);
         loop {
             let is_stopping = *stop.borrow();
             tokio::select! {
+                // The start of a container is seen before its end.
+                biased;
+                Some(at) = starts.recv() => {
+                    if started_at.is_none() {
+                        started_at = Some(at.unwrap_or(task.launched_at));
+                        self.set_running(task, started_at);
+                    }
+                }
                 ended = runs.join_next() => match ended {
                     None => break,
                     Some(Ok((position, end))) => {
+                        let is_last = task.spec.containers[position].essential || matches!(end, End::NotStarted(_));
                         ends[position] = Some(end);
-                        if is_essential(position) {
+                        if is_last {
                             stop.send_replace(true);
                         }
                     }
-                    Some(Err(_)) => {}
+                    // Its end is not known.
+                    Some(Err(_)) => {
+                        stop.send_replace(true);
+                    }
                 },
-                _ = server_stops.wait_for(|stops| *stops) => return None,
+                _ = server_stops.wait_for(|stops| *stops), if !is_left => {
+                    if self.records.is_durable() {
+                        return None;
+                    }
+                    // Nobody could find it again.
+                    is_left = true;
+                    stop.send_replace(true);
+                }
                 _ = phase.wait_for(|phase| *phase == Phase::Ending), if !is_stopping => {
                     stop.send_replace(true);
                 }
-                () = until_deadline(task), if !is_stopping => {
+                () = until_deadline(task, started_at), if !is_stopping => {
                     is_timed_out = true;
                     stop.send_replace(true);
                 }
             }
         }
-        Some(outcome(task, ends, is_timed_out))
+        (!is_left).then(|| outcome(task, started_at, ends, is_timed_out))
+    }
+
+    fn set_running(&self, task: &Task, started_at: Option<i64>) {
+        {
+            let mut state = self.state();
+            state.set_status(&task.id, Status::Running);
+            if let Some(job) = state.jobs.get_mut(&task.id) {
+                job.progress.started_at = started_at;
+            }
+        }
+        self.tell_start(task);
     }
 
     /// Notes the end of an attempt; then the job has ended or waits for its next attempt.
@@ -250,6 +269,7 @@ impl Engine {
             entrypoint: container.entrypoint.clone(),
             command: container.command.clone(),
             directory: container.directory.clone(),
+            image: container.image.clone(),
             environment,
             files: self.records.files(&task.id, task.launch, &container.name),
             log_bytes_max: container.log_bytes_max,
@@ -297,62 +317,84 @@ impl Engine {
     }
 }
 
-/// What came of starting a container, or of looking for it.
-enum Started {
-    Running(Box<dyn Run>),
-    Not(String),
+/// How a container comes to run.
+enum Beginning {
+    /// It is launched.
+    New(Launch),
+    /// An earlier server has launched it.
     Found(Recovered),
 }
 
-async fn start(runner: &dyn Runner, launch: Launch) -> Started {
-    match runner.start(launch).await {
-        Ok(run) => Started::Running(run),
-        Err(reason) => Started::Not(reason),
-    }
-}
-
-async fn until_end(mut run: Box<dyn Run>, mut stop: watch::Receiver<bool>) -> End {
+/// A container from its beginning to its end. `started` is told when it runs: at which time, or nothing of one that has
+/// run for a while.
+async fn run(
+    runner: Arc<dyn Runner>,
+    beginning: Beginning,
+    started: mpsc::Sender<Option<i64>>,
+    mut stop: watch::Receiver<bool>,
+) -> End {
+    let (mut run, at) = match beginning {
+        Beginning::Found(Recovered::NotStarted) => return End::NotStarted(HOST_TERMINATED.to_owned()),
+        Beginning::Found(Recovered::Lost) => return End::Lost,
+        Beginning::Found(Recovered::Ended(exit)) => {
+            // It did run, if only before.
+            let _ = started.send(None).await;
+            return End::of(Some(exit));
+        }
+        Beginning::Found(Recovered::Running(run)) => (run, None),
+        Beginning::New(launch) => {
+            let prepared = tokio::select! {
+                prepared = runner.prepare(&launch) => prepared,
+                _ = stop.wait_for(|stop| *stop) => Err(CANCELLED.to_owned()),
+            };
+            let begun = match prepared {
+                Ok(()) => runner.start(launch).await,
+                Err(reason) => Err(reason),
+            };
+            match begun {
+                Ok(run) => (run, Some(now_milliseconds())),
+                Err(reason) => return End::NotStarted(reason),
+            }
+        }
+    };
+    let _ = started.send(at).await;
     let ended = tokio::select! {
         biased;
         exit = run.wait() => Some(exit),
         _ = stop.wait_for(|stop| *stop) => None,
     };
-    let exit = match ended {
+    End::of(match ended {
         Some(exit) => exit,
         None => {
             run.stop().await;
             run.wait().await
         }
-    };
-    match exit {
-        None => End::Lost,
-        Some(Exit { failure: Some(reason), .. }) => End::NotStarted(reason),
-        Some(exit) => End::Ended(exit),
-    }
+    })
 }
 
-async fn until_deadline(task: &Task) {
-    let Some(seconds) = task.spec.timeout_seconds else { return std::future::pending().await };
-    let deadline = task.started_at.saturating_add_unsigned(seconds.saturating_mul(1000));
+async fn until_deadline(task: &Task, started_at: Option<i64>) {
+    let (Some(seconds), Some(started_at)) = (task.spec.timeout_seconds, started_at) else {
+        return std::future::pending().await;
+    };
+    let deadline = started_at.saturating_add_unsigned(seconds.saturating_mul(1000));
     let rest = deadline.saturating_sub(now_milliseconds());
     tokio::time::sleep(Duration::from_millis(u64::try_from(rest).unwrap_or(0))).await;
 }
 
-fn outcome(task: &Task, ends: Vec<Option<End>>, is_timed_out: bool) -> Outcome {
+fn outcome(task: &Task, started_at: Option<i64>, ends: Vec<Option<End>>, is_timed_out: bool) -> Outcome {
     let ends: Vec<End> = ends.into_iter().map(|end| end.unwrap_or(End::Lost)).collect();
     let failure = ends.iter().find_map(|end| match end {
-        End::NotStarted(reason) => Some(reason.clone()),
+        End::NotStarted(reason) if reason != CANCELLED => Some(reason.clone()),
         _ => None,
     });
     let is_lost = ends.iter().any(|end| matches!(end, End::Lost));
-    let has_started = ends.iter().any(|end| !matches!(end, End::NotStarted(_)));
     let reason = match failure {
         _ if is_timed_out => TIMED_OUT.to_owned(),
         _ if is_lost => HOST_TERMINATED.to_owned(),
-        Some(failure) if failure.starts_with(CANNOT_START) => failure,
-        Some(failure) => format!("{CANNOT_START}{failure}"),
+        Some(failure) => failure,
         None => CONTAINER_EXITED.to_owned(),
     };
+    let has_started = ends.iter().any(|end| !matches!(end, End::NotStarted(_)));
     let stopped_at = ends.iter().filter_map(|end| match end {
         End::Ended(exit) => Some(exit.stopped_at),
         _ => None,
@@ -360,12 +402,12 @@ fn outcome(task: &Task, ends: Vec<Option<End>>, is_timed_out: bool) -> Outcome {
     let stopped_at = stopped_at.max().unwrap_or_else(now_milliseconds);
     let containers = ends.into_iter().map(|end| match end {
         End::NotStarted(reason) => ContainerEnd { exit_code: None, reason: Some(reason) },
-        End::Ended(exit) => ContainerEnd { exit_code: exit.code, reason: None },
+        End::Ended(exit) => ContainerEnd { exit_code: exit.code, reason: exit.reason },
         End::Lost => ContainerEnd { exit_code: None, reason: None },
     });
     Outcome {
         attempt: Attempt {
-            started_at: has_started.then_some(task.started_at),
+            started_at: has_started.then(|| started_at.unwrap_or(task.launched_at)),
             stopped_at,
             reason,
             containers: containers.collect(),

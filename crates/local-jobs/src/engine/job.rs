@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
+use crate::runner::Image;
+
 /// The service whose API a job is seen through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -92,6 +94,9 @@ pub(crate) struct Container {
     pub(crate) entrypoint: Vec<String>,
     pub(crate) command: Vec<String>,
     pub(crate) directory: PathBuf,
+    /// What it runs in; none for a process.
+    #[serde(default)]
+    pub(crate) image: Option<Image>,
     /// The variables that the definition and the request set.
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) essential: bool,

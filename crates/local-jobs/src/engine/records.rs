@@ -111,13 +111,15 @@ impl Records {
         let spec = id.index.is_none().then_some(spec);
         let record = Record { version: VERSION, spec, progress: progress.clone() };
         let folder = self.folder(id);
-        if !folder.is_dir() {
+        let path = folder.join(RECORD);
+        if !path.exists() {
             make_folder(&folder)?;
-            if let Some(parent) = folder.parent() {
+            // The new folders' names have to be there after a loss of power too.
+            for parent in folder.ancestors().skip(1).take_while(|parent| parent.starts_with(&self.root)) {
                 File::open(parent)?.sync_all()?;
             }
         }
-        write_whole(&folder.join(RECORD), &serde_json::to_vec(&record)?)
+        write_whole(&path, &serde_json::to_vec(&record)?)
     }
 
     pub(crate) fn remove(&self, id: &JobId) -> io::Result<()> {

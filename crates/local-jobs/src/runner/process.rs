@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::oneshot;
 
-use super::{Boxed, Exit, Files, Launch, Recovered, Run, Runner};
+use super::{Boxed, Exit, Files, Launch, Recovered, Run, Runner, cannot_start};
 use crate::shim::{Order, STARTED};
 
 /// The longest answer of a shim, in bytes.
@@ -41,6 +41,8 @@ impl ProcessRunner {
             self.shim.split_first().ok_or("this server was started without a program to watch over jobs")?;
         let mut shim = Command::new(program)
             .args(arguments)
+            // It must not keep the server's folder, nor its standard error, in use.
+            .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -75,7 +77,7 @@ async fn tell(shim: &mut Child, order: &Order) -> std::io::Result<String> {
 
 impl Runner for ProcessRunner {
     fn start(&self, launch: Launch) -> Boxed<'_, Result<Box<dyn Run>, String>> {
-        Box::pin(self.launch(launch))
+        Box::pin(async move { self.launch(launch).await.map_err(|reason| cannot_start(&reason)) })
     }
 
     fn recover(&self, launch: Launch) -> Boxed<'_, Recovered> {
@@ -101,6 +103,10 @@ fn found(files: Files) -> Recovered {
             Recovered::Lost
         }
         Ok(()) => match (Exit::read(&files.exit), number(&files.lock)) {
+            (Some(Exit { failure: Some(reason), stopped_at, .. }), _) => {
+                let failure = Some(cannot_start(&reason));
+                Recovered::Ended(Exit { failure, stopped_at, ..Exit::default() })
+            }
             (Some(exit), _) => Recovered::Ended(exit),
             (None, Some(_)) => Recovered::Lost,
             // A shim that is only now coming to it finds an exit and leaves it at that.

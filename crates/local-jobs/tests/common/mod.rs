@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stepwell_local_jobs::{BatchSection, Call, EcsSection, JobsConfig, LocalJobs};
+use stepwell_local_jobs::{BatchSection, Call, ContainersSection, EcsSection, JobsConfig, LocalJobs};
 
 pub const ACCOUNT: &str = "000000000000";
 pub const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
@@ -36,6 +36,7 @@ impl Machine {
         let config = JobsConfig {
             batch: document.batch,
             ecs: document.ecs,
+            containers: ContainersSection::default(),
             base_dir: folder.path().to_owned(),
             directory: Some(folder.path().join("jobs")),
             environment: [("FROM_SERVER".to_owned(), "yes".to_owned())].into(),
@@ -49,6 +50,12 @@ impl Machine {
         let mut machine = Machine::new(text);
         machine.config.directory = None;
         machine
+    }
+
+    /// Images are run by the engine at this socket.
+    pub fn with_engine(mut self, socket: &Path) -> Machine {
+        self.config.containers.socket = Some(socket.display().to_string());
+        self
     }
 
     pub async fn server(&self) -> Server<'_> {
