@@ -42,7 +42,7 @@ mod tests {
             ("Ref::none", "Ref::none"),
             ("Ref::", "Ref::"),
             ("plain", "plain"),
-            ("Ref::Ref::day", "Ref::monday"),
+            ("Ref::Ref::day", "Ref::Ref::day"),
         ] {
             assert_eq!(substitute(word, &parameters), expected, "{word}");
         }

@@ -162,6 +162,19 @@ async fn a_job_that_is_terminated_ends_with_all_its_processes() {
 }
 
 #[tokio::test]
+async fn what_a_job_leaves_behind_ends_with_it() {
+    let machine = Machine::new(&job("a", "sh -c 'exec 3> alive; read x < never' & read line < gate; exit 0"));
+    machine.pipe("never");
+    let (alive, gate) = (machine.pipe("alive"), machine.pipe("gate"));
+    let server = machine.server().await;
+    let id = server.submit("a", json!({})).await;
+    let gone = alive.open().await;
+    gate.release().await;
+    assert_eq!(server.end(&id).await["status"], "SUCCEEDED");
+    common::in_time(gone).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_queue_runs_one_after_the_other_and_what_waits_can_be_cancelled() {
     let text = job("gated", "echo $AWS_BATCH_JOB_ID >> order; read line < gate")
         + &job("free", "echo $AWS_BATCH_JOB_ID >> order")

@@ -467,3 +467,23 @@ fn has_failed_container(task: &Value) -> bool {
         _ => exit_codes.any(|code| code.is_some_and(|code| code != 0)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_of_ecs_has_failed_when_its_containers_have_or_nobody_knows() {
+        for (task, expected) in [
+            (r#"{"StopCode": "EssentialContainerExited", "Containers": [{"ExitCode": 0}, {"ExitCode": 0}]}"#, false),
+            (r#"{"StopCode": "EssentialContainerExited", "Containers": [{"ExitCode": 0}, {"ExitCode": 3}]}"#, true),
+            (r#"{"Containers": [{"Name": "of an emulator that has no exit codes"}]}"#, false),
+            (r#"{"StopCode": "TaskFailedToStart", "Containers": [{}]}"#, true),
+            (r#"{"StopCode": "TerminationNotice", "Containers": [{}]}"#, true),
+            (r#"{"StopCode": "UserInitiated", "Containers": [{}]}"#, true),
+            (r#"{"StopCode": "UserInitiated", "Containers": [{"ExitCode": 0}]}"#, false),
+        ] {
+            assert_eq!(has_failed_container(&stepwell_json::parse(task).unwrap()), expected, "{task}");
+        }
+    }
+}
