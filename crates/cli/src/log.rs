@@ -88,7 +88,9 @@ where
                 Level::INFO => "| ",
                 _ => "warning: ",
             };
-            format!("           {word}{}{}", line.message, line.rest)
+            // There is one execution, apart from nested ones in trouble.
+            let execution = if level == Level::INFO { "" } else { &line.execution };
+            format!("           {word}{}{execution}{}", line.message, line.rest)
         };
         if writer.has_ansi_escapes() && is_faint {
             writeln!(writer, "{}", styled(FAINT, text))
@@ -103,6 +105,7 @@ where
 struct Line {
     message: String,
     function: String,
+    execution: String,
     /// Whether this is a line that a handler printed.
     is_output: bool,
     rest: String,
@@ -113,6 +116,7 @@ impl Visit for Line {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
             "function" => self.function = format!("{value:?}"),
+            "execution" => self.execution = format!(" execution={value:?}"),
             "stream" => self.is_output = true,
             name => self.rest.push_str(&format!(" {name}={value:?}")),
         }

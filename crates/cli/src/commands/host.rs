@@ -68,6 +68,7 @@ impl Plan<'_> {
             stepwell_integrations::trust_authorities_of(Path::new(file))
                 .map_err(|error| Failure::Usage(format!("AWS_CA_BUNDLE: {error}")))?;
         }
+        let aws = self.aws_config()?;
         let region = self.environment.region().to_owned();
         if !is_region(&region) {
             return Err(Failure::Usage(format!(
@@ -97,9 +98,14 @@ impl Plan<'_> {
             logs: self
                 .config
                 .logs
-                .resolve(&self.config.directory, self.data_directory, endpoints::of(&endpoints, "logs"))
+                .resolve(
+                    &self.config.directory,
+                    self.data_directory,
+                    endpoints::of(&endpoints, "logs").is_some(),
+                    aws.section.allow,
+                )
                 .map_err(Failure::Usage)?,
-            aws: self.aws_config()?,
+            aws,
             http: self.http_config()?,
             jobs: self.jobs_config(base_dir)?,
             service_endpoints: urls(&endpoints),

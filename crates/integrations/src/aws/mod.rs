@@ -3,12 +3,17 @@
 //! [`Aws`] takes a [`Call`] to wherever the configuration says that the service is; [`sdk_result`] and
 //! [`optimized_result`] show what comes back as the two kinds of task do.
 
+mod checksum;
 mod client;
 mod config;
 mod credentials;
+#[cfg(all(test, feature = "aws-credentials"))]
+mod credentials_tests;
+mod dialect;
 mod endpoint;
 mod face;
 mod job;
+mod model_body;
 mod read;
 mod retry;
 mod schema;
@@ -19,12 +24,15 @@ mod wire;
 mod write;
 
 pub use client::{
-    Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalCall, LocalFuture, LocalService,
+    ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalCall, LocalFuture, LocalService,
 };
 pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
+pub(crate) use credentials::Actor;
+pub(crate) use endpoint::Target;
 pub(crate) use face::too_large;
 pub use face::{optimized_error, optimized_result, sdk_error, sdk_result};
 pub use job::{Caller, JobOutcome, Work};
+pub(crate) use sign::Unsigned;
 
 use stepwell_aws_model::{Operation, Service};
 use stepwell_json::Value;

@@ -10,7 +10,13 @@ use aws_sigv4::{
     },
     sign::v4,
 };
-use stepwell_aws_model::{AuthType, Operation, Service};
+use stepwell_aws_model::{AuthType, Operation, Service, service};
+
+use super::{
+    client::{Aws, CallError, no_answer},
+    credentials::Actor,
+    endpoint::{self, Target},
+};
 
 /// What a signature is for.
 pub(super) struct Scope<'a> {
@@ -60,4 +66,62 @@ pub(super) fn headers(
     let request = SignableRequest::new(method, url, signed, body).map_err(|error| error.to_string())?;
     let (instructions, _) = sign(request, &parameters).map_err(|error| error.to_string())?.into_parts();
     Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// A request that is made elsewhere.
+pub(crate) struct Unsigned<'a> {
+    /// The word of the service.
+    pub(crate) service: &'a str,
+    /// The operation.
+    pub(crate) operation: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: &'a [u8],
+}
+
+impl Aws {
+    /// A service at a base address of its own; none for a service that there is not.
+    pub(crate) fn target_at(&self, word: &str, base: &str, region: &str) -> Option<Target> {
+        Some(endpoint::at(&*service(word)?, base, region))
+    }
+
+    /// A service at AWS itself, if that may be called.
+    pub(crate) fn target_at_aws(&self, word: &str, region: &str) -> Option<Target> {
+        let service = service(word).filter(|_| self.config.section.allow)?;
+        Some(endpoint::at_aws(&service, region))
+    }
+
+    /// The headers of a request with those that sign it.
+    ///
+    /// # Errors
+    /// Why it can't be signed.
+    pub(crate) async fn signed(
+        &self,
+        request: Unsigned<'_>,
+        actor: &Actor<'_>,
+        target: &Target,
+    ) -> Result<Vec<(String, String)>, CallError> {
+        let unknown = || no_answer(format!("there is no {} of {}", request.operation, request.service), 0);
+        let service = service(request.service).ok_or_else(unknown)?;
+        let operation = service.operation(request.operation).ok_or_else(unknown)?;
+        let credentials = self.credentials(actor, target).await?;
+        let scope = Scope { region: &target.signing_region, service: &target.signing_name };
+        let mut signed = request.headers.clone();
+        let authority = request.url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next());
+        signed.extend(authority.map(|authority| ("host".to_owned(), authority.to_owned())));
+        let added = headers(
+            &service,
+            operation,
+            &credentials,
+            &scope,
+            request.method,
+            request.url,
+            &signed,
+            request.body,
+            SystemTime::now(),
+        )
+        .map_err(|reason| no_answer(format!("the request can't be signed: {reason}"), 0))?;
+        Ok(request.headers.into_iter().chain(added).collect())
+    }
 }

@@ -130,7 +130,8 @@ impl Engine {
             return Some(outcome(&task, None, ends, false));
         }
         let launches = task.spec.containers.iter().map(|container| self.launch_of(&task, container));
-        self.see_through(&task, launches.map(Beginning::New).collect()).await
+        let beginnings = launches.map(|launch| Beginning::New(Box::new(launch)));
+        self.see_through(&task, beginnings.collect()).await
     }
 
     fn task(&self, id: &JobId) -> Option<Task> {
@@ -320,7 +321,7 @@ impl Engine {
 /// How a container comes to run.
 enum Beginning {
     /// It is launched.
-    New(Launch),
+    New(Box<Launch>),
     /// An earlier server has launched it.
     Found(Recovered),
 }
@@ -337,8 +338,9 @@ async fn run(
         Beginning::Found(Recovered::NotStarted) => return End::NotStarted(HOST_TERMINATED.to_owned()),
         Beginning::Found(Recovered::Lost) => return End::Lost,
         Beginning::Found(Recovered::Ended(exit)) => {
-            // It did run, if only before.
-            let _ = started.send(None).await;
+            if exit.failure.is_none() {
+                let _ = started.send(None).await;
+            }
             return End::of(Some(exit));
         }
         Beginning::Found(Recovered::Running(run)) => (run, None),
@@ -348,7 +350,7 @@ async fn run(
                 _ = stop.wait_for(|stop| *stop) => Err(CANCELLED.to_owned()),
             };
             let begun = match prepared {
-                Ok(()) => runner.start(launch).await,
+                Ok(()) => runner.start(*launch).await,
                 Err(reason) => Err(reason),
             };
             match begun {

@@ -11,7 +11,8 @@ use stepwell_engine::account_of;
 use stepwell_integrations::{
     OnUncertain, TaskError,
     aws::{
-        Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalCall, LocalFuture, LocalService,
+        ANSWER_MAX_BYTES, Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalCall, LocalFuture,
+        LocalService,
         Work, sdk_error, sdk_result,
     },
 };
@@ -127,6 +128,8 @@ pub(super) async fn call_sdk(
         service: &service,
         operation: action,
         parameters: parameters.value(),
+        body: None,
+        answer_max_bytes: ANSWER_MAX_BYTES,
         era: Era::Second,
         region: &caller.about.region,
         account: account_of(&caller.about.execution_arn),
