@@ -83,13 +83,9 @@ fn a_report_is_made_of_batch_jobs() {
     }
     // The jobs write beside their programs.
     let copy = tempfile::tempdir().unwrap();
-    for name in [
-        "nightly-report.asl.json",
-        "stepwell.toml",
-        "input.json",
-        "jobs/count_part.py",
-        "jobs/summarize.py",
-    ] {
+    for name in
+        ["nightly-report.asl.json", "stepwell.toml", "input.json", "jobs/count_part.py", "jobs/summarize.py"]
+    {
         let text = std::fs::read_to_string(example("nightly-report").join(name)).unwrap();
         common::write(copy.path(), name, &text);
     }
@@ -100,7 +96,10 @@ fn a_report_is_made_of_batch_jobs() {
     let report = std::fs::read_to_string(copy.path().join("jobs/out/monday/report.json")).unwrap();
     assert_eq!(report, r#"{"parts": 3, "orders": 214}"#);
     let log = output["log"].as_str().unwrap();
-    let path = ended.stderr.split_whitespace().find_map(|word| word.strip_prefix("log=").filter(|path| path.ends_with(log)));
+    let path = ended
+        .stderr
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("log=").filter(|path| path.ends_with(log)));
     assert_eq!(std::fs::read_to_string(path.expect("a log")).unwrap(), "monday: 214 orders in 3 parts\n");
 }
 

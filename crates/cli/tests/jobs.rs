@@ -10,10 +10,37 @@ use std::sync::mpsc;
 use common::{PATIENCE, Server, stepwell, until, write};
 use serde_json::Value;
 
-fn project(configuration: &str) -> tempfile::TempDir {
+/// A directory whose jobs end with the test, even if that fails.
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let found =
+            Command::new("find").arg(self.path()).args(["-name", "*.lock", "-path", "*/jobs/*"]).output();
+        let paths =
+            found.map(|found| String::from_utf8_lossy(&found.stdout).into_owned()).unwrap_or_default();
+        for lock in paths.lines() {
+            let is_held = std::fs::File::open(lock)
+                .is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+            if let Ok(shim) = std::fs::read_to_string(lock)
+                && is_held
+            {
+                let _ = Command::new("kill").args(["-TERM", &shim]).status();
+            }
+        }
+    }
+}
+
+fn project(configuration: &str) -> Project {
     let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), "stepwell.toml", configuration);
-    directory
+    Project(directory)
 }
 
 /// A machine of one task.
@@ -143,12 +170,17 @@ fn a_failed_job_is_retried_by_the_state_and_its_cause_is_the_job() {
          command = [\"sh\", \"-c\", \"echo run >> runs; [ $(wc -l < runs) = 3 ] || { echo not yet; exit 7; }\"]\n",
     );
     let path = directory.path();
-    let retry = r#", "Retry": [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 1}]"#;
+    let retry =
+        r#", "Retry": [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 1}]"#;
     machine(path, "work", "batch:submitJob.sync", SUBMIT, retry);
     let ended = stepwell(path, &["run", "work.asl.json"]).expect(1);
     assert!(ended.stderr.contains("FAILED: States.TaskFailed: {"), "{}", ended.stderr);
     assert!(ended.stderr.contains("\"ExitCode\":7"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("\"StatusReason\":\"Essential container in task exited\""), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("\"StatusReason\":\"Essential container in task exited\""),
+        "{}",
+        ended.stderr
+    );
     assert!(ended.stderr.contains("last_line=not yet"), "{}", ended.stderr);
     let ended = stepwell(path, &["run", "work.asl.json"]).expect(0);
     assert_eq!(ended.json()["Attempts"].as_array().map(Vec::len), Some(1));
@@ -197,8 +229,16 @@ fn a_task_gives_its_token_back_and_others_can_be_asked_for() {
     machine(path, "elsewhere", "batch:submitJob", SUBMIT, "");
     let ended = stepwell(path, &["run", "elsewhere.asl.json"]).expect(1);
     assert!(ended.stderr.contains("FAILED: Batch.SdkClientException: "), "{}", ended.stderr);
-    assert!(ended.stderr.contains("give its definition a section [batch.job_definitions.NAME]"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("give its definition a section [batch.job_definitions.NAME]"),
+        "{}",
+        ended.stderr
+    );
     machine(path, "odd", "ecs:runTask.sync", r#"{"TaskDefinition": "worker", "Count": 11}"#, "");
     let ended = stepwell(path, &["run", "odd.asl.json"]).expect(1);
-    assert!(ended.stderr.contains("FAILED: ECS.InvalidParameterException: count must be"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("FAILED: ECS.InvalidParameterException: count must be"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -75,9 +75,7 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
         let unknown =
             text.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
         match unknown {
-            Some(name) => {
-                Fault::client(format!("{name} is not supported by jobs that run on this machine"))
-            }
+            Some(name) => Fault::client(format!("{name} is not supported by jobs that run on this machine")),
             None => Fault::client(format!("the request can't be read: {text}")),
         }
     })
@@ -111,9 +109,6 @@ mod tests {
             refused(r#"{"nodeOverrides": {}}"#),
             "nodeOverrides is not supported by jobs that run on this machine"
         );
-        assert_eq!(
-            refused("{}"),
-            "the request can't be read: missing field `name` at line 1 column 2"
-        );
+        assert_eq!(refused("{}"), "the request can't be read: missing field `name` at line 1 column 2");
     }
 }

@@ -196,12 +196,7 @@ impl BatchSection {
             check_name(&section, name, "job definition")?;
             let attempts = definition.attempts.map(u64::from);
             within(format!("{section}.attempts"), attempts, 1, ATTEMPTS_MAX.into())?;
-            within(
-                format!("{section}.timeout_seconds"),
-                definition.timeout_seconds,
-                1,
-                TIMEOUT_MAX_SECONDS,
-            )?;
+            within(format!("{section}.timeout_seconds"), definition.timeout_seconds, 1, TIMEOUT_MAX_SECONDS)?;
             definition.check_place(&section, Part::JobDefinition)?;
             definition.check(&section)?;
         }
@@ -228,8 +223,10 @@ impl EcsSection {
                 definition.check(&section)?;
                 continue;
             }
-            let containers_alone =
-                DefinitionSection { containers: definition.containers.clone(), ..DefinitionSection::default() };
+            let containers_alone = DefinitionSection {
+                containers: definition.containers.clone(),
+                ..DefinitionSection::default()
+            };
             if *definition != containers_alone {
                 return wrong(
                     section,
@@ -432,7 +429,10 @@ mod tests {
             ),
             (batch("entrypoint = [\"\"]"), "batch.job_definitions.a.entrypoint: must not start"),
             (batch("cpus = 1.0"), "batch.job_definitions.a.cpus: goes with image only"),
-            (batch("image = \"i\"\ncpus = 0.0"), "batch.job_definitions.a.cpus: must be between 0.001 and 1024"),
+            (
+                batch("image = \"i\"\ncpus = 0.0"),
+                "batch.job_definitions.a.cpus: must be between 0.001 and 1024",
+            ),
             (batch("image = \"i\"\nmemory_megabytes = 5"), "a.memory_megabytes: must be between 6 and"),
             (batch("env = { \"A=B\" = \"c\" }"), "batch.job_definitions.a.env: \"A=B\" can't be set"),
             (batch("log_max_megabytes = 0"), "log_max_megabytes: must be between 1 and"),

@@ -98,12 +98,16 @@ impl LocalJobs {
 
 fn lanes(config: &JobsConfig) -> Lanes {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let queues = config.batch.queues.iter().filter_map(|(name, queue)| {
-        Some(((Face::Batch, name.clone()), queue.concurrency?))
-    });
-    let clusters = config.ecs.clusters.iter().filter_map(|(name, cluster)| {
-        Some(((Face::Ecs, name.clone()), cluster.concurrency?))
-    });
+    let queues = config
+        .batch
+        .queues
+        .iter()
+        .filter_map(|(name, queue)| Some(((Face::Batch, name.clone()), queue.concurrency?)));
+    let clusters = config
+        .ecs
+        .clusters
+        .iter()
+        .filter_map(|(name, cluster)| Some(((Face::Ecs, name.clone()), cluster.concurrency?)));
     let defaults = HashMap::from([(Face::Batch, processors), (Face::Ecs, CLUSTER_CONCURRENCY_DEFAULT)]);
     Lanes::new(queues.chain(clusters).collect(), defaults)
 }

@@ -76,7 +76,8 @@ async fn jobs_wait_for_those_that_they_depend_on() {
     };
     let first = server.submit("gated", json!({})).await;
     let second = server.submit("note", note("second", json!({"dependsOn": [{"jobId": first}]}))).await;
-    let array = json!({"arrayProperties": {"size": 3}, "dependsOn": [{"type": "SEQUENTIAL"}, {"jobId": second}]});
+    let array =
+        json!({"arrayProperties": {"size": 3}, "dependsOn": [{"type": "SEQUENTIAL"}, {"jobId": second}]});
     let third = server.submit("note", note("third-", array)).await;
     let same = json!({"arrayProperties": {"size": 3}, "dependsOn": [{"jobId": third, "type": "N_TO_N"}]});
     let fourth = server.submit("note", note("fourth-", same)).await;
@@ -96,7 +97,10 @@ async fn jobs_wait_for_those_that_they_depend_on() {
     let bad = server.submit("fail", json!({})).await;
     let never = server.submit("note", note("never", json!({"dependsOn": [{"jobId": bad}]}))).await;
     let after = server.done("note", note("never", json!({"dependsOn": [{"jobId": never}]}))).await;
-    assert_eq!((&after["status"], &after["statusReason"]), (&json!("FAILED"), &json!("Dependent Job failed")));
+    assert_eq!(
+        (&after["status"], &after["statusReason"]),
+        (&json!("FAILED"), &json!("Dependent Job failed"))
+    );
     let late = server.done("note", note("never", json!({"dependsOn": [{"jobId": bad}]}))).await;
     assert_eq!(late["statusReason"], "Dependent Job failed");
     assert!(!machine.read("order").contains("never"));

@@ -82,7 +82,8 @@ async fn a_command_of_the_job_replaces_the_command_but_not_the_entrypoint() {
 
 #[tokio::test]
 async fn a_job_that_fails_is_tried_again_as_often_as_it_may() {
-    let script = "echo attempt $AWS_BATCH_JOB_ATTEMPT; [ $AWS_BATCH_JOB_ATTEMPT = 3 ] || exit $AWS_BATCH_JOB_ATTEMPT";
+    let script =
+        "echo attempt $AWS_BATCH_JOB_ATTEMPT; [ $AWS_BATCH_JOB_ATTEMPT = 3 ] || exit $AWS_BATCH_JOB_ATTEMPT";
     let machine = Machine::new(&job("flaky", script));
     let server = machine.server().await;
     let attempts = |count: u32| json!({"retryStrategy": {"attempts": count}});
@@ -99,8 +100,7 @@ async fn a_job_that_fails_is_tried_again_as_often_as_it_may() {
     assert_eq!(machine.read(&format!("jobs/{first}")), "attempt 1\n");
 
     let rules = json!([{"onExitCode": "1", "action": "retry"}, {"onExitCode": "*", "action": "EXIT"}]);
-    let job =
-        server.done("flaky", json!({"retryStrategy": {"attempts": 5, "evaluateOnExit": rules}})).await;
+    let job = server.done("flaky", json!({"retryStrategy": {"attempts": 5, "evaluateOnExit": rules}})).await;
     assert_eq!((&job["status"], exit_codes(&job)), (&json!("FAILED"), vec![1, 2]));
 }
 
@@ -130,7 +130,10 @@ async fn a_program_that_can_not_be_started_is_the_reason() {
     let job = server.done("a", json!({})).await;
     assert_eq!((&job["status"], exit_codes(&job)), (&json!("FAILED"), vec![]));
     let reason = text(&job["statusReason"]);
-    assert!(reason.starts_with("CannotStartContainerError: \"no-such-program\" can't be started in "), "{reason}");
+    assert!(
+        reason.starts_with("CannotStartContainerError: \"no-such-program\" can't be started in "),
+        "{reason}"
+    );
     assert_eq!(job["attempts"].as_array().unwrap().len(), 2);
     assert_eq!(job.get("startedAt"), None);
 }
@@ -148,7 +151,7 @@ async fn a_job_that_is_terminated_ends_with_all_its_processes() {
     for (definition, exit_code) in [("family", 143), ("stubborn", 137)] {
         let id = server.submit(definition, json!({"retryStrategy": {"attempts": 3}})).await;
         let gone = alive.open().await;
-        assert_eq!(server.job(&id).await["status"], "RUNNING");
+        server.until(&id, "RUNNING").await;
         server.call("CancelJob", json!({"jobId": id, "reason": "cancel"})).await;
         assert_eq!(server.job(&id).await["isCancelled"], false, "what runs is not cancelled");
         server.call("TerminateJob", json!({"jobId": id, "reason": "enough"})).await;
@@ -200,7 +203,8 @@ async fn a_queue_runs_one_after_the_other_and_what_waits_can_be_cancelled() {
     };
     assert_eq!(ids(server.call("ListJobs", listed("RUNNABLE")).await), [third.clone()]);
     assert_eq!(ids(server.call("ListJobs", listed("FAILED")).await), [second.clone()]);
-    let named = json!({"jobQueue": "one", "filters": [{"name": "JOB_NAME", "values": ["J*"]}], "maxResults": 2});
+    let named =
+        json!({"jobQueue": "one", "filters": [{"name": "JOB_NAME", "values": ["J*"]}], "maxResults": 2});
     let page = server.call("ListJobs", named.clone()).await;
     assert_eq!(page["jobSummaryList"].as_array().unwrap().len(), 2);
     let mut rest = named;

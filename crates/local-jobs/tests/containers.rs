@@ -37,10 +37,10 @@ async fn a_job_runs_in_a_container_that_is_removed_at_its_end() {
     let folder = machine.folder.path().display().to_string();
     let machine = machine.with_engine(engine.socket());
     let server = machine.server().await;
-    let script = format!("cd {folder}; exec 3> alive; read x < gate; echo out; echo $STAGE $AWS_BATCH_JOB_ATTEMPT >&2; exit 3");
-    let id = server
-        .submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}}))
-        .await;
+    let script = format!(
+        "cd {folder}; exec 3> alive; read x < gate; echo out; echo $STAGE $AWS_BATCH_JOB_ATTEMPT >&2; exit 3"
+    );
+    let id = server.submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}})).await;
     let gone = alive.open().await;
     let body = created(&engine);
     assert_eq!(body["Image"], "tools:1");
@@ -111,9 +111,7 @@ async fn a_container_outlives_its_server_and_its_log_is_whole() {
     let machine = machine.with_engine(engine.socket());
     let server = machine.server().await;
     let script = format!("cd {folder}; echo before; exec 3> alive; read x < gate; echo after; exit 4");
-    let id = server
-        .submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}}))
-        .await;
+    let id = server.submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}})).await;
     let gone = alive.open().await;
     server.jobs.shutdown().await;
     drop(server);
@@ -136,9 +134,7 @@ async fn a_container_that_is_gone_is_lost() {
     let machine = machine.with_engine(engine.socket());
     let server = machine.server().await;
     let script = format!("cd {folder}; exec 3> alive; read x < never");
-    let id = server
-        .submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}}))
-        .await;
+    let id = server.submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}})).await;
     let gone = alive.open().await;
     server.jobs.shutdown().await;
     drop(server);
@@ -186,9 +182,7 @@ async fn a_container_is_stopped_with_its_job_or_with_a_server_without_records() 
         let machine = machine.with_engine(engine.socket());
         let server = machine.server().await;
         let script = format!("cd {folder}; exec 3> alive; read x < never");
-        let id = server
-            .submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}}))
-            .await;
+        let id = server.submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}})).await;
         let gone = alive.open().await;
         if is_terminated {
             server.call("TerminateJob", json!({"jobId": id, "reason": "enough"})).await;

@@ -56,13 +56,20 @@ async fn a_task_of_one_container_runs_with_overrides() {
     }
     let times = ["createdAt", "startedAt", "stoppedAt"].map(|member| task[member].as_f64().unwrap());
     assert!(times.is_sorted(), "{times:?}");
-    assert_eq!(server.send("DescribeTasks", json!({"tasks": [arn]})).await, None, "not in the default cluster");
+    assert_eq!(
+        server.send("DescribeTasks", json!({"tasks": [arn]})).await,
+        None,
+        "not in the default cluster"
+    );
 }
 
 #[tokio::test]
 async fn a_task_ends_with_its_first_essential_container() {
     let text = task("pair.containers.app", "read line < gate")
-        + &task("pair.containers.beside", "trap 'exit 5' TERM; echo up > ready; while :; do read x < never; done")
+        + &task(
+            "pair.containers.beside",
+            "trap 'exit 5' TERM; echo up > ready; while :; do read x < never; done",
+        )
         + &task("pair.containers.init", "exit 9")
         + "essential = false\n";
     let machine = Machine::new(&text);
@@ -71,7 +78,7 @@ async fn a_task_ends_with_its_first_essential_container() {
     let server = machine.server().await;
     let arn = server.run_task("pair", json!({})).await;
     assert_eq!(common::in_time(ready.open().await).await.unwrap(), "up\n");
-    assert_eq!(server.task(&arn).await["lastStatus"], "RUNNING");
+    assert_eq!(server.task(&arn).await["desiredStatus"], "RUNNING");
     gate.release().await;
     let task = server.task_end(&arn).await;
     assert_eq!(exit_codes(&task), [Some(0), Some(5), Some(9)]);
@@ -109,7 +116,10 @@ async fn a_container_that_can_not_be_started_fails_the_task() {
     let task = server.task_end(&server.run_task("t", json!({})).await).await;
     assert_eq!(task["stopCode"], "TaskFailedToStart");
     let reason = text_of(&task, "stoppedReason");
-    assert!(reason.starts_with("CannotStartContainerError: \"no-such-program\" can't be started"), "{reason}");
+    assert!(
+        reason.starts_with("CannotStartContainerError: \"no-such-program\" can't be started"),
+        "{reason}"
+    );
     assert_eq!(exit_codes(&task)[0], None);
 }
 

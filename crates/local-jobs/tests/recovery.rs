@@ -41,15 +41,15 @@ async fn a_job_outlives_its_server_and_the_next_one_sees_its_end() {
 
 #[tokio::test]
 async fn a_job_that_nobody_watched_over_is_lost_and_may_be_tried_again() {
-    let script = "[ $AWS_BATCH_JOB_ATTEMPT = 1 ] || exit 0; echo $PPID $$ > pids; exec 3> alive; read x < never";
+    let script =
+        "[ $AWS_BATCH_JOB_ATTEMPT = 1 ] || exit 0; echo $PPID $$ > pids; exec 3> alive; read x < never";
     let machine = Machine::new(&job("a", script));
     let (alive, pids) = (machine.pipe("alive"), machine.pipe("pids"));
     machine.pipe("never");
     let server = machine.server().await;
-    for (attempts, status, reason) in [
-        (1, "FAILED", "Host terminated"),
-        (2, "SUCCEEDED", "Essential container in task exited"),
-    ] {
+    for (attempts, status, reason) in
+        [(1, "FAILED", "Host terminated"), (2, "SUCCEEDED", "Essential container in task exited")]
+    {
         let id = server.submit("a", json!({"retryStrategy": {"attempts": attempts}})).await;
         let both = common::in_time(pids.open().await).await.unwrap();
         let gone = alive.open().await;

@@ -20,7 +20,10 @@ static DOCUMENT: Keys = Keys::Table(&[
     ("aws", Keys::Table(&[("allow", Keys::Any), ("roles", Keys::Named(&ROLE))])),
     (
         "batch",
-        Keys::Table(&[("job_definitions", Keys::Named(&JOB_DEFINITION)), ("queues", Keys::Named(&CONCURRENCY))]),
+        Keys::Table(&[
+            ("job_definitions", Keys::Named(&JOB_DEFINITION)),
+            ("queues", Keys::Named(&CONCURRENCY)),
+        ]),
     ),
     ("connections", Keys::Named(&CONNECTION)),
     ("containers", Keys::Table(&[("socket", Keys::Any)])),

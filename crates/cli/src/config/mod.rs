@@ -368,10 +368,7 @@ allow = ["localhost:*"]
                 "[batch.job_definitions.a]\ncomand = [\"x\"]\n",
                 "f.toml:2:1: unknown key \"comand\" in [batch.job_definitions.a]; did you mean \"command\"?",
             ),
-            (
-                "[batch.job_definitions.a]\ncommand = \"x\"\n",
-                "f.toml:2:11: invalid type: string",
-            ),
+            ("[batch.job_definitions.a]\ncommand = \"x\"\n", "f.toml:2:11: invalid type: string"),
             (
                 "[batch.job_definitions.a]\nenv = { A = \"b\" }\n",
                 "f.toml:1:24: batch.job_definitions.a.command: is missing",

@@ -29,8 +29,12 @@ pub(super) fn target(config: &AwsConfig, service: &Service, region: &str) -> Res
     let name = &service.word;
     let variable = variable_of(service);
     let run_here = match &**name {
-        "batch" => " To run the job on this machine, give its definition a section [batch.job_definitions.NAME].",
-        "ecs" => " To run the task on this machine, give its definition a section [ecs.task_definitions.NAME].",
+        "batch" => {
+            " To run the job on this machine, give its definition a section [batch.job_definitions.NAME]."
+        }
+        "ecs" => {
+            " To run the task on this machine, give its definition a section [ecs.task_definitions.NAME]."
+        }
         _ => "",
     };
     Err(format!(

@@ -134,7 +134,8 @@ impl Work<'_> {
                     return trouble;
                 }
             }
-            if let Some(ended) = self.local.and_then(|local| local.job_ended(self.integration.service, &ask)) {
+            if let Some(ended) = self.local.and_then(|local| local.job_ended(self.integration.service, &ask))
+            {
                 // A job of this process tells its end itself.
                 if self.aws.until_stop(ended).await.is_none() {
                     return JobOutcome::Interrupted;
@@ -307,8 +308,14 @@ mod tests {
     #[test]
     fn a_task_of_ecs_has_failed_when_its_containers_have_or_nobody_knows() {
         for (task, expected) in [
-            (r#"{"StopCode": "EssentialContainerExited", "Containers": [{"ExitCode": 0}, {"ExitCode": 0}]}"#, false),
-            (r#"{"StopCode": "EssentialContainerExited", "Containers": [{"ExitCode": 0}, {"ExitCode": 3}]}"#, true),
+            (
+                r#"{"StopCode": "EssentialContainerExited", "Containers": [{"ExitCode": 0}, {"ExitCode": 0}]}"#,
+                false,
+            ),
+            (
+                r#"{"StopCode": "EssentialContainerExited", "Containers": [{"ExitCode": 0}, {"ExitCode": 3}]}"#,
+                true,
+            ),
             (r#"{"Containers": [{"Name": "of an emulator that has no exit codes"}]}"#, false),
             (r#"{"StopCode": "TaskFailedToStart", "Containers": [{}]}"#, true),
             (r#"{"StopCode": "TerminationNotice", "Containers": [{}]}"#, true),

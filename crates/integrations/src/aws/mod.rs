@@ -24,7 +24,8 @@ mod wire;
 mod write;
 
 pub use client::{
-    ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalCall, LocalFuture, LocalService,
+    ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalCall, LocalFuture,
+    LocalService,
 };
 pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
 pub(crate) use credentials::Actor;

@@ -36,7 +36,8 @@ impl Batch<'_> {
     fn description(self, job: &Job) -> Value {
         let (spec, progress) = (&job.spec, &job.progress);
         let id = job.id();
-        let attempts: Vec<Value> = progress.attempts.iter().map(|attempt| shown_attempt(&id, attempt)).collect();
+        let attempts: Vec<Value> =
+            progress.attempts.iter().map(|attempt| shown_attempt(&id, attempt)).collect();
         let has_run = matches!(progress.status, Status::Running | Status::Succeeded | Status::Failed);
         let started_at = match progress.attempts.last() {
             Some(last) if progress.status.has_ended() => last.started_at,

@@ -76,9 +76,9 @@ impl Batch<'_> {
                 && status.is_none_or(|status| job.progress.status == status)
                 && filters.iter().all(|test| test.fits(job))
         };
-        let mut found = self.engine.view_all(|job| {
-            is_wanted(job).then(|| (job.spec.created_at, job.id(), self.summary(job)))
-        });
+        let mut found = self
+            .engine
+            .view_all(|job| is_wanted(job).then(|| (job.spec.created_at, job.id(), self.summary(job))));
         // The newest first; children in their order.
         found.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
         let from: usize = match &request.next_token {
@@ -94,9 +94,11 @@ impl Batch<'_> {
 
     fn summary(self, job: &Job) -> Value {
         let (spec, progress) = (&job.spec, &job.progress);
-        let container = progress.attempts.last().and_then(|attempt| attempt.containers.first()).map(|end| {
-            without_nulls(json!({"exitCode": end.exit_code, "reason": end.reason}))
-        });
+        let container = progress
+            .attempts
+            .last()
+            .and_then(|attempt| attempt.containers.first())
+            .map(|end| without_nulls(json!({"exitCode": end.exit_code, "reason": end.reason})));
         let array = match (spec.array_size, job.index) {
             (Some(_), Some(index)) => json!({"index": index}),
             (Some(size), None) => json!({"size": size}),
@@ -139,7 +141,9 @@ fn test(filter: &Filter) -> Result<Test, Fault> {
         }
         "BEFORE_CREATED_AT" => Ok(Test::Before(time()?)),
         "AFTER_CREATED_AT" => Ok(Test::After(time()?)),
-        name => Err(Fault::client(format!("the filter {name} is not supported by jobs that run on this machine"))),
+        name => {
+            Err(Fault::client(format!("the filter {name} is not supported by jobs that run on this machine")))
+        }
     }
 }
 

@@ -152,11 +152,8 @@ impl Batch<'_> {
         let place = self.place();
         let definition_arn = place.arn("batch", &format!("job-definition/{definition}"));
         let overrides = request.container_overrides.unwrap_or_default();
-        let shown_environment: Vec<Value> = container
-            .environment
-            .iter()
-            .map(|(name, value)| json!({"name": name, "value": value}))
-            .collect();
+        let shown_environment: Vec<Value> =
+            container.environment.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
         let shown_command = [container.entrypoint.as_slice(), container.command.as_slice()].concat();
         let shown = json!({
             "jobQueue": place.arn("batch", &format!("job-queue/{queue}")),

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::Ecs;
 use crate::api::{Fault, read, without_nulls};
 use crate::clock::seconds;
-use crate::engine::job::{ContainerEnd, Job, JobId, Status};
 use crate::engine::HOST_TERMINATED;
+use crate::engine::job::{ContainerEnd, Job, JobId, Status};
 use crate::service::digest;
 
 /// ECS's limit of tasks in one call.
@@ -27,8 +27,7 @@ impl Ecs<'_> {
     pub(super) fn describe(self) -> Option<Result<Value, Fault>> {
         let request: DescribeTasks = read(self.call.body).ok()?;
         let cluster = request.cluster.as_deref();
-        let known: Vec<Option<JobId>> =
-            request.tasks.iter().map(|text| self.known(text, cluster)).collect();
+        let known: Vec<Option<JobId>> = request.tasks.iter().map(|text| self.known(text, cluster)).collect();
         if known.iter().all(Option::is_none) {
             return None;
         }
@@ -106,11 +105,12 @@ impl Ecs<'_> {
         let arn = format!("container/{}/{}/{runtime_id}", job.spec.lane, job.spec.id);
         let own = job.spec.shown.get("overrides").and_then(|overrides| {
             let all = overrides.get("containerOverrides")?.as_array()?;
-            all.iter().find(|given| given.get("name").and_then(Value::as_str) == Some(&container.name)).cloned()
+            all.iter()
+                .find(|given| given.get("name").and_then(Value::as_str) == Some(&container.name))
+                .cloned()
         });
-        let from_override = |member: &str| {
-            own.as_ref().and_then(|own| own.get(member)).map(|value| json!(value.to_string()))
-        };
+        let from_override =
+            |member: &str| own.as_ref().and_then(|own| own.get(member)).map(|value| json!(value.to_string()));
         without_nulls(json!({
             "containerArn": self.place().arn("ecs", &arn),
             "cpu": from_override("cpu").unwrap_or_else(|| json!("0")),

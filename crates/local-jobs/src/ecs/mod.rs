@@ -78,5 +78,8 @@ impl Ecs<'_> {
 
 /// The name in a request's `cluster`.
 fn cluster_name(cluster: Option<&str>) -> &str {
-    cluster.map(|text| names::bare(text, "cluster")).filter(|name| !name.is_empty()).unwrap_or(CLUSTER_DEFAULT)
+    cluster
+        .map(|text| names::bare(text, "cluster"))
+        .filter(|name| !name.is_empty())
+        .unwrap_or(CLUSTER_DEFAULT)
 }

@@ -102,12 +102,7 @@ impl Ecs<'_> {
         Ok(json!({"failures": [], "tasks": tasks}))
     }
 
-    fn spec(
-        self,
-        request: &RunTask,
-        definition: &str,
-        section: &DefinitionSection,
-    ) -> Result<Spec, Fault> {
+    fn spec(self, request: &RunTask, definition: &str, section: &DefinitionSection) -> Result<Spec, Fault> {
         let family = definition.split_once(':').map_or(definition, |(family, _)| family);
         let cluster = cluster_name(request.cluster.as_deref());
         let started_by = request.started_by.as_deref();

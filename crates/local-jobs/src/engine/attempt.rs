@@ -233,7 +233,10 @@ impl Engine {
             match termination {
                 Some(termination) => state.set_end(id, Status::Failed, &termination.reason, stopped_at),
                 None if has_succeeded => state.set_end(id, Status::Succeeded, &reason, stopped_at),
-                None if outcome.is_timed_out || is_last || !retry::is_repeated(&spec.exit_rules, &attempt) => {
+                None if outcome.is_timed_out
+                    || is_last
+                    || !retry::is_repeated(&spec.exit_rules, &attempt) =>
+                {
                     state.set_end(id, Status::Failed, &reason, stopped_at);
                 }
                 None => state.set_status(id, Status::Runnable),
@@ -266,7 +269,12 @@ impl Engine {
         environment.extend(container.environment.clone());
         environment.extend(own_variables(task));
         Launch {
-            name: format!("stepwell-{}-{}-{}", task.id.to_string().replace(':', "-"), task.launch, container.name),
+            name: format!(
+                "stepwell-{}-{}-{}",
+                task.id.to_string().replace(':', "-"),
+                task.launch,
+                container.name
+            ),
             entrypoint: container.entrypoint.clone(),
             command: container.command.clone(),
             directory: container.directory.clone(),

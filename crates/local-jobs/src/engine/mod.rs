@@ -16,8 +16,8 @@ pub(crate) mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use job::{Dependency, Job, JobId, Phase, Progress, Spec, Status, Termination};
 pub(crate) use attempt::HOST_TERMINATED;
+use job::{Dependency, Job, JobId, Phase, Progress, Spec, Status, Termination};
 pub(crate) use lanes::Lanes;
 pub(crate) use records::Records;
 use tokio::sync::watch;
@@ -170,7 +170,8 @@ impl Engine {
         let shard = id.id.bytes().fold(0_usize, |sum, byte| sum.wrapping_add(byte.into())) % WRITERS;
         let _writing = self.writers[shard].lock().await;
         let found = self.view(id, |job| (job.spec.clone(), job.progress.clone()));
-        let Some((spec, progress)) = found.filter(|(_, progress)| id.index.is_none() || progress.launches > 0)
+        let Some((spec, progress)) =
+            found.filter(|(_, progress)| id.index.is_none() || progress.launches > 0)
         else {
             return Ok(());
         };
@@ -220,7 +221,9 @@ impl State {
     ) -> Result<(), Fault> {
         let size = spec.array_size.unwrap_or_default();
         if self.live + size.max(1) as usize > LIVE_MAX {
-            return Err(Fault::server(format!("More than {LIVE_MAX} jobs would wait or run on this machine.")));
+            return Err(Fault::server(format!(
+                "More than {LIVE_MAX} jobs would wait or run on this machine."
+            )));
         }
         let id = JobId::whole(&spec.id);
         let mut job = Job::new(spec.clone(), None, progress);
@@ -277,7 +280,9 @@ impl State {
                 Dependency::SameIndex(text) => (text, spec.array_size),
             };
             let Some(other) = self.jobs.get(&JobId::parse(text)) else {
-                return Err(Fault::client(format!("The job {text} to depend on is not known on this machine.")));
+                return Err(Fault::client(format!(
+                    "The job {text} to depend on is not known on this machine."
+                )));
             };
             if size.is_some() && other.spec.array_size != size {
                 return Err(Fault::client(format!("The array job {text} to depend on has another size.")));

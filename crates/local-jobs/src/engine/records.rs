@@ -185,7 +185,10 @@ fn read<S: for<'de> Deserialize<'de>>(path: &Path) -> io::Result<Option<Record<S
     };
     let record: Record<S> = serde_json::from_slice(&text)?;
     if record.version != VERSION {
-        return Err(io::Error::other(format!("its form is {}, but this version reads {VERSION}", record.version)));
+        return Err(io::Error::other(format!(
+            "its form is {}, but this version reads {VERSION}",
+            record.version
+        )));
     }
     Ok(Some(record))
 }

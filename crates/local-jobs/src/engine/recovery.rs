@@ -63,7 +63,12 @@ impl State {
             }
             if let Some((reason, stopped_at)) = parent_end {
                 // Never launched, or it would have a record of its end.
-                self.set_end(&id, Status::Failed, &reason.unwrap_or_default(), stopped_at.unwrap_or_default());
+                self.set_end(
+                    &id,
+                    Status::Failed,
+                    &reason.unwrap_or_default(),
+                    stopped_at.unwrap_or_default(),
+                );
                 if let Some(job) = self.jobs.get_mut(&id) {
                     job.phase.send_replace(Phase::Ended);
                 }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
 use stepwell_local_jobs::{BatchSection, Call, ContainersSection, EcsSection, JobsConfig, LocalJobs};
 
 pub const ACCOUNT: &str = "000000000000";
@@ -79,29 +81,59 @@ impl Machine {
     }
 }
 
+/// A test that fails leaves no processes behind.
+impl Drop for Machine {
+    fn drop(&mut self) {
+        for lock in locks(&self.path("jobs")) {
+            let is_held = std::fs::File::open(&lock)
+                .is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+            if let Ok(shim) = std::fs::read_to_string(&lock)
+                && is_held
+            {
+                let _ = std::process::Command::new("kill").args(["-TERM", &shim]).status();
+            }
+        }
+    }
+}
+
+fn locks(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths
+        .flat_map(|path| match path.extension().is_some_and(|ending| ending == "lock") {
+            true => vec![path],
+            false => locks(&path),
+        })
+        .collect()
+}
+
 pub struct Pipe(PathBuf);
 
 impl Pipe {
     /// Waits for a job to read from the pipe, and lets it go on.
     pub async fn release(&self) {
         let path = self.0.clone();
-        in_time(tokio::task::spawn_blocking(move || std::fs::write(path, "go\n").unwrap())).await.unwrap();
+        in_time(on_thread(move || std::fs::write(path, "go\n").unwrap())).await.unwrap();
     }
 
-    /// Waits for a job to open the pipe for writing; then for all who have it open to be gone.
-    pub async fn open(&self) -> tokio::task::JoinHandle<String> {
+    /// Waits for a job to open the pipe for writing. What it gives resolves, with what was written, when all who had it open
+    /// are gone.
+    pub async fn open(&self) -> oneshot::Receiver<String> {
         let path = self.0.clone();
-        let (opened, is_open) = tokio::sync::oneshot::channel();
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut file = std::fs::File::open(path).unwrap();
-            opened.send(()).unwrap();
+        let mut file = in_time(on_thread(move || std::fs::File::open(path).unwrap())).await.unwrap();
+        on_thread(move || {
             let mut text = String::new();
             file.read_to_string(&mut text).unwrap();
             text
-        });
-        in_time(is_open).await.unwrap();
-        reading
+        })
     }
+}
+
+/// Does something on a thread that nobody waits for when the test has failed.
+fn on_thread<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || sender.send(act()));
+    receiver
 }
 
 pub async fn in_time<T>(future: impl Future<Output = T>) -> T {
@@ -157,6 +189,16 @@ impl Server<'_> {
 
     pub async fn job(&self, id: &str) -> Value {
         self.call("DescribeJobs", json!({"jobs": [id]})).await["jobs"][0].clone()
+    }
+
+    /// Waits until a job has a status.
+    pub async fn until(&self, id: &str, status: &str) {
+        let look = async {
+            while self.job(id).await["status"] != status {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        in_time(look).await;
     }
 
     /// The job after its end.

@@ -11,9 +11,8 @@ use stepwell_engine::account_of;
 use stepwell_integrations::{
     OnUncertain, TaskError,
     aws::{
-        ANSWER_MAX_BYTES, Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalCall, LocalFuture,
-        LocalService,
-        Work, sdk_error, sdk_result,
+        ANSWER_MAX_BYTES, Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalCall,
+        LocalFuture, LocalService, Work, sdk_error, sdk_result,
     },
 };
 use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
