@@ -92,11 +92,17 @@ impl Engine {
         self.state().jobs.values().filter_map(look).collect()
     }
 
-    /// Takes a job on, unless it was before: submitting the same again changes nothing.
+    /// Takes a job on, unless it was before: submitting the same again changes nothing. Goes on when its caller goes away.
     ///
     /// # Errors
     /// Too many jobs wait, a dependency is unknown, the record can't be written, or the id is of another request.
     pub(crate) async fn submit(self: &Arc<Self>, spec: Spec) -> Result<(), Fault> {
+        let engine = self.clone();
+        let submitted = tokio::spawn(async move { engine.take_on(spec).await }).await;
+        submitted.unwrap_or_else(|error| Err(Fault::server(error.to_string())))
+    }
+
+    async fn take_on(self: &Arc<Self>, spec: Spec) -> Result<(), Fault> {
         let id = JobId::whole(&spec.id);
         let known = self.state().jobs.len();
         if known > KNOWN_MAX {
@@ -135,23 +141,28 @@ impl Engine {
     }
 
     /// Ends a job that somebody does not want any more. One that has ended stays as it is; `by_cancel` leaves alone what
-    /// has begun. Gives whether the job is known.
-    pub(crate) async fn terminate(self: &Arc<Self>, id: &JobId, reason: &str, by_cancel: bool) -> bool {
+    /// has begun. Goes on when its caller goes away.
+    pub(crate) async fn terminate(self: &Arc<Self>, id: &JobId, reason: &str, by_cancel: bool) {
         let termination = Termination { reason: reason.to_owned(), at: now_milliseconds(), by_cancel };
+        let (engine, id) = (self.clone(), id.clone());
+        let terminated = tokio::spawn(async move { engine.give_up(&id, &termination).await }).await;
+        if let Err(error) = terminated {
+            tracing::error!(target: "stepwell::jobs", %error, "a termination was not carried out");
+        }
+    }
+
+    async fn give_up(self: &Arc<Self>, id: &JobId, termination: &Termination) {
         let ended = {
             let mut state = self.state();
             match state.jobs.get(id) {
-                None => return false,
-                Some(job) if job.progress.status.has_ended() => return true,
-                Some(_) => state.terminate(id, &termination),
+                Some(job) if !job.progress.status.has_ended() => state.terminate(id, termination),
+                _ => return,
             }
         };
-        // Before anybody acts on it.
         if let Err(error) = self.persist(id).await {
             tracing::error!(target: "stepwell::jobs", job = %id, %error, "a termination can't be recorded");
         }
         self.end_all(ended).await;
-        true
     }
 
     /// Resolves when the job has ended; at once when nobody knows it.
