@@ -9,6 +9,7 @@ use std::{
 use stepwell_api::{identity::IdentityDefaults, pagination::PageTokens};
 use stepwell_engine::TokenKey;
 use stepwell_integrations::{ConfigError, Lambda, Poster};
+use stepwell_local_jobs::LocalJobs;
 use stepwell_store::Store;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -59,6 +60,9 @@ pub enum StartError {
     /// The mock file can't be used.
     #[error(transparent)]
     Mock(#[from] MockError),
+    /// Jobs can't be run on this machine.
+    #[error(transparent)]
+    Jobs(#[from] stepwell_local_jobs::StartError),
     /// The system gives no thread.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
@@ -116,6 +120,7 @@ impl Server {
             .await
             .map_err(|error| StartError::Thread(error.into()))??;
         let catalogue = Arc::new(catalogue);
+        let jobs = jobs(&settings).await?;
         let secret = catalogue.token_key();
         let token_key = TokenKey::new(secret);
         let clock = Arc::new(Clock::new());
@@ -147,6 +152,7 @@ impl Server {
             lambda,
             mocks,
             aws,
+            jobs,
             http: stepwell_integrations::http_task::HttpTask::new(settings.http.clone()),
             job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),
@@ -236,6 +242,9 @@ impl Server {
         // Calls under way end as interrupted: a restart makes them again.
         self.operations.aws.shutdown();
         self.operations.http.shutdown();
+        if let Some(jobs) = &self.operations.jobs {
+            jobs.shutdown().await;
+        }
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());
@@ -267,6 +276,15 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Jobs are run when the settings have any, and taken up when a server before has left any.
+async fn jobs(settings: &Settings) -> Result<Option<LocalJobs>, StartError> {
+    let has_left_jobs = settings.jobs.directory.as_ref().is_some_and(|directory| directory.is_dir());
+    if settings.jobs.is_empty() && !has_left_jobs {
+        return Ok(None);
+    }
+    Ok(Some(LocalJobs::start(settings.jobs.clone()).await?))
 }
 
 fn aws_config(settings: &Settings) -> stepwell_integrations::aws::AwsConfig {

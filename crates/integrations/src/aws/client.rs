@@ -51,6 +51,8 @@ const TARGET_PARAMETERS: [&str; 10] = [
     "ModelId",
     "JobQueue",
 ];
+/// The services whose jobs may run on this machine. Their requests have all members in a body of JSON.
+const LOCAL_JOBS: &[&str] = &["batch", "ecs"];
 
 /// A call of an operation.
 #[derive(Debug, Clone)]
@@ -174,16 +176,32 @@ pub struct LocalAnswer {
     pub body: Vec<u8>,
 }
 
-/// The Step Functions API of this server, called without leaving the process.
+/// A call of a service within this process.
+#[derive(Debug, Clone)]
+pub struct LocalCall<'a> {
+    /// The service, by its word.
+    pub service: &'a str,
+    /// The operation (`StartExecution`).
+    pub operation: &'a str,
+    /// The region of the execution.
+    pub region: &'a str,
+    /// The account of the execution, or that of the task's role.
+    pub account: &'a str,
+    /// The body of the request.
+    pub body: Bytes,
+}
+
+/// What a [`LocalService`] does in its own time.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What of the services is to be had without leaving the process: this server's own API, and jobs that it runs.
 pub trait LocalService: Send + Sync {
-    /// Calls an operation (`StartExecution`) with the body of its request.
-    fn call<'a>(
-        &'a self,
-        operation: &'a str,
-        region: &'a str,
-        account: &'a str,
-        body: Bytes,
-    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>>;
+    /// Calls an operation. None when the call is about nothing that is here, so that it goes to the service's endpoint.
+    fn call<'a>(&'a self, call: LocalCall<'a>) -> LocalFuture<'a, Option<LocalAnswer>>;
+
+    /// Resolves when the job ended that a call which asks for its state, with these parameters, is about. None when the
+    /// job is not here, so that it has to be asked for time and again.
+    fn job_ended<'a>(&'a self, service: &'a str, ask: &'a Value) -> Option<LocalFuture<'a, ()>>;
 }
 
 /// Calls AWS services, or servers that speak the same APIs.
@@ -229,10 +247,13 @@ impl Aws {
         self.integration(service).on_uncertain
     }
 
-    /// Whether the service is this server itself.
-    #[must_use]
-    pub fn is_local(&self, service: &Service) -> bool {
-        &*service.word == "sfn" && !self.config.endpoints.contains_key("sfn")
+    /// Whether a call of the service may be one of this process. Where a job runs is the job's business: a definition that
+    /// is known here wins over the endpoint of its service.
+    fn may_be_local(&self, service: &Service) -> bool {
+        match &*service.word {
+            "sfn" => !self.config.endpoints.contains_key("sfn"),
+            word => LOCAL_JOBS.contains(&word),
+        }
     }
 
     /// Whether the service would be called at AWS itself.
@@ -243,24 +264,29 @@ impl Aws {
 
     /// Sleeps; none when the server is stopping.
     pub(super) async fn sleep(&self, pause: Duration) -> Option<()> {
+        self.until_stop(tokio::time::sleep(pause)).await
+    }
+
+    /// Waits for something; none when the server is stopping.
+    pub(super) async fn until_stop<T>(&self, something: impl Future<Output = T>) -> Option<T> {
         let mut stop = self.stop.subscribe();
-        tokio::time::timeout(pause, stop.wait_for(|stopped| *stopped)).await.is_err().then_some(())
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => None,
+            value = something => Some(value),
+        }
     }
 
     fn integration(&self, service: &Service) -> AwsIntegration {
         self.config.integrations.get(&*service.word).cloned().unwrap_or_default()
     }
 
-    /// Makes a call. `local` is this server's own API.
+    /// Makes a call. `local` is what of the services is in this process.
     pub async fn call(&self, call: &Call<'_>, local: Option<&dyn LocalService>) -> CallOutcome {
-        let mut stop = self.stop.subscribe();
-        tokio::select! {
-            biased;
-            _ = stop.wait_for(|stopped| *stopped) => CallOutcome::Interrupted,
-            outcome = self.carry_out(call, local) => match outcome {
-                Ok(answer) => CallOutcome::Answered(answer),
-                Err(error) => CallOutcome::Failed(error),
-            },
+        match self.until_stop(self.carry_out(call, local)).await {
+            None => CallOutcome::Interrupted,
+            Some(Ok(answer)) => CallOutcome::Answered(answer),
+            Some(Err(error)) => CallOutcome::Failed(error),
         }
     }
 
@@ -295,8 +321,12 @@ impl Aws {
         if let Some(body) = &call.body {
             request.body = body.clone();
         }
-        let (answer, attempts) = match local.filter(|_| self.is_local(service)) {
-            Some(local) => (self.call_local(local, call, operation, request).await, 1),
+        let answered = match local.filter(|_| self.may_be_local(service)) {
+            Some(local) => call_local(local, call, operation, &request).await,
+            None => None,
+        };
+        let (answer, attempts) = match answered {
+            Some(answer) => (answer, 1),
             None => self.send(call, service, operation, request, &wire).await?,
         };
         if !(200..300).contains(&answer.status) {
@@ -315,19 +345,6 @@ impl Aws {
             .or_else(|| answer.header("x-amz-request-id"))
             .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
         Ok(Answer { result, status: answer.status, body: answer.body, headers: answer.headers, request_id })
-    }
-
-    async fn call_local(
-        &self,
-        local: &dyn LocalService,
-        call: &Call<'_>,
-        operation: &Operation,
-        request: WireRequest,
-    ) -> WireAnswer {
-        let account = call.role.and_then(account_of_role).unwrap_or(call.account);
-        let answer = local.call(&operation.name, call.region, account, request.body).await;
-        let headers = vec![("content-type".to_owned(), "application/x-amz-json-1.0".to_owned())];
-        WireAnswer { status: answer.status, headers, body: answer.body.into() }
     }
 
     async fn send(
@@ -447,6 +464,25 @@ impl Aws {
 struct Bounds {
     answer_max_bytes: usize,
     timeout: Duration,
+}
+
+async fn call_local(
+    local: &dyn LocalService,
+    call: &Call<'_>,
+    operation: &Operation,
+    request: &WireRequest,
+) -> Option<WireAnswer> {
+    let account = call.role.and_then(account_of_role).unwrap_or(call.account);
+    let local_call = LocalCall {
+        service: &call.service.word,
+        operation: &operation.name,
+        region: call.region,
+        account,
+        body: request.body.clone(),
+    };
+    let answer = local.call(local_call).await?;
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    Some(WireAnswer { status: answer.status, headers, body: answer.body.into() })
 }
 
 /// Trouble with one try.

@@ -28,10 +28,19 @@ pub(super) fn target(config: &AwsConfig, service: &Service, region: &str) -> Res
     }
     let name = &service.word;
     let variable = variable_of(service);
+    let run_here = match &**name {
+        "batch" => {
+            " To run the job on this machine, give its definition a section [batch.job_definitions.NAME]."
+        }
+        "ecs" => {
+            " To run the task on this machine, give its definition a section [ecs.task_definitions.NAME]."
+        }
+        _ => "",
+    };
     Err(format!(
         "no endpoint is set for {name}, and calls to AWS itself are not allowed: start the server with \
          --service-endpoint {name}=http://HOST:PORT, set {name} under [endpoints] of stepwell.toml or the variable \
-         {variable}, or allow AWS with --allow-aws"
+         {variable}, or allow AWS with --allow-aws.{run_here}"
     ))
 }
 

@@ -25,7 +25,8 @@ mod write;
 
 pub(crate) use client::Signer;
 pub use client::{
-    ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalService,
+    ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalCall, LocalFuture,
+    LocalService,
 };
 pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
 pub(crate) use endpoint::Target;
