@@ -8,7 +8,7 @@ use std::{
 
 use stepwell_api::{identity::IdentityDefaults, pagination::PageTokens};
 use stepwell_engine::TokenKey;
-use stepwell_integrations::{ConfigError, Lambda, Poster};
+use stepwell_integrations::{ConfigError, Lambda, Poster, api_gateway::ApiGateway, kubernetes::Kubernetes};
 use stepwell_store::Store;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -122,6 +122,7 @@ impl Server {
         let poster = Arc::new(Poster::default());
         let logs = Logs::start(&settings.logs, &poster, &clock, catalogue.clone());
         let (webhooks, lanes) = Webhooks::new(&settings.webhooks);
+        let aws = aws_config(&settings);
         let operations = Arc::new(Operations {
             logs,
             webhooks,
@@ -142,7 +143,9 @@ impl Server {
             metrics: Metrics::new(),
             lambda,
             mocks,
-            aws: stepwell_integrations::aws::Aws::new(aws_config(&settings)),
+            api_gateway: ApiGateway::new(&aws, &settings.http.section.allow),
+            kubernetes: Kubernetes::new(settings.kubernetes.clone(), &aws),
+            aws: stepwell_integrations::aws::Aws::new(aws),
             http: stepwell_integrations::http_task::HttpTask::new(settings.http.clone()),
             job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),
@@ -231,6 +234,8 @@ impl Server {
         // Calls under way end as interrupted: a restart makes them again.
         self.operations.aws.shutdown();
         self.operations.http.shutdown();
+        self.operations.api_gateway.shutdown();
+        self.operations.kubernetes.shutdown();
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());

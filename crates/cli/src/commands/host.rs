@@ -13,6 +13,7 @@ use stepwell_api::{ApiError, arn};
 use stepwell_integrations::LambdaConfig;
 use stepwell_integrations::aws::{AwsConfig, RoleSection};
 use stepwell_integrations::http_task::HttpConfig;
+use stepwell_integrations::kubernetes::KubernetesConfig;
 use stepwell_server::{MockError, Operations, Server, Settings, StartError};
 use stepwell_store::{MemoryStore, Store};
 use stepwell_store_embedded::{EmbeddedStore, OpenError, Options};
@@ -22,6 +23,7 @@ use super::validate::TypeName;
 use crate::config::Config;
 use crate::config::endpoints::{self, Endpoint};
 use crate::config::server::{self, Durability};
+use crate::definition::plain_json;
 use crate::environment::Environment;
 use crate::failure::Failure;
 
@@ -89,7 +91,7 @@ impl Plan<'_> {
                 functions: self.config.lambda.functions.clone(),
                 endpoint: endpoints.get("lambda").map(|endpoint| endpoint.url.clone()),
                 integration: self.config.integration.clone(),
-                base_dir,
+                base_dir: base_dir.clone(),
                 handler_environment: handler_environment(self.listen),
                 region: region.clone(),
             },
@@ -100,6 +102,7 @@ impl Plan<'_> {
                 .map_err(Failure::Usage)?,
             aws: self.aws_config()?,
             http: self.http_config()?,
+            kubernetes: self.kubernetes_config(&base_dir)?,
             service_endpoints: urls(&endpoints),
             mock_file: self.mock_file.clone(),
             default_region: region,
@@ -118,6 +121,16 @@ impl Plan<'_> {
             .collect::<Result<_, stepwell_integrations::ConfigError>>()
             .map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(HttpConfig { section: self.config.http.clone(), connections })
+    }
+
+    fn kubernetes_config(&self, directory: &Path) -> Result<KubernetesConfig, Failure> {
+        let variable = |name: &str| self.environment.get(name).map(str::to_owned);
+        let clusters = self.config.clusters.iter();
+        let clusters = clusters
+            .map(|(name, section)| Ok((name.clone(), section.resolve(name, directory, &variable)?)))
+            .collect::<Result<_, stepwell_integrations::ConfigError>>()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(KubernetesConfig { clusters, yaml: Some(plain_json) })
     }
 
     fn aws_config(&self) -> Result<AwsConfig, Failure> {

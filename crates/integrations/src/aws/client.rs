@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, watch};
 
 pub use super::read::Era;
 use super::{
-    config::{AwsConfig, AwsIntegration},
+    config::{self, AwsConfig, AwsIntegration},
     credentials::{self, CredentialStore},
     endpoint::{self, Target},
     read, retry, schema, sign,
@@ -60,6 +60,22 @@ pub struct Call<'a> {
     pub token_seed: &'a str,
     /// The role that the task wants to act in.
     pub role: Option<&'a str>,
+}
+
+/// Who a call is signed as.
+pub(crate) struct Signer<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    /// What idempotency tokens are made from.
+    pub(crate) token_seed: &'a str,
+    /// The role that the task wants to act in.
+    pub(crate) role: Option<&'a str>,
+}
+
+impl<'a> Signer<'a> {
+    fn of(call: &Call<'a>) -> Self {
+        Self { region: call.region, account: call.account, token_seed: call.token_seed, role: call.role }
+    }
 }
 
 /// What came of a call.
@@ -216,7 +232,18 @@ impl Aws {
     }
 
     fn integration(&self, service: &Service) -> AwsIntegration {
-        self.config.integrations.get(&*service.word).cloned().unwrap_or_default()
+        self.config.integration(&service.word)
+    }
+
+    /// Whether AWS itself may be called.
+    pub(crate) fn allows_aws(&self) -> bool {
+        self.config.section.allow
+    }
+
+    /// The address that the configuration has for APIs behind API Gateway.
+    pub(crate) fn execute_api_endpoint(&self) -> Option<&str> {
+        let found = [config::EXECUTE_API, "apigateway", "*"];
+        found.iter().find_map(|name| self.config.endpoints.get(*name)).map(String::as_str)
     }
 
     /// Makes a call. `local` is this server's own API.
@@ -305,7 +332,7 @@ impl Aws {
             endpoint::target(&self.config, service, call.region).map_err(|reason| no_answer(reason, 0))?;
         let credentials = match operation.auth {
             AuthType::None => None,
-            _ => Some(self.credentials(call, &target).await?),
+            _ => Some(self.credentials(&Signer::of(call), target.is_aws).await?),
         };
         let integration = self.integration(service);
         let place = self.place(service, &target, integration.concurrency);
@@ -361,18 +388,11 @@ impl Aws {
         headers.extend(checksum(service, operation, &request.body));
         if let Some(credentials) = credentials {
             let scope = sign::Scope { region: &target.signing_region, service: &target.signing_name };
-            let signed = sign::headers(
-                service,
-                operation,
-                credentials,
-                &scope,
-                &request.method,
-                &url,
-                &headers,
-                &request.body,
-                SystemTime::now(),
-            )
-            .map_err(|reason| fatal(format!("the request can't be signed: {reason}")))?;
+            let unsigned =
+                sign::Unsigned { method: &request.method, url: &url, headers: &headers, body: &request.body };
+            let now = SystemTime::now();
+            let signed = sign::operation_headers(service, operation, credentials, &scope, &unsigned, now)
+                .map_err(|reason| fatal(format!("the request can't be signed: {reason}")))?;
             headers.extend(signed);
         }
         headers.push(("user-agent".to_owned(), crate::lambda::USER_AGENT_VALUE.to_owned()));
@@ -414,8 +434,24 @@ impl Aws {
         places.entry(key).or_insert_with(|| Arc::new(Semaphore::new(concurrency))).clone()
     }
 
-    async fn credentials(&self, call: &Call<'_>, target: &Target) -> Result<Credentials, CallError> {
-        let Some(role) = call.role else { return self.own_credentials(call.account, target).await };
+    /// What a call is signed with; `is_aws`: at AWS itself.
+    ///
+    /// # Errors
+    /// There is nothing to sign with, or the role can't be taken on.
+    pub(crate) async fn credentials(
+        &self,
+        signer: &Signer<'_>,
+        is_aws: bool,
+    ) -> Result<Credentials, CallError> {
+        let Some(role) = signer.role else {
+            return match is_aws {
+                true => self.credentials.standard().await.map_err(|reason| no_answer(reason, 0)),
+                false => Ok(self
+                    .credentials
+                    .environment()
+                    .unwrap_or_else(|| credentials::placeholder(signer.account))),
+            };
+        };
         if let Some(section) = self.config.section.roles.get(role) {
             return Ok(credentials::of_section(section));
         }
@@ -423,20 +459,16 @@ impl Aws {
             return Ok(known);
         }
         let sts = service("sts").ok_or_else(|| CallError::Role("the model of STS is missing".to_owned()))?;
-        if endpoint::target(&self.config, &sts, call.region).is_err() {
+        if let Err(reason) = endpoint::target(&self.config, &sts, signer.region) {
+            if is_aws {
+                return Err(CallError::Role(format!("The role {role} could not be assumed: {reason}")));
+            }
             // Nobody can be asked; emulators read the account from the access key.
-            return Ok(credentials::placeholder(account_of_role(role).unwrap_or(call.account)));
+            return Ok(credentials::placeholder(account_of_role(role).unwrap_or(signer.account)));
         }
-        let assumed = self.assume(&sts, role, call).await?;
+        let assumed = self.assume(&sts, role, signer).await?;
         self.credentials.remember(role, assumed.clone());
         Ok(assumed)
-    }
-
-    async fn own_credentials(&self, account: &str, target: &Target) -> Result<Credentials, CallError> {
-        if !target.is_aws {
-            return Ok(self.credentials.environment().unwrap_or_else(|| credentials::placeholder(account)));
-        }
-        self.credentials.standard().await.map_err(|reason| no_answer(reason, 0))
     }
 
     /// Asks STS, which is a call as any other.
@@ -444,7 +476,7 @@ impl Aws {
         &'a self,
         sts: &'a Arc<Service>,
         role: &'a str,
-        call: &'a Call<'_>,
+        signer: &'a Signer<'_>,
     ) -> Pin<Box<dyn Future<Output = Result<Credentials, CallError>> + Send + 'a>> {
         Box::pin(async move {
             let parameters = Value::Object(Object::from_entries(vec![
@@ -456,9 +488,9 @@ impl Aws {
                 operation: "AssumeRole",
                 parameters: &parameters,
                 era: Era::Second,
-                region: call.region,
-                account: call.account,
-                token_seed: call.token_seed,
+                region: signer.region,
+                account: signer.account,
+                token_seed: signer.token_seed,
                 role: None,
             };
             let answer = self.carry_out(&ask, None).await.map_err(|error| {
@@ -569,7 +601,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// A uniform number from 0 to 1, for pauses.
-pub(super) fn random() -> f64 {
+pub(crate) fn random() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u128() as u32;
     f64::from(bits) / f64::from(u32::MAX)
 }

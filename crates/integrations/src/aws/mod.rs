@@ -12,17 +12,20 @@ mod job;
 mod read;
 mod retry;
 mod schema;
-mod sign;
+pub(crate) mod sign;
 #[cfg(test)]
 mod tests;
 mod wire;
 mod write;
 
 pub use client::{Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalService};
-pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
-pub(crate) use face::too_large;
+pub(crate) use client::{Signer, random};
+pub use config::{AwsConfig, AwsIntegration, AwsSection, EXECUTE_API, RoleSection};
 pub use face::{optimized_error, optimized_result, sdk_error, sdk_result};
+pub(crate) use face::{parameters_error, too_large};
 pub use job::{Caller, JobOutcome, Work};
+pub(crate) use job::{FAILED_LOOKS_MAX, POLL_AWS, POLL_NEAR};
+pub(crate) use write::{malformed, missing, unsupported};
 
 use stepwell_aws_model::{Operation, Service};
 use stepwell_json::Value;

@@ -61,6 +61,8 @@ pub struct Operations {
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) mocks: Mocks,
     pub(crate) aws: stepwell_integrations::aws::Aws,
+    pub(crate) api_gateway: stepwell_integrations::api_gateway::ApiGateway,
+    pub(crate) kubernetes: stepwell_integrations::kubernetes::Kubernetes,
     pub(crate) http: stepwell_integrations::http_task::HttpTask,
     pub(crate) job_waits: JobWaits,
     pub(crate) pollers: AtomicU64,

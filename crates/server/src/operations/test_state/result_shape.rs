@@ -57,7 +57,7 @@ impl Model {
     /// and what the model does not know.
     fn of(resource: &Resource) -> Option<Self> {
         let pattern = pattern(resource)?;
-        if pattern == Pattern::WaitForTaskToken {
+        if pattern == Pattern::WaitForTaskToken || resource.direct_target().is_some() {
             return None;
         }
         let action = resource.resource();
@@ -67,9 +67,6 @@ impl Model {
             Some(word) => (service(word)?, action, &[]),
             None => {
                 let word = resource.resource_type();
-                if matches!((word, action), ("http" | "apigateway", _) | ("eks", "call" | "runJob")) {
-                    return None;
-                }
                 let open: &[&str] = match (word, action) {
                     ("lambda", "invoke") => &["Payload"],
                     ("bedrock", "invokeModel") => &["Body"],
