@@ -8,10 +8,12 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 import urllib.request
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 STEPWELL = os.environ.get("STEPWELL", "target/debug/stepwell")
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -88,6 +90,26 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+
+
+class ServerTest(unittest.TestCase):
+    """Tests that share a server in memory and a boto3 client of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.sfn = cls.server.client()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def refused(self, code, call, **parameters):
+        """Makes a call that must fail with an error of this name; gives its message."""
+        with self.assertRaises(ClientError) as caught:
+            call(**parameters)
+        self.assertEqual(caught.exception.response["Error"]["Code"], code)
+        return caught.exception.response["Error"]["Message"]
 
 
 def wait_for_end(sfn, arn, seconds=DEADLINE_SECONDS):

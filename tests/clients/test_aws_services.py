@@ -388,7 +388,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "StartJobRun": {"JobRunId": "run"},
             "GetJobRun": {"JobRun": {"Id": "run", "JobName": "job", "JobRunState": stub.state}},
         }.get(operation, stub.answers.get(operation, {}))
-        text = b"" if operation == "PUT" else json.dumps(answer).encode()
+        text = b"" if operation == "PUT" else answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         if answer == 404:
             text = b'{"__type":"ResourceNotFoundException","message":"gone"}'
         self.send_response(404 if answer == 404 else 200)
@@ -498,11 +498,13 @@ class Https(unittest.TestCase):
     def test_without_credentials_aws_is_not_called(self):
         server = Server(arguments=["--allow-aws"], environment={"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"})
         try:
-            error, cause = call(server.client(), "sqs:sendMessage", {"QueueUrl": "q", "MessageBody": "m"}, "no-keys")
+            sqs = call(server.client(), "sqs:sendMessage", {"QueueUrl": "q", "MessageBody": "m"}, "no-keys")
+            function = call(server.client(), "lambda:invoke", {"FunctionName": "f"}, "no-keys-for-a-function")
         finally:
             server.stop()
-        self.assertEqual(error, "SQS.SdkClientException")
-        self.assertIn("Unable to load credentials", cause)
+        for (error, cause), prefix in [(sqs, "SQS"), (function, "Lambda")]:
+            self.assertEqual(error, f"{prefix}.SdkClientException")
+            self.assertIn("Unable to load credentials", cause)
 
 
 class OwnWords(unittest.TestCase):
@@ -560,6 +562,44 @@ class OwnWords(unittest.TestCase):
             stub.shutdown()
             stub.server_close()
 
+    def test_the_body_of_a_model_may_be_in_s3(self):
+        moto, model = Moto(), Stub()
+        server = Server(environment={"AWS_ENDPOINT_URL_S3": moto.url, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url})
+        self.addCleanup(moto.stop)
+        self.addCleanup(model.server_close)
+        self.addCleanup(model.shutdown)
+        self.addCleanup(server.stop)
+        s3, sfn = moto.client("s3"), server.client()
+        s3.create_bucket(Bucket="bodies")
+        # Both are longer than a task's parameters and result may be, and the answer is no text.
+        asked, answered = json.dumps({"prompt": "ü" * 300_000}).encode(), b"\xff\x00" * 3_000_000
+        s3.put_object(Bucket="bodies", Key="in/a b", Body=asked, ContentType="application/vnd.model+json")
+        model.answers = {"POST": answered}
+        there = {"Input": {"S3Uri": "s3://bodies/in/a b"}, "Output": {"S3Uri": "s3://bodies/out"}}
+        output = call(sfn, "bedrock:invokeModel", {"ModelId": "m", **there}, "in-s3")
+        self.assertEqual(output, {"Body": "s3://bodies/out", "ContentType": "application/x-amz-json-1.1"})
+        _, path, headers, body = model.calls[0]
+        self.assertEqual((path, headers["content-type"], body), ("/model/m/invoke", "application/vnd.model+json", asked))
+        stored = s3.get_object(Bucket="bodies", Key="out")
+        self.assertEqual((stored["ContentType"], stored["Body"].read()), ("application/x-amz-json-1.1", answered))
+        # A content type that is given wins, and without Output the answer is the result.
+        model.answers = {"POST": {"completion": "c"}}
+        output = call(sfn, "bedrock:invokeModel", {"ModelId": "m", "Input": there["Input"], "ContentType": "application/json"}, "given")
+        self.assertEqual(output["Body"], {"completion": "c"})
+        self.assertEqual(model.calls[1][2]["content-type"], "application/json")
+        error, cause = call(sfn, "bedrock:invokeModel", {"ModelId": "m", "Input": {"S3Uri": "s3://bodies/none"}}, "missing")
+        self.assertEqual(error, "S3.NoSuchKeyException", cause)
+        error, cause = call(sfn, "bedrock:invokeModel", {"ModelId": "m", "Body": {}, "Output": {"S3Uri": "s3://none/k"}}, "no-bucket")
+        self.assertEqual(error, "S3.NoSuchBucketException", cause)
+        for parameters, problem in [
+            ({"Input": {"S3Uri": "https://bodies/in"}}, "The value of the field 'S3Uri' has an invalid format"),
+            ({"Output": {"S3Uri": "s3://bodies"}}, "The value of the field 'S3Uri' has an invalid format"),
+        ]:
+            error, cause = call(sfn, "bedrock:invokeModel", {"ModelId": "m", **parameters}, f"bad-{len(cause)}")
+            self.assertEqual(error, "States.Runtime")
+            self.assertIn(problem, cause)
+        self.assertEqual(len(model.calls), 3)
+
     def test_a_failing_entry_of_events_fails_the_task(self):
         stub = Stub()
         failed = {"Entries": [{"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}], "FailedEntryCount": 1}
@@ -577,6 +617,70 @@ class OwnWords(unittest.TestCase):
         self.assertEqual([resource.split(":")[5] for resource in resources], ["stateMachine", "execution"])
 
 
+ASSUMED = b"""<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>
+<SessionToken>token</SessionToken><Expiration>2099-01-02T03:04:05Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+
+
+class RolesOfFunctions(unittest.TestCase):
+    """`Credentials` of a Lambda task in both forms."""
+
+    ROLE = "arn:aws:iam::111122223333:role/r"
+
+    def invoke(self, environment, config=""):
+        """Calls a function in both forms with the role. Gives the headers of the calls, and what the last task came to."""
+        stub = Stub()
+        self.addCleanup(stub.server_close)
+        self.addCleanup(stub.shutdown)
+        with tempfile.TemporaryDirectory() as directory:
+            file = pathlib.Path(directory) / "stepwell.toml"
+            file.write_text(config)
+            server = Server(config=file, environment={"AWS_ENDPOINT_URL_LAMBDA": stub.url} | environment)
+            try:
+                sfn, credentials = server.client(), {"RoleArn": self.ROLE}
+                call(sfn, "lambda:invoke", {"FunctionName": "f", "Payload": {}}, "one", Credentials=credentials)
+                state = {"Type": "Task", "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f", "Credentials": credentials, "End": True}
+                arn = create(sfn, "other", {"StartAt": "F", "States": {"F": state}})
+                outcome = ended(sfn, sfn.start_execution(stateMachineArn=arn)["executionArn"])
+            finally:
+                server.stop()
+        return [{name.lower(): value for name, value in headers.items()} for _, _, headers, _ in stub.calls], outcome
+
+    def check(self, calls, key, token):
+        self.assertEqual(len(calls), 2)
+        for headers in calls:
+            self.assertIn(f"Credential={key}/", headers["authorization"])
+            self.assertIn(f"/{REGION}/lambda/aws4_request", headers["authorization"])
+            self.assertEqual(headers.get("x-amz-security-token"), token)
+
+    def test_sts_gives_the_keys(self):
+        sts = Stub()
+        self.addCleanup(sts.server_close)
+        self.addCleanup(sts.shutdown)
+        sts.answers = {"POST": ASSUMED}
+        calls, _ = self.invoke({"AWS_ENDPOINT_URL_STS": sts.url})
+        self.check(calls, "ASIAROLE", "token")
+        self.assertEqual(len(sts.calls), 1, "the keys of a role are kept")
+        self.assertIn(b"Action=AssumeRole", sts.calls[0][3])
+
+    def test_the_configuration_gives_the_keys(self):
+        section = f'[aws.roles."{self.ROLE}"]\naccess_key_id = "AKIDROLE"\nsecret_access_key = "s"\nsession_token = "t"\n'
+        calls, _ = self.invoke({}, section)
+        self.check(calls, "AKIDROLE", "t")
+
+    def test_without_both_the_account_of_the_role_is_the_key(self):
+        calls, _ = self.invoke({})
+        self.check(calls, "111122223333", None)
+
+    def test_a_role_that_sts_refuses_fails_the_task(self):
+        sts = Stub()
+        self.addCleanup(sts.server_close)
+        self.addCleanup(sts.shutdown)
+        sts.answers = {"POST": 404}
+        calls, (error, cause) = self.invoke({"AWS_ENDPOINT_URL_STS": sts.url})
+        self.assertEqual((calls, error), ([], "States.TaskFailed"))
+        self.assertIn(f"The role {self.ROLE} could not be assumed", cause)
+
+
 class Signatures(unittest.TestCase):
     def test_requests_are_signed_as_botocore_signs_them(self):
         stub = Stub()
@@ -589,11 +693,15 @@ class Signatures(unittest.TestCase):
             sfn = server.client()
             call(sfn, "glue:startJobRun", {"JobName": "jöb"}, "json")
             call(sfn, "aws-sdk:s3:putObject", {"Bucket": "bucket", "Key": "a b/ü", "Body": "text"}, "s3")
+            call(sfn, "lambda:invoke", {"FunctionName": "f:live", "Payload": {"a": "ü"}, "ClientContext": "e30="}, "lambda")
+            stub.answers = {"DescribeLogGroups": {"logGroups": [{"logGroupName": "g"}]}}
+            group = {"cloudWatchLogsLogGroup": {"logGroupArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:g:*"}}
+            create(sfn, "logged", machine("glue:startJobRun", {"JobName": "j"}), loggingConfiguration={"level": "ALL", "destinations": [group]})
         finally:
             server.stop()
             stub.shutdown()
             stub.server_close()
-        for (operation, path, headers, body), service in zip(stub.calls, ["glue", "s3"], strict=True):
+        for (operation, path, headers, body), service in zip(stub.calls, ["glue", "s3", "lambda", "logs"], strict=True):
             with self.subTest(operation):
                 headers = {name.lower(): value for name, value in headers.items()}
                 sent = headers["authorization"]

@@ -4,27 +4,10 @@ import json
 import threading
 import unittest
 
-from botocore.exceptions import ClientError
-
-from support import PASS, ROLE, WAIT, Server, create, wait_for_end
+from support import PASS, ROLE, WAIT, ServerTest, create, wait_for_end
 
 
-class Boto3(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server()
-        cls.sfn = cls.server.client()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
-
-    def refused(self, code, call, **parameters):
-        with self.assertRaises(ClientError) as caught:
-            call(**parameters)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code)
-        return caught.exception.response["Error"]["Message"]
-
+class Boto3(ServerTest):
     def test_a_state_machine_lives_from_create_to_delete(self):
         sfn = self.sfn
         text = json.dumps(PASS, indent=3)

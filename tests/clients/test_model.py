@@ -5,7 +5,7 @@ import unittest
 
 from botocore.exceptions import ClientError
 from model import Checker, faults
-from support import PASS, ROLE, WAIT, Server, create, wait_for_end
+from support import PASS, ROLE, WAIT, ServerTest, create, wait_for_end
 
 # What may be refused as long as the refusal says that this version does not have it.
 NOT_YET = {"DescribeMapRun", "ListMapRuns", "UpdateMapRun"}
@@ -41,17 +41,9 @@ RICH = {
 }
 
 
-class Model(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
-
+class Model(ServerTest):
     def test_every_operation_answers_as_its_model_says(self):
-        sfn = self.server.client()
+        sfn = self.sfn
         checker = Checker(sfn)
         refused = []
 

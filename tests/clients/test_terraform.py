@@ -6,7 +6,7 @@ import unittest
 
 from botocore.exceptions import ClientError
 from model import Checker
-from support import DEADLINE_SECONDS, PASS, ROLE, WAIT, Server
+from support import DEADLINE_SECONDS, PASS, ROLE, WAIT, ServerTest
 
 
 class StateMachine:
@@ -104,16 +104,15 @@ class StateMachine:
             time.sleep(0.05)
 
 
-class Terraform(unittest.TestCase):
+class Terraform(ServerTest):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
-        cls.sfn = cls.server.client()
+        super().setUpClass()
         cls.checker = Checker(cls.sfn)
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.stop()
+        super().tearDownClass()
         assert cls.checker.faults == [], cls.checker.faults
 
     def unchanged(self, machine, state):

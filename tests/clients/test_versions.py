@@ -4,31 +4,14 @@ import json
 import tempfile
 import unittest
 
-from botocore.exceptions import ClientError
-
-from support import PASS, ROLE, Server, create, wait_for_end
+from support import PASS, ROLE, Server, ServerTest, create, wait_for_end
 
 
 def returning(value):
     return json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": value, "End": True}}})
 
 
-class Versions(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server()
-        cls.sfn = cls.server.client()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
-
-    def refused(self, code, call, **parameters):
-        with self.assertRaises(ClientError) as caught:
-            call(**parameters)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code)
-        return caught.exception.response["Error"]["Message"]
-
+class Versions(ServerTest):
     def run_through(self, arn):
         started = self.sfn.start_execution(stateMachineArn=arn)
         return wait_for_end(self.sfn, started["executionArn"])

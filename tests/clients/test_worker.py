@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from support import REPOSITORY, Server, create, wait_for_end
+from support import REPOSITORY, ServerTest, create, wait_for_end
 
 EXAMPLE = REPOSITORY / "examples/activity-worker"
 
@@ -48,16 +48,11 @@ class Worker:
         self.process.stdout.close()
 
 
-class ActivityWorker(unittest.TestCase):
+class ActivityWorker(ServerTest):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
-        cls.sfn = cls.server.client()
+        super().setUpClass()
         cls.definition = json.loads((EXAMPLE / "activity-worker.asl.json").read_text())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
 
     def start(self, name, heartbeat_seconds, **order):
         definition = json.loads(json.dumps(self.definition))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes crates/integrations/src/aws/testdata/wire.json: requests as botocore makes them, and answers as it reads them, for
-calls of every protocol. the tests compare our own with them.
+calls of every protocol. The tests compare our own with them.
 
     python3 wire_cases.py OUTPUT_FILE           the cases below
     python3 wire_cases.py OUTPUT_FILE --every   a request of every operation of every service, with made-up parameters
@@ -62,6 +62,17 @@ REQUESTS = [
     ("route53", "ChangeResourceRecordSets", {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": {"Name": "a.b", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "1.2.3.4"}]}}]}}),
     ("cloudfront", "CreateInvalidation", {"DistributionId": "D", "InvalidationBatch": {"Paths": {"Quantity": 1, "Items": ["/x"]}, "CallerReference": "r"}}),
     ("s3control", "GetAccessPoint", {"AccountId": "123456789012", "Name": "n"}),
+]
+
+# Calls of services that speak CBOR only, with made-up parameters; those with every type are among them.
+CBOR_REQUESTS = [
+    ("cloudwatchomni", "CreateAlert"), ("cloudwatchomni", "GetContextGraph"), ("eventbridgev2", "CreateSubscriber"),
+    ("eventbridgev2", "PutRawEvents"), ("eventbridgev2", "PutEvents"),
+    ("partnercentral-revenue-measurement", "ListRevenueAttributions"),
+]
+CBOR_ANSWERS = [
+    ("cloudwatchomni", "GetTelemetryQueryResults"), ("eventbridgev2", "DescribeSubscriber"), ("eventbridgev2", "PutRawEvents"),
+    ("partnercentral-revenue-measurement", "GetRevenueAttributionAllocationsTask"),
 ]
 
 # (service, operation, status, headers, body)
@@ -193,11 +204,32 @@ def every(loader):
             yield service, operation, parameters
 
 
+def made_up_calls(loader):
+    for service, operation in CBOR_REQUESTS:
+        shape = loader.get_service_model(service).operation_model(operation).input_shape
+        yield service, operation, made_up(shape, 3, False)
+
+
+def cbor_answers(loader):
+    """Answers in CBOR, written by botocore."""
+    for service, operation in CBOR_ANSWERS:
+        model = loader.get_service_model(service)
+        known = model.operation_model(operation)
+        value = given(made_up(known.output_shape, 3, False))
+        body = bytearray()
+        botocore.serialize.create_serializer(model.resolved_protocol, include_validation=False)._serialize_data_item(body, value, known.output_shape)
+        headers = {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor"}
+        parsed = botocore.parsers.create_parser(model.resolved_protocol).parse(
+            {"status_code": 200, "headers": HeadersDict(headers), "body": bytes(body)}, known.output_shape)
+        yield {"service": service, "operation": operation, "status": 200, "headers": headers,
+               "cbor": base64.b64encode(body).decode(), "result": result(known.output_shape, parsed)}
+
+
 def main():
     loader = botocore.session.get_session()
     requests, answers = [], []
     is_every = sys.argv[2:] == ["--every"]
-    for service, operation, parameters in every(loader) if is_every else REQUESTS:
+    for service, operation, parameters in every(loader) if is_every else [*REQUESTS, *made_up_calls(loader)]:
         model = loader.get_service_model(service)
         known = model.operation_model(operation)
         serializer = botocore.serialize.create_serializer(model.resolved_protocol, include_validation=False)
@@ -214,19 +246,18 @@ def main():
                 [key, entry] for key, entries in query.items()
                 for entry in (entries if isinstance(entries, list) else [entries])
             ]
+        form, cbor = None, None
         if isinstance(body, dict):
-            form = body
-            body = None
+            form, body = body, None
+        elif model.resolved_protocol == "smithy-rpc-v2-cbor":
+            cbor, body = base64.b64encode(body).decode(), None
         else:
-            form = None
-            if model.resolved_protocol == "smithy-rpc-v2-cbor":
-                continue
             body = body.decode() if isinstance(body, (bytes, bytearray)) else body
         requests.append({
             "service": service, "operation": operation, "parameters": shown(known.input_shape, parameters),
             "method": made["method"], "path": path, "query": [[key, str(entry)] for key, entry in query],
             "headers": {key.lower(): entry for key, entry in made["headers"].items()}, "form": form, "body": body,
-        } | ({"made_up": True} if is_every else {}))
+        } | ({"cbor": cbor} if cbor is not None else {}) | ({"made_up": True} if is_every or cbor is not None else {}))
     for service, operation, status, headers, body in [] if is_every else ANSWERS:
         model = loader.get_service_model(service)
         known = model.operation_model(operation)
@@ -244,6 +275,7 @@ def main():
                 {"status_code": status, "headers": HeadersDict(headers), "body": body if streamed else body.encode()}, known.output_shape)
             case["result"] = result(known.output_shape, parsed)
         answers.append(case)
+    answers += [] if is_every else cbor_answers(loader)
     with open(sys.argv[1], "w") as file:
         json.dump({"botocore": importlib.metadata.version("botocore"), "requests": requests, "answers": answers}, file, indent=1, sort_keys=True)
         file.write("\n")

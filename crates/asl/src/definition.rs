@@ -398,11 +398,37 @@ pub struct ItemReader {
     /// `Parameters` or `Arguments`.
     pub parameters: Option<Payload>,
     /// `ReaderConfig.InputType`.
-    pub input_type: Option<Arc<str>>,
+    pub input_type: Option<InputType>,
+    /// Whether `ReaderConfig.ManifestType` says that the file lists the files to read.
+    pub is_manifest: bool,
     /// `ReaderConfig.ItemsPointer`: a JSON Pointer into a JSON file.
     pub items_pointer: Option<Arc<str>>,
     /// `ReaderConfig.MaxItems` or its path; 0 means no limit.
     pub max_items: Option<Count>,
+}
+
+/// What an `ItemReader` reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputType {
+    /// `CSV`.
+    Csv(CsvLayout),
+    /// `JSON`.
+    Json,
+    /// `JSONL`.
+    JsonLines,
+    /// `PARQUET`.
+    Parquet,
+    /// `MANIFEST`: the inventory of an S3 bucket.
+    Manifest,
+}
+
+/// How a CSV file is laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvLayout {
+    /// `CSVDelimiter` as the ASCII character.
+    pub delimiter: u8,
+    /// `CSVHeaders`; none: the first row has them.
+    pub headers: Option<Vec<Arc<str>>>,
 }
 
 /// `ItemBatcher`.

@@ -151,14 +151,9 @@ impl Resource {
         }
     }
 
-    /// Parameters that AWS takes besides those of the operation and this version does not: a model's body in S3.
-    pub(crate) fn later_parameters(&self) -> &'static [&'static str] {
-        match self {
-            Resource::Optimized { integration, .. } if integration.dialect == Dialect::InvokeModel => {
-                &["Input", "Output"]
-            }
-            _ => &[],
-        }
+    /// Whether it calls a model, whose body may be in S3.
+    pub(crate) fn invokes_model(&self) -> bool {
+        matches!(self, Resource::Optimized { integration, .. } if integration.dialect == Dialect::InvokeModel)
     }
 
     /// Whether this is no resource of Step Functions, so that the definition is meant for another interpreter.
@@ -171,29 +166,36 @@ impl Resource {
         }
     }
 
-    /// The parameters with what Step Functions adds to them and shows: who started a job (recorded). None when it adds
-    /// nothing.
+    /// The parameters with what Step Functions adds to them and shows: who started a job (recorded for Batch and ECS;
+    /// the developer guide says it of MediaConvert). None when it adds nothing.
     pub fn with_own_parameters(&self, parameters: &Value) -> Option<Value> {
-        let Resource::Optimized { integration, pattern: InvocationPattern::Sync, .. } = self else {
-            return None;
-        };
+        let Resource::Optimized { integration, pattern, .. } = self else { return None };
+        let is_sync = *pattern == InvocationPattern::Sync;
         let given = parameters.as_object()?;
+        let none = Object::from_entries(Vec::new());
         match (integration.service, integration.action) {
-            ("ecs", "runTask") if !given.contains_key("StartedBy") => {
+            ("mediaconvert", "createJob") => {
+                let (key, tags) = named(given, "Tags");
+                let tags = tags.and_then(Value::as_object).unwrap_or(&none);
+                let tags = tags.with("ManagedByService".into(), Value::from("AWSStepFunctions"));
+                Some(Value::Object(given.with(key, Value::Object(tags))))
+            }
+            ("ecs", "runTask") if is_sync && named(given, "StartedBy").1.is_none() => {
                 Some(Value::Object(given.with("StartedBy".into(), Value::from("AWS Step Functions"))))
             }
-            ("batch", "submitJob") => {
+            ("batch", "submitJob") if is_sync => {
                 let variable = Object::from_entries(vec![
                     ("Name".into(), Value::from("MANAGED_BY_AWS")),
                     ("Value".into(), Value::from("STARTED_BY_STEP_FUNCTIONS")),
                 ]);
-                let none = Object::from_entries(Vec::new());
-                let overrides = given.get("ContainerOverrides").and_then(Value::as_object).unwrap_or(&none);
-                let known = overrides.get("Environment").and_then(Value::as_array);
+                let (key, overrides) = named(given, "ContainerOverrides");
+                let overrides = overrides.and_then(Value::as_object).unwrap_or(&none);
+                let (inner_key, known) = named(overrides, "Environment");
+                let known = known.and_then(Value::as_array);
                 let mut variables = known.map(|known| known.items().to_vec()).unwrap_or_default();
                 variables.push(Value::Object(variable));
-                let overrides = overrides.with("Environment".into(), Value::Array(Array::new(variables)));
-                Some(Value::Object(given.with("ContainerOverrides".into(), Value::Object(overrides))))
+                let overrides = overrides.with(inner_key, Value::Array(Array::new(variables)));
+                Some(Value::Object(given.with(key, Value::Object(overrides))))
             }
             _ => None,
         }
@@ -203,6 +205,12 @@ impl Resource {
     pub fn has_task_token(&self) -> bool {
         matches!(self, Resource::Activity { .. }) || self.pattern() == InvocationPattern::WaitForTaskToken
     }
+}
+
+/// A member as it is written, in whatever upper and lower case, and the key that it has or would have.
+fn named<'a>(object: &'a Object, name: &str) -> (Arc<str>, Option<&'a Value>) {
+    let found = object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map_or_else(|| (name.into(), None), |(key, value)| (key.clone(), Some(value)))
 }
 
 /// What a text under `Resource` is.

@@ -56,7 +56,7 @@ pub enum Dialect {
     InstanceFleetByName,
     /// ModifyInstanceGroups: the group by its name.
     InstanceGroupByName,
-    /// InvokeModel: a JSON body in both directions.
+    /// InvokeModel: a JSON body in both directions, in the parameters and the result or in S3.
     InvokeModel,
 }
 
@@ -82,6 +82,8 @@ impl Optimized {
             Dialect::InvokeModel => Some(&[
                 ("ModelId", true),
                 ("Body", false),
+                ("Input", false),
+                ("Output", false),
                 ("ContentType", false),
                 ("Accept", false),
                 ("GuardrailIdentifier", false),

@@ -89,6 +89,63 @@ fn a_killed_server_finishes_every_execution_with_each_step_once() {
     assert_eq!(server.terminate(), 0);
 }
 
+/// What stands for the answers of services is asked for again after a kill, and counted on where it was.
+#[test]
+fn a_killed_server_goes_on_with_mocked_executions() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let machine = r#"{"StartAt": "Charge", "States": {
+        "Charge": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "none"},
+                   "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 1.0}],
+                   "ResultSelector": {"n.$": "$.Payload"}, "ResultPath": "$.charge", "Next": "Pause"},
+        "Pause": {"Type": "Wait", "Seconds": 1, "Next": "Ship"},
+        "Ship": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+                 "Parameters": {"QueueUrl": "none", "MessageBody.$": "$$.Task.Token"}, "ResultPath": "$.ship", "End": true}
+    }}"#;
+    let mocks = r#"{"StateMachines": {"order": {"TestCases": {"Slow": {"Charge": "Third", "Ship": "Sent"}}}},
+        "MockedResponses": {
+            "Third": {"0-1": {"Throw": {"Error": "Busy", "Cause": "later"}}, "2": {"Return": {"Payload": 3}}},
+            "Sent": {"0": {"Return": "sent"}}
+        }}"#;
+    write(directory.path(), "order.asl.json", machine);
+    write(directory.path(), "mocks.json", mocks);
+    let serve =
+        || Server::start(directory.path(), &[".", "--data-dir", "data", "--mock-config", "mocks.json"]);
+    let mut server = serve();
+    let runs: Vec<String> = (0..5).map(|number| format!("run-{number}")).collect();
+    for run in &runs {
+        server.client(&["start", "order#Slow", "--name", run, "--input", "{}"]).expect(0);
+    }
+    let history =
+        |server: &Server, run: &str| server.client(&["history", &format!("order:{run}")]).expect(0).stdout;
+    // Killed once between the attempts of a mocked task, and once behind it.
+    for event in ["TaskFailed", "WaitStateEntered"] {
+        for run in &runs {
+            until(event, || history(&server, run).contains(event).then_some(()));
+        }
+        server.kill();
+        server = serve();
+    }
+    for run in &runs {
+        let description = until("the end", || {
+            let answer =
+                server.client(&["describe", &format!("order:{run}"), "--output", "json"]).expect(0).json();
+            (answer["status"] != "RUNNING").then_some(answer)
+        });
+        assert_eq!(description["status"], "SUCCEEDED", "{description}");
+        let output: serde_json::Value =
+            serde_json::from_str(description["output"].as_str().unwrap()).unwrap();
+        assert_eq!(output, serde_json::json!({"charge": {"n": 3}, "ship": "sent"}));
+        let events = history(&server, run);
+        let count = |event: &str| events.matches(event).count();
+        assert_eq!(
+            (count("TaskFailed"), count("TaskSucceeded")),
+            (2, 2),
+            "each answer is taken once: {events}"
+        );
+    }
+    assert_eq!(server.terminate(), 0);
+}
+
 #[test]
 fn a_killed_run_goes_on_when_it_is_given_again() {
     if !is_there("python3") {

@@ -37,8 +37,11 @@ fn a_cdk_app_is_deployed_and_then_unchanged() {
     let deployed = server.client(&["deploy", &cdk, "--map", "map.toml"]).expect(0);
     let report = "ReportC847FC22";
     let lines: Vec<String> = deployed.stdout.lines().map(str::to_owned).collect();
-    let created = ["bill", "orders", report, "Orders-approve", "activity approval"];
-    assert_eq!(lines, created.map(|name| format!("{name}: created")), "{deployed:?}");
+    let machines = ["bill", "orders", "return", "complaint", report, "Orders-approve"];
+    let mut created: Vec<String> = machines.iter().map(|name| format!("{name}: created")).collect();
+    created.push("version orders:1: published".to_owned());
+    created.extend(["alias orders:live", "activity approval"].map(|name| format!("{name}: created")));
+    assert_eq!(lines, created, "{deployed:?}");
     let orders = server.client(&["describe", "orders", "--output", "json"]).expect(0).json();
     assert_eq!(orders["loggingConfiguration"]["level"], "ERROR");
     assert_eq!(
@@ -65,9 +68,22 @@ fn a_cdk_app_is_deployed_and_then_unchanged() {
     let bill = server.client(&["describe", "bill", "--output", "json"]).expect(0).json();
     assert_eq!(bill["type"], "EXPRESS");
     let again = server.client(&["deploy", &cdk, "--map", "map.toml", "--output", "json"]).expect(0).json();
-    let machines = again["stateMachines"].as_array().unwrap();
-    assert_eq!(machines.len(), 4);
-    assert!(machines.iter().all(|machine| machine["action"] == "unchanged"), "{again}");
+    for (kind, count) in [("stateMachines", 6), ("versions", 1), ("aliases", 1), ("activities", 1)] {
+        let found = again[kind].as_array().unwrap();
+        assert_eq!(found.len(), count, "{kind}");
+        assert!(found.iter().all(|entry| entry["action"] == "unchanged"), "{again}");
+    }
+    // A stack within the stack gets what it is given, and gives back what it has.
+    let message = &definition(&server, "return")["States"]["Send"]["Parameters"];
+    assert_eq!(message["QueueUrl"], "https://sqs.us-east-1.amazonaws.com/000000000000/refunds");
+    assert_eq!(
+        message["MessageBody"]["orders"],
+        "arn:aws:states:us-east-1:000000000000:stateMachine:orders:live"
+    );
+    assert_eq!(
+        definition(&server, "complaint")["States"]["Start"]["Parameters"]["StateMachineArn"],
+        "arn:aws:states:us-east-1:000000000000:stateMachine:return"
+    );
     let report = definition(&server, report);
     assert_eq!(report["Comment"], "report of dev");
     assert!(
@@ -99,7 +115,10 @@ fn sam_templates_are_deployed_before_and_after_their_build() {
     let (_directory, server) = server("");
     let template = fixture("sam/template.yaml");
     let deployed = server.client(&["deploy", &template]).expect(0);
-    assert_eq!(deployed.stdout, "orders-dev: created\nQuick: created\nNotify: created\n");
+    assert_eq!(
+        deployed.stdout,
+        "orders-dev: created\nQuick: created\nNotify: created\nversion Quick:1: published\nalias Quick:live: created\n"
+    );
     assert!(
         deployed.stderr.contains("OnlyInProduction is left out: its condition IsProduction does not hold"),
         "{deployed:?}"
@@ -108,10 +127,7 @@ fn sam_templates_are_deployed_before_and_after_their_build() {
         deployed.stderr.contains("Table = Table (from its logical id, as it has no TableName)"),
         "{deployed:?}"
     );
-    for left_out in ["AutoPublishAlias of Quick is left out: aliases", "Events of Quick is left out: nothing"]
-    {
-        assert!(deployed.stderr.contains(left_out), "{deployed:?}");
-    }
+    assert!(deployed.stderr.contains("Events of Quick is left out: nothing"), "{deployed:?}");
     let built = server.client(&["deploy", &fixture("sam/built/template.yaml")]).expect(0);
     assert_eq!(built.stdout, "orders-dev: unchanged\nQuick: unchanged\nNotify: unchanged\n");
     let orders = server.client(&["describe", "orders-dev", "--output", "json"]).expect(0).json();
@@ -201,11 +217,7 @@ fn plain_templates_in_yaml_have_their_functions_evaluated() {
     write(directory.path(), "order.asl.json", PASS);
     let deployed =
         server.client(&["deploy", &fixture("cloudformation/template.yaml"), "--map", "map.toml"]).expect(0);
-    assert_eq!(deployed.stdout, "from-string: created\nmapped: created\n");
-    assert!(
-        deployed.stderr.contains("warning: Version (AWS::StepFunctions::StateMachineVersion) is left out"),
-        "{deployed:?}"
-    );
+    assert_eq!(deployed.stdout, "from-string: created\nmapped: created\nversion from-string:1: published\n");
     let machine = server.client(&["describe", "from-string", "--output", "json"]).expect(0).json();
     assert_eq!(machine["roleArn"], "arn:aws:iam::000000000000:role/r");
     let handler = "arn:aws:lambda:us-east-1:000000000000:function:handler";
@@ -216,6 +228,202 @@ fn plain_templates_in_yaml_have_their_functions_evaluated() {
             "Again": {"Type": "Task", "Resource": format!("{handler}:live"), "End": true}
         }})
     );
+}
+
+/// A machine whose Comment is `${Text}`, and what is said of its versions and aliases.
+fn versioned(text: &str, more: &str) -> String {
+    format!(
+        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n      StateMachineName: m\n      \
+         DefinitionString: '{{\"Comment\": \"{text}\", \"StartAt\": \"P\", \"States\": {{\"P\": {{\"Type\": \"Succeed\"}}}}}}'\n{more}"
+    )
+}
+
+const FOLLOWING: &str = "  V:
+    Type: AWS::StepFunctions::StateMachineVersion
+    Properties: {StateMachineArn: !Ref M, StateMachineRevisionId: !GetAtt M.StateMachineRevisionId, Description: of now}
+";
+
+fn alias_of(server: &Server, name: &str) -> Value {
+    let arn = format!("arn:aws:states:us-east-1:000000000000:stateMachine:{name}");
+    server.call("DescribeStateMachineAlias", &json!({"stateMachineAliasArn": arn}))
+}
+
+#[test]
+fn a_version_follows_each_revision_and_an_alias_the_version() {
+    let (directory, server) = server("");
+    let alias = "  A:
+    Type: AWS::StepFunctions::StateMachineAlias
+    Properties: {Name: live, Description: d, RoutingConfiguration: [{StateMachineVersionArn: !Ref V, Weight: 100}]}
+";
+    let deploy = |text: &str, alias: &str, arguments: &[&str]| {
+        write(directory.path(), "t.yaml", &versioned(text, &format!("{FOLLOWING}{alias}")));
+        server.client(&[&["deploy", "t.yaml"], arguments].concat())
+    };
+    assert_eq!(
+        deploy("one", alias, &["--diff"]).expect(1).stdout,
+        "m: would be created\nversion of m: would be published\nalias m:live: would be created\n"
+    );
+    server.client(&["describe", "m"]).expect(3);
+    assert_eq!(
+        deploy("one", alias, &[]).expect(0).stdout,
+        "m: created\nversion m:1: published\nalias m:live: created\n"
+    );
+    assert_eq!(deploy("one", alias, &[]).expect(0).stdout, "m: unchanged\n");
+    deploy("one", alias, &["--diff"]).expect(0);
+    let difference = deploy("two", alias, &["--diff"]).expect(1).stdout;
+    let end = "version of m: would be published
+alias m:live: would be updated (routing)
+  routing
+    line 1:
+    - 100% arn:aws:states:us-east-1:000000000000:stateMachine:m:1
+    + 100% arn:aws:states:us-east-1:000000000000:stateMachine:m:(the new version)
+";
+    assert!(difference.ends_with(end), "{difference}");
+    assert_eq!(
+        deploy("two", alias, &[]).expect(0).stdout,
+        "m: updated (definition)\nversion m:2: published\nalias m:live: updated (routing)\n"
+    );
+    let described = alias_of(&server, "m:live");
+    assert_eq!(described["description"], "d");
+    assert_eq!(
+        described["routingConfiguration"],
+        json!([{"stateMachineVersionArn": "arn:aws:states:us-east-1:000000000000:stateMachine:m:2", "weight": 100}])
+    );
+    // A version that is there already may have a share; the order in which routes are written says nothing.
+    let shared = "  A:
+    Type: AWS::StepFunctions::StateMachineAlias
+    Properties:
+      Name: live
+      RoutingConfiguration:
+        - {StateMachineVersionArn: !GetAtt V.Arn, Weight: 10}
+        - {StateMachineVersionArn: !Sub '${M}:1', Weight: '90'}
+";
+    assert_eq!(
+        deploy("two", shared, &[]).expect(0).stdout,
+        "m: unchanged\nalias m:live: updated (description, routing)\n"
+    );
+    assert_eq!(deploy("two", shared, &[]).expect(0).stdout, "m: unchanged\n");
+    // Tags are no part of a revision.
+    let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
+    server.call("TagResource", &json!({"resourceArn": arn, "tags": [{"key": "a", "value": "b"}]}));
+    assert_eq!(deploy("two", shared, &[]).expect(0).stdout, "m: updated (tags)\n");
+    // What DeploymentPreference does step by step is done at once.
+    let gradual = "  A:
+    Type: AWS::StepFunctions::StateMachineAlias
+    Properties:
+      Name: live
+      DeploymentPreference: {StateMachineVersionArn: !Ref V, Type: CANARY, Percentage: 5, Interval: 10, Alarms: [a]}
+";
+    let deployed = deploy("two", gradual, &[]).expect(0);
+    assert_eq!(deployed.stdout, "m: unchanged\nalias m:live: updated (routing)\n");
+    assert!(
+        deployed.stderr.contains("warning: DeploymentPreference CANARY of A is followed at once"),
+        "{deployed:?}"
+    );
+}
+
+#[test]
+fn a_version_without_a_revision_is_published_once() {
+    let (directory, server) = server("");
+    let version = |name: &str, description: &str| {
+        format!(
+            "  {name}: {{Type: AWS::StepFunctions::StateMachineVersion, Properties: {{StateMachineArn: !Ref M{description}}}}}\n"
+        )
+    };
+    let deploy = |text: &str, more: &str| {
+        write(directory.path(), "t.yaml", &versioned(text, more));
+        server.client(&["deploy", "t.yaml"]).expect(0).stdout
+    };
+    assert_eq!(deploy("one", &version("V", "")), "m: created\nversion m:1: published\n");
+    assert_eq!(deploy("two", &version("V", "")), "m: updated (definition)\n");
+    let both = version("V", ", Description: first") + &version("W", ", Description: second");
+    assert_eq!(
+        deploy("two", &version("V", ", Description: first")),
+        "m: unchanged\nversion m:2: published\n"
+    );
+    assert_eq!(deploy("three", &both), "m: updated (definition)\nversion m:3: published\n");
+    assert_eq!(deploy("three", &both), "m: unchanged\n");
+}
+
+#[test]
+fn sam_publishes_versions_and_leads_an_alias_to_them() {
+    let (directory, server) = server("");
+    write(directory.path(), "pass.asl.json", PASS);
+    let deploy = |seconds: &str| {
+        let template = format!(
+            "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Name: m\n      AutoPublishAlias: live\n      \
+             DeploymentPreference: {{Type: LINEAR, Percentage: 10, Interval: 1}}\n      Definition: {{Comment: \"{seconds}\", StartAt: P, States: {{P: {{Type: Succeed}}}}}}\n"
+        );
+        write(directory.path(), "t.yaml", &template);
+        server.client(&["deploy", "t.yaml"]).expect(0)
+    };
+    let deployed = deploy("one");
+    assert_eq!(deployed.stdout, "m: created\nversion m:1: published\nalias m:live: created\n");
+    assert!(deployed.stderr.contains("DeploymentPreference LINEAR of M is followed at once"), "{deployed:?}");
+    assert_eq!(deploy("one").stdout, "m: unchanged\n");
+    assert_eq!(
+        deploy("two").stdout,
+        "m: updated (definition)\nversion m:2: published\nalias m:live: updated (routing)\n"
+    );
+}
+
+#[test]
+fn stacks_within_a_stack_are_deployed_with_it() {
+    let (directory, server) = server("\"https://elsewhere/there.yaml\" = \"inner.yaml\"\n");
+    let inner = "Parameters: {Text: {Type: String}, Name: {Type: String, Default: inner}}
+Resources:
+  M:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineName: !Ref Name
+      DefinitionString: !Sub '{\"Comment\": \"${Text} ${AWS::StackName}\", \"StartAt\": \"P\", \"States\": {\"P\": {\"Type\": \"Succeed\"}}}'
+Outputs: {Arn: {Value: !Ref M}}
+";
+    write(directory.path(), "inner.yaml", inner);
+    let outer = |more: &str| {
+        format!(
+            "Resources:
+  One: {{Type: AWS::CloudFormation::Stack, Properties: {{TemplateURL: ./inner.yaml, Parameters: {{Text: one}}}}}}
+  Two:
+    Type: AWS::Serverless::Application
+    Properties:
+      Location: https://elsewhere/there.yaml
+      Parameters: {{Text: !GetAtt One.Outputs.Arn, Name: second}}
+{more}"
+        )
+    };
+    write(directory.path(), "outer.yaml", &outer(""));
+    let deployed = server.client(&["deploy", "outer.yaml", "--map", "map.toml"]).expect(0);
+    assert_eq!(deployed.stdout, "inner: created\nsecond: created\n", "{deployed:?}");
+    assert_eq!(definition(&server, "inner")["Comment"], "one outer-One");
+    assert_eq!(
+        definition(&server, "second")["Comment"],
+        "arn:aws:states:us-east-1:000000000000:stateMachine:inner outer-Two"
+    );
+    let deployed = server.client(&["deploy", "outer.yaml"]).expect(0);
+    assert_eq!(deployed.stdout, "inner: unchanged\n");
+    assert!(
+        deployed
+            .stderr
+            .contains("Two (AWS::Serverless::Application) is left out: its template is at https://elsewhere"),
+        "{deployed:?}"
+    );
+    let catalogue = "  Three: {Type: AWS::Serverless::Application, Properties: {Location: {ApplicationId: a, SemanticVersion: 1.0.0}}}\n";
+    write(directory.path(), "outer.yaml", &outer(catalogue));
+    let deployed = server.client(&["deploy", "outer.yaml"]).expect(0);
+    assert!(deployed.stderr.contains("Three (AWS::Serverless::Application) is left out: applications of"));
+    let unknown = "  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !GetAtt One.Outputs.None}}
+  M: {Type: AWS::StepFunctions::StateMachine, Properties: {StateMachineName: !Ref Q, DefinitionString: x}}\n";
+    write(directory.path(), "outer.yaml", &outer(unknown));
+    let refused = server.client(&["deploy", "outer.yaml"]).expect(2).stderr;
+    assert!(refused.contains("inner.yaml, the template of One, has no output None"), "{refused}");
+    write(
+        directory.path(),
+        "outer.yaml",
+        "Resources: {Self: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: outer.yaml}}}\n",
+    );
+    let refused = server.client(&["deploy", "outer.yaml"]).expect(2).stderr;
+    assert!(refused.contains("stacks lie within each other more than 8 deep"), "{refused}");
 }
 
 #[test]
@@ -296,6 +504,37 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "a.yaml",
         "Resources:\n  A: &m\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: same, DefinitionUri: pass.asl.json}\n  B: *m\n",
         "A of a and B of a would both be the state machine same",
+    ),
+    // Versions and aliases.
+    (
+        "a.yaml",
+        "Resources:\n  V: {Type: AWS::StepFunctions::StateMachineVersion, Properties: {Description: x}}\n",
+        "a.yaml:2:6: V has no StateMachineArn",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  V:\n    Type: AWS::StepFunctions::StateMachineVersion\n    Properties:\n      StateMachineArn: arn\n      StateMachineRevisionId: abc\n",
+        "a.yaml:6:31: only Fn::GetAtt of a state machine's StateMachineRevisionId can be used here",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  V:\n    Type: AWS::StepFunctions::StateMachineVersion\n    Properties: {StateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:none'}\n",
+        "V is a version of arn:aws:states:us-east-1:000000000000:stateMachine:none, which is neither in the template nor on the server",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  A: {Type: AWS::StepFunctions::StateMachineAlias, Properties: {Name: live}}\n",
+        "A needs RoutingConfiguration or DeploymentPreference, and not both",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  A:\n    Type: AWS::StepFunctions::StateMachineAlias\n    Properties:\n      RoutingConfiguration: [{StateMachineVersionArn: arn, Weight: all}]\n",
+        "a.yaml:5:55: \"arn\" is not the ARN of a version",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  A:\n    Type: AWS::StepFunctions::StateMachineAlias\n    Properties:\n      RoutingConfiguration: [{StateMachineVersionArn: 'arn:1', Weight: all}]\n",
+        "\"all\" is no weight: a whole number is needed here",
     ),
     (
         "a.yaml",

@@ -41,3 +41,5 @@ pub const EXECUTION_DURATION_SECONDS_MAX: i64 = 365 * 24 * 3600;
 pub const EXPRESS_DURATION_SECONDS_MAX: i64 = 300;
 /// Seconds of the longest delay that a Wait state accepts (2^31 - 1).
 pub const WAIT_SECONDS_MAX: i64 = 2_147_483_647;
+/// Bytes of JSON text of the items that an ItemReader makes in the test of a state.
+pub const MOCKED_ITEMS_BYTES_MAX: usize = 8 << 20;

@@ -106,7 +106,9 @@ impl Server {
         };
         let local_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         check_endpoints(&settings, local_address)?;
-        let lambda = Arc::new(Lambda::new(settings.lambda.clone())?);
+        let aws_config = aws_config(&settings);
+        let aws = Arc::new(stepwell_integrations::aws::Aws::new(aws_config.clone()));
+        let lambda = Arc::new(Lambda::new(settings.lambda.clone(), aws.clone())?);
         let mocks = Mocks::open(settings.mock_file.clone()).await?;
         let programs_max = settings.limits.programs_max;
         let catalogue_store = store.clone();
@@ -120,9 +122,8 @@ impl Server {
         let (router, inboxes) = runtime::router(settings.shard_count());
         let (stop, stop_receiver) = watch::channel(false);
         let poster = Arc::new(Poster::default());
-        let logs = Logs::start(&settings.logs, &poster, &clock, catalogue.clone());
+        let logs = Logs::start(&settings.logs, &aws, &clock, catalogue.clone());
         let (webhooks, lanes) = Webhooks::new(&settings.webhooks);
-        let aws = aws_config(&settings);
         let operations = Arc::new(Operations {
             logs,
             webhooks,
@@ -143,9 +144,9 @@ impl Server {
             metrics: Metrics::new(),
             lambda,
             mocks,
-            api_gateway: ApiGateway::new(&aws, &settings.http.section.allow),
-            kubernetes: Kubernetes::new(settings.kubernetes.clone(), &aws),
-            aws: stepwell_integrations::aws::Aws::new(aws),
+            api_gateway: ApiGateway::new(&aws_config, &settings.http.section.allow),
+            kubernetes: Kubernetes::new(settings.kubernetes.clone(), &aws_config),
+            aws,
             http: stepwell_integrations::http_task::HttpTask::new(settings.http.clone()),
             job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),

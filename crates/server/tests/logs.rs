@@ -128,7 +128,7 @@ async fn groups_go_where_their_section_says_and_others_to_the_default() {
         (BTreeMap::from([("g".to_owned(), LogDestination::Off)]), (0, 0)),
         (BTreeMap::from([("other".to_owned(), LogDestination::Off)]), (0, 4)),
     ] {
-        let logs = LogSettings { groups: sections.clone(), default: to_file(&default), endpoint: None };
+        let logs = LogSettings { groups: sections.clone(), default: to_file(&default) };
         let server = with_logs(logs).await;
         let machine = machine(&server, "m", "STANDARD", "ALL", true, &common::pass(1)).await;
         let execution = server.start_execution(&machine, json!({})).await;
@@ -243,11 +243,8 @@ impl Cloud {
 async fn an_endpoint_gets_a_stream_for_each_machine_although_it_stumbles() {
     let (address, cloud) = cloud(2).await;
     let settings = Settings {
-        logs: LogSettings {
-            default: LogDestination::Endpoint,
-            endpoint: Some(address),
-            ..LogSettings::default()
-        },
+        logs: LogSettings { default: LogDestination::CloudWatch, ..LogSettings::default() },
+        service_endpoints: BTreeMap::from([("logs".to_owned(), address)]),
         ..Settings::default()
     };
     let server = TestServer::with(settings, Arc::new(MemoryStore::new())).await;
@@ -297,15 +294,12 @@ async fn an_endpoint_gets_a_stream_for_each_machine_although_it_stumbles() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn executions_do_not_wait_for_an_endpoint_that_is_away() {
     let settings = Settings {
-        logs: LogSettings {
-            default: LogDestination::Endpoint,
-            // Nobody listens on the port of a listener that is gone.
-            endpoint: Some({
-                let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-                format!("http://{}", listener.local_addr().unwrap())
-            }),
-            ..LogSettings::default()
-        },
+        logs: LogSettings { default: LogDestination::CloudWatch, ..LogSettings::default() },
+        // Nobody listens on the port of a listener that is gone.
+        service_endpoints: BTreeMap::from([("logs".to_owned(), {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            format!("http://{}", listener.local_addr().unwrap())
+        })]),
         ..Settings::default()
     };
     let store = Arc::new(MemoryStore::new());

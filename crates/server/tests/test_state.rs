@@ -192,6 +192,42 @@ async fn a_distributed_map_shows_its_items_on_their_way() {
         }),
     )
     .await;
+    let csv = |more: Value| {
+        let mut config = json!({"InputType": "CSV"});
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config
+    };
+    for (about, config, data, items) in [
+        (
+            "a CSV file with a header",
+            csv(json!({"CSVHeaderLocation": "FIRST_ROW", "MaxItems": 2})),
+            "a,b\n1,\"x,\"\"y\"\"\"\n2\n3,4\n",
+            json!([{"a": "1", "b": "x,\"y\""}, {"a": "2", "b": ""}]),
+        ),
+        (
+            "a CSV file with given headers and bars",
+            csv(json!({"CSVHeaderLocation": "GIVEN", "CSVHeaders": ["a"], "CSVDelimiter": "PIPE"})),
+            "1,5|2\n\\||",
+            json!([{"a": "1,5"}, {"a": "|"}]),
+        ),
+    ] {
+        check(
+            &server,
+            about,
+            map(json!({
+                "ItemReader": reader(config), "ItemSelector": "{% $states.context.Map.Item.Value %}",
+            })),
+            json!({
+                "input": {"key": "k"}, "mock": result(json!([])),
+                "stateConfiguration": {"mapItemReaderData": data},
+            }),
+            json!({
+                "status": "SUCCEEDED", "output": [],
+                "inspectionData": {"input": {"key": "k"}, "maxConcurrency": 0, "afterItemSelector": items},
+            }),
+        )
+        .await;
+    }
     check(
         &server,
         "an object as dataset",
@@ -211,6 +247,11 @@ async fn a_distributed_map_shows_its_items_on_their_way() {
     for (data, config, cause) in [
         ("5", json!({"InputType": "JSON"}), "Attempting to map over non-iterable node."),
         ("[]", json!({"InputType": "JSON", "ItemsPointer": "/x"}), "The ItemsPointer '/x' leads nowhere."),
+        (
+            "a,a\n1,2",
+            csv(json!({"CSVHeaderLocation": "FIRST_ROW"})),
+            "CSV headers cannot contain duplicates.",
+        ),
     ] {
         check(
             &server,
@@ -223,6 +264,39 @@ async fn a_distributed_map_shows_its_items_on_their_way() {
             json!({"status": "FAILED", "error": "States.ItemReaderFailed", "cause": cause}),
         )
         .await;
+    }
+    // Many columns times many rows.
+    let columns: Vec<String> = (0..2_000).map(|number| number.to_string()).collect();
+    let data = format!("{}{}", columns.join(","), "\n".repeat(200_000));
+    check(
+        &server,
+        "a small file with many values",
+        map(json!({"ItemReader": reader(csv(json!({"CSVHeaderLocation": "FIRST_ROW"})))})),
+        json!({
+            "input": {"key": "k"}, "mock": result(json!([])), "inspectionLevel": "INFO",
+            "stateConfiguration": {"mapItemReaderData": data},
+        }),
+        json!({
+            "status": "FAILED", "error": "States.Runtime",
+            "cause": "The ItemReader makes more than 8388608 bytes of items, which is more than the test of a state may.",
+        }),
+    )
+    .await;
+    for (config, problem) in [
+        (json!({"InputType": "PARQUET"}), "PARQUET can't be read yet; CSV, JSON and JSONL can"),
+        (json!({"InputType": "MANIFEST"}), "the files that a MANIFEST lists can't be given"),
+        (
+            csv(json!({"ManifestType": "ATHENA_DATA", "CSVHeaderLocation": "FIRST_ROW"})),
+            "the files that a manifest lists can't be given",
+        ),
+    ] {
+        let request = json!({
+            "definition": map(json!({"ItemReader": reader(config)})).to_string(), "mock": result(json!([])),
+            "input": "{\"key\": \"k\"}", "stateConfiguration": {"mapItemReaderData": "a"},
+        });
+        let (code, message) = server.error("TestState", request).await;
+        let expected = format!("MapItemReaderData is not supported for this ItemReader: {problem}.");
+        assert_eq!((code.as_str(), message), ("ValidationException", expected));
     }
     server.stop().await;
 }
@@ -410,5 +484,118 @@ async fn what_does_not_go_together_is_refused() {
     let request = json!({"definition": both.to_string(), "stateName": "T", "roleArn": ROLE});
     let (code, message) = server.error("TestState", request).await;
     assert_eq!(code, "InvalidDefinition", "{message}");
+    server.stop().await;
+}
+
+/// With STRICT every required field must be there, with PRESENT those that are there must be right, with NONE nothing is
+/// looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mocked_result_has_the_shape_of_what_the_task_would_give() {
+    let server = TestServer::start().await;
+    let build = json!({"Build": {"Id": "b", "BuildStatus": "DONE"}});
+    let job = json!({
+        "JobId": "i", "JobName": "n", "JobQueue": "q", "JobDefinition": "d", "StartedAt": 1, "Status": "SUCCEEDED",
+    });
+    let job_with = |name: &str, value: Value| {
+        let mut job = job.clone();
+        job[name] = value;
+        job
+    };
+    // What is wrong with STRICT, and with PRESENT; none: nothing.
+    let cases = [
+        ("batch:submitJob.sync", job.clone(), None, None),
+        ("batch:submitJob.sync", json!({"JobId": "i"}), Some("Required field 'JobName' is missing"), None),
+        (
+            "batch:submitJob.sync",
+            job_with("StartedAt", json!("now")),
+            Some("Field 'StartedAt' must be a number"),
+            Some("Field 'StartedAt' must be a number"),
+        ),
+        (
+            "batch:submitJob.sync",
+            job_with("Status", json!("DONE")),
+            Some("Field 'Status' is not an expected value"),
+            Some("Field 'Status' is not an expected value"),
+        ),
+        // The answer of the call that submits the job has other fields.
+        ("batch:submitJob", json!({"JobId": "i"}), Some("Required field 'JobName' is missing"), None),
+        ("batch:submitJob", json!({"JobId": "i", "JobName": "n", "Status": 7}), None, None),
+        ("ecs:runTask.sync", json!({"TaskArn": "a", "Containers": [{"ExitCode": 0}]}), None, None),
+        (
+            "ecs:runTask.sync",
+            json!({"Containers": [{"ExitCode": 0}, {"ExitCode": "0"}]}),
+            Some("Field 'ExitCode' must be a number"),
+            Some("Field 'ExitCode' must be a number"),
+        ),
+        (
+            "ecs:runTask",
+            json!({"Tasks": {}}),
+            Some("Field 'Tasks' must be an array"),
+            Some("Field 'Tasks' must be an array"),
+        ),
+        (
+            "glue:startJobRun.sync",
+            json!({"JobRunState": "RUNNING", "Attempt": "1"}),
+            Some("Field 'Attempt' must be a number"),
+            Some("Field 'Attempt' must be a number"),
+        ),
+        (
+            "glue:startJobRun.sync",
+            json!({"JobName": "j", "JobRunState": "SUCCEEDED", "Arguments": {"a": "b"}, "Other": 1}),
+            None,
+            None,
+        ),
+        (
+            "codebuild:startBuild.sync",
+            build,
+            Some("Field 'BuildStatus' is not an expected value"),
+            Some("Field 'BuildStatus' is not an expected value"),
+        ),
+        ("codebuild:startBuild.sync", json!({"Build": {"BuildStatus": "SUCCEEDED"}}), None, None),
+        ("codebuild:startBuild.sync", json!({"Builds": [{"BuildStatus": 1}]}), None, None),
+        (
+            "elasticmapreduce:addStep",
+            json!({"StepId": 1}),
+            Some("Field 'StepId' must be a string"),
+            Some("Field 'StepId' must be a string"),
+        ),
+        (
+            "elasticmapreduce:createCluster",
+            json!({"ClusterId": {}}),
+            Some("Field 'ClusterId' must be a string"),
+            Some("Field 'ClusterId' must be a string"),
+        ),
+        (
+            "elasticmapreduce:createCluster.sync",
+            json!({"ClusterId": "c", "Cluster": {"Status": {"State": "WAITING"}}}),
+            None,
+            None,
+        ),
+        ("bedrock:invokeModel", json!({"Body": {"any": 1}, "ContentType": "application/json"}), None, None),
+        ("eks:deleteCluster.sync", json!({"Cluster": 7}), None, None),
+    ];
+    for (resource, mocked, strict, present) in cases {
+        let modes =
+            [(Some("STRICT"), strict), (None, strict), (Some("PRESENT"), present), (Some("NONE"), None)];
+        for (mode, expected) in modes {
+            let state =
+                json!({"Type": "Task", "Resource": format!("arn:aws:states:::{resource}"), "End": true});
+            let mut request = json!({"definition": state.to_string(), "mock": result(mocked.clone())});
+            if let Some(mode) = mode {
+                request["mock"]["fieldValidationMode"] = mode.into();
+            }
+            match expected {
+                None => {
+                    let answer = server.call("TestState", request.clone()).await;
+                    assert_eq!(answer["status"], "SUCCEEDED", "{request} {answer}");
+                }
+                Some(problem) => {
+                    let (code, message) = server.error("TestState", request.clone()).await;
+                    let expected = format!("Mock result schema validation error: {problem}");
+                    assert_eq!((code.as_str(), message), ("ValidationException", expected), "{request}");
+                }
+            }
+        }
+    }
     server.stop().await;
 }

@@ -2,8 +2,6 @@
 //! or writer is a finding until this version can run it; a failure tolerance is taken in inline mode too (recorded),
 //! where it has no effect.
 
-use std::sync::Arc;
-
 use stepwell_json::spanned::NodeKind;
 
 use super::Reader;
@@ -11,7 +9,8 @@ use super::fields::{Fields, Known, Table};
 use super::jsonata::Available;
 use super::values::Start;
 use crate::definition::{
-    Distributed, ItemBatcher, ItemReader, Payload, Percentage, QueryLanguage, ResultWriter,
+    CsvLayout, Distributed, InputType, ItemBatcher, ItemReader, Payload, Percentage, QueryLanguage,
+    ResultWriter,
 };
 
 use Known::{Ata, Both, Path};
@@ -106,6 +105,7 @@ impl<'a> Reader<'a> {
             resource: resource?,
             parameters,
             input_type: None,
+            is_manifest: false,
             items_pointer: None,
             max_items: None,
         };
@@ -113,13 +113,10 @@ impl<'a> Reader<'a> {
             && let Some(mut config) = self.object(node, place)
         {
             self.check_fields(&mut config, READER_CONFIG, language);
-            reader.input_type = self
-                .word(&config, "InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"])
-                .map(Arc::from);
+            reader.input_type = self.input_type(&config);
             self.word(&config, "Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
-            self.word(&config, "ManifestType", &["ATHENA_DATA", "S3_INVENTORY"]);
-            self.word(&config, "CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
-            self.word(&config, "CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]);
+            reader.is_manifest =
+                self.word(&config, "ManifestType", &["ATHENA_DATA", "S3_INVENTORY"]).is_some();
             reader.items_pointer = self.text_field(&config, "ItemsPointer").cloned();
             reader.max_items = self.count(
                 &config,
@@ -130,6 +127,39 @@ impl<'a> Reader<'a> {
             );
         }
         Some(reader)
+    }
+
+    fn input_type(&mut self, config: &Fields<'a>) -> Option<InputType> {
+        let word = self.word(config, "InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"]);
+        if word == Some("CSV") {
+            self.require(config, &["CSVHeaderLocation"]);
+        }
+        let layout = self.csv_layout(config);
+        match word? {
+            "CSV" => layout.map(InputType::Csv),
+            "JSONL" => Some(InputType::JsonLines),
+            "PARQUET" => Some(InputType::Parquet),
+            "MANIFEST" => Some(InputType::Manifest),
+            _ => Some(InputType::Json),
+        }
+    }
+
+    fn csv_layout(&mut self, config: &Fields<'a>) -> Option<CsvLayout> {
+        let delimiter =
+            match self.word(config, "CSVDelimiter", &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"]) {
+                Some("PIPE") => b'|',
+                Some("SEMICOLON") => b';',
+                Some("SPACE") => b' ',
+                Some("TAB") => b'\t',
+                _ => b',',
+            };
+        let location = self.word(config, "CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
+        let headers = self.field(config, "CSVHeaders").map(|(node, place)| self.texts(node, place));
+        if location? == "GIVEN" {
+            self.require(config, &["CSVHeaders"]);
+            return Some(CsvLayout { delimiter, headers: Some(headers??) });
+        }
+        Some(CsvLayout { delimiter, headers: None })
     }
 
     fn item_batcher(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) -> ItemBatcher {

@@ -137,18 +137,10 @@ impl<'a> Reader<'a> {
     /// `ErrorEquals`: names; `States.ALL` alone, and in the last entry.
     fn error_equals(&mut self, fields: &Fields<'a>, is_last: bool) -> Option<Vec<Arc<str>>> {
         let (node, place) = self.field(fields, "ErrorEquals")?;
-        let NodeKind::Array(items) = &node.kind else {
-            self.invalid("Expected value of type Array", place, node.span);
-            return None;
-        };
-        if items.is_empty() {
+        let names = self.texts(node, place)?;
+        if names.is_empty() {
             self.invalid("Value cannot be empty", place, node.span);
             return None;
-        }
-        let mut names = Vec::with_capacity(items.len());
-        for (position, item) in items.iter().enumerate() {
-            let at = self.index(place, position);
-            names.extend(self.text(item, at).cloned());
         }
         if names.iter().any(|name| &**name == "States.ALL") {
             if names.len() > 1 {
@@ -157,6 +149,6 @@ impl<'a> Reader<'a> {
                 self.invalid("'States.ALL' must stand in the last entry", place, node.span);
             }
         }
-        (names.len() == items.len()).then_some(names)
+        Some(names)
     }
 }

@@ -20,7 +20,10 @@ impl<'a> Reader<'a> {
         let name = if language == QueryLanguage::JsonPath { "Parameters" } else { "Arguments" };
         let Some((node, place)) = self.field(fields, name) else { return };
         if let Some(own) = resource.own_parameters() {
-            self.own_parameters(own, resource.later_parameters(), node, place, language);
+            self.own_parameters(own, node, place, language);
+            if resource.invokes_model() {
+                self.model_parameters(node, place, language);
+            }
             return;
         }
         if let Resource::Direct { integration, .. } = resource {
@@ -44,7 +47,6 @@ impl<'a> Reader<'a> {
     fn own_parameters(
         &mut self,
         own: &[(&str, bool)],
-        later: &[&str],
         node: &'a Node,
         place: Place,
         language: QueryLanguage,
@@ -52,9 +54,7 @@ impl<'a> Reader<'a> {
         let NodeKind::Object(members) = &node.kind else { return };
         for member in members {
             let key = plain(&member.key, language);
-            if later.contains(&key) {
-                self.not_yet_supported(&format!("The parameter {key}"), place, member.key_span);
-            } else if !own.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)) {
+            if !own.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)) {
                 self.unsupported_member(key, place, member.key_span);
             }
         }
@@ -107,6 +107,21 @@ impl<'a> Reader<'a> {
                 |member: &Member| plain(&member.key, language).eq_ignore_ascii_case(parameter.name);
             if !members.iter().any(is_given) {
                 self.missing_member(parameter.name, place, node);
+            }
+        }
+    }
+
+    /// The body of a model is a parameter or in S3.
+    fn model_parameters(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
+        let NodeKind::Object(members) = &node.kind else { return };
+        let has = |name| members.iter().any(|member| plain(&member.key, language) == name);
+        if has("Body") && has("Input") {
+            let message = "There should only be one of the following fields: [Body, Input]".to_owned();
+            self.invalid(message, place, node.span);
+        }
+        for member in members.iter().filter(|member| ["Input", "Output"].contains(&&*member.key)) {
+            if let NodeKind::Object(_) = member.value.kind {
+                self.own_parameters(&[("S3Uri", true)], &member.value, place, language);
             }
         }
     }

@@ -46,6 +46,20 @@ impl<'a> Reader<'a> {
         self.text(node, place)
     }
 
+    /// An array of texts; what is no text is a finding.
+    pub(super) fn texts(&mut self, node: &'a Node, place: Place) -> Option<Vec<Arc<str>>> {
+        let NodeKind::Array(items) = &node.kind else {
+            self.invalid("Expected value of type Array", place, node.span);
+            return None;
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for (position, item) in items.iter().enumerate() {
+            let at = self.index(place, position);
+            texts.extend(self.text(item, at).cloned());
+        }
+        (texts.len() == items.len()).then_some(texts)
+    }
+
     pub(super) fn comment(&mut self, fields: &Fields<'a>) -> Option<String> {
         self.text_field(fields, "Comment").map(|text| text.to_string())
     }

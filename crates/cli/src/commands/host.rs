@@ -69,6 +69,7 @@ impl Plan<'_> {
             stepwell_integrations::trust_authorities_of(Path::new(file))
                 .map_err(|error| Failure::Usage(format!("AWS_CA_BUNDLE: {error}")))?;
         }
+        let aws = self.aws_config()?;
         let region = self.environment.region().to_owned();
         if !is_region(&region) {
             return Err(Failure::Usage(format!(
@@ -98,9 +99,14 @@ impl Plan<'_> {
             logs: self
                 .config
                 .logs
-                .resolve(&self.config.directory, self.data_directory, endpoints::of(&endpoints, "logs"))
+                .resolve(
+                    &self.config.directory,
+                    self.data_directory,
+                    endpoints::of(&endpoints, "logs").is_some(),
+                    aws.section.allow,
+                )
                 .map_err(Failure::Usage)?,
-            aws: self.aws_config()?,
+            aws,
             http: self.http_config()?,
             kubernetes: self.kubernetes_config(&base_dir)?,
             service_endpoints: urls(&endpoints),

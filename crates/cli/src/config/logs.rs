@@ -77,7 +77,8 @@ impl LogsSection {
     }
 
     /// The settings. Relative files start from `directory`. Without a default, other groups go to the endpoint if there is
-    /// one, else to a file in the data directory, else, with everything in memory, to standard output.
+    /// one, else to a file in the data directory, else, with everything in memory, to standard output. To AWS itself
+    /// (`allows_aws`) they go only where that is said.
     ///
     /// # Errors
     /// One line about a destination that needs an endpoint that nobody set.
@@ -85,9 +86,9 @@ impl LogsSection {
         &self,
         directory: &Path,
         data_directory: Option<&Path>,
-        endpoint: Option<&str>,
+        has_endpoint: bool,
+        allows_aws: bool,
     ) -> Result<LogSettings, String> {
-        let has_endpoint = endpoint.is_some();
         let destination = |path: &str, section: &DestinationSection| match (&section.file, section.to) {
             (Some(file), _) => Ok(LogDestination::File {
                 path: directory.join(file),
@@ -95,17 +96,17 @@ impl LogsSection {
                     .max_megabytes
                     .map_or(LOG_FILE_BYTES_MAX, |megabytes| megabytes.saturating_mul(1024 * 1024)),
             }),
-            (None, Some(To::Endpoint)) if !has_endpoint => Err(format!(
+            (None, Some(To::Endpoint)) if !has_endpoint && !allows_aws => Err(format!(
                 "[{path}] sends logs to CloudWatch Logs, but nothing says where that is; set logs = \
-                 \"http://HOST:PORT\" in [endpoints]"
+                 \"http://HOST:PORT\" in [endpoints], or allow AWS with --allow-aws"
             )),
-            (None, Some(To::Endpoint)) => Ok(LogDestination::Endpoint),
+            (None, Some(To::Endpoint)) => Ok(LogDestination::CloudWatch),
             (None, Some(To::Off)) => Ok(LogDestination::Off),
             (None, Some(To::Stdout) | None) => Ok(LogDestination::Stdout),
         };
         let default = match (&self.default, data_directory) {
             (Some(section), _) => destination("logs.default", section)?,
-            (None, _) if has_endpoint => LogDestination::Endpoint,
+            (None, _) if has_endpoint => LogDestination::CloudWatch,
             (None, Some(data_directory)) => LogDestination::File {
                 path: data_directory.join(FILE_DEFAULT),
                 bytes_max: LOG_FILE_BYTES_MAX,
@@ -115,8 +116,7 @@ impl LogsSection {
         let groups = self.groups.iter().map(|(name, section)| {
             Ok((name.clone(), destination(&format!("logs.groups.{name:?}"), section)?))
         });
-        let endpoint = endpoint.map(str::to_owned);
-        Ok(LogSettings { groups: groups.collect::<Result<_, String>>()?, default, endpoint })
+        Ok(LogSettings { groups: groups.collect::<Result<_, String>>()?, default })
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
         for (text, data_directory, has_endpoint, default, group) in [
             ("", data, false, file("/data/logs/executions.jsonl", 64), None),
             ("", None, false, LogDestination::Stdout, None),
-            ("", data, true, LogDestination::Endpoint, None),
+            ("", data, true, LogDestination::CloudWatch, None),
             ("[default]\nto = \"off\"", data, true, LogDestination::Off, None),
             ("[default]\nfile = \"a\"\nmax_megabytes = 2", data, true, file("/project/a", 2), None),
             (
@@ -152,23 +152,29 @@ mod tests {
                 "[groups.g]\nto = \"endpoint\"",
                 None,
                 true,
-                LogDestination::Endpoint,
-                Some(("g", LogDestination::Endpoint)),
+                LogDestination::CloudWatch,
+                Some(("g", LogDestination::CloudWatch)),
             ),
         ] {
             let section = section(text);
             assert_eq!(section.check(), Ok(()), "{text}");
-            let endpoint = has_endpoint.then_some("http://e");
-            let settings = section.resolve(Path::new("/project"), data_directory, endpoint).unwrap();
-            assert_eq!(settings.endpoint.as_deref(), endpoint);
+            let settings =
+                section.resolve(Path::new("/project"), data_directory, has_endpoint, false).unwrap();
             assert_eq!(settings.default, default, "{text}");
             let groups: Vec<_> =
                 settings.groups.iter().map(|(name, group)| (name.as_str(), group.clone())).collect();
             assert_eq!(groups, group.into_iter().collect::<Vec<_>>(), "{text}");
         }
-        let error = section("[groups.g]\nto = \"endpoint\"").resolve(Path::new("/"), None, None);
+        let section = section("[groups.g]\nto = \"endpoint\"");
+        let error = section.resolve(Path::new("/"), None, false, false);
         assert!(
             error.unwrap_err().starts_with("[logs.groups.\"g\"] sends logs to CloudWatch Logs, but nothing")
+        );
+        // Allowing AWS sends there what is told to go there, and nothing else.
+        let settings = section.resolve(Path::new("/"), None, false, true).unwrap();
+        assert_eq!(
+            (&settings.groups["g"], &settings.default),
+            (&LogDestination::CloudWatch, &LogDestination::Stdout)
         );
     }
 

@@ -14,7 +14,7 @@ use stepwell_json::Value;
 use self::request::{AuthType, Request};
 use crate::{
     address::{self, Exception},
-    aws::{Aws, AwsConfig, CallError, Caller, JobOutcome, Signer, sign, too_large},
+    aws::{Actor, Aws, AwsConfig, CallError, Caller, JobOutcome, sign, too_large},
     config::OnUncertain,
     gate::Gate,
     http_client::{HttpClient, HttpError, Resolver, check_address},
@@ -170,21 +170,15 @@ async fn sign(
     request: &Request,
     headers: &[(String, String)],
 ) -> Result<Vec<(String, String)>, TaskError> {
-    let signer = Signer {
-        region: caller.region,
-        account: caller.account,
-        token_seed: caller.token_seed,
-        role: caller.role,
-    };
-    let credentials = aws.credentials(&signer, place.is_aws).await.map_err(|error| match error {
+    let actor = Actor { region: caller.region, account: caller.account, role: caller.role };
+    let credentials = aws.credentials(&actor, place.is_aws).await.map_err(|error| match error {
         CallError::Role(cause) => TaskError::new("States.TaskFailed", cause),
         CallError::NoAnswer { reason, .. } => no_answer(reason),
         other => no_answer(format!("{other:?}")),
     })?;
     // What is signed is what API Gateway sees, also at a server in its place.
     let url = format!("https://{}{}", request.host, request.path);
-    let unsigned =
-        sign::Unsigned { method: request.method.as_str(), url: &url, headers, body: &request.body };
+    let unsigned = sign::Request { method: request.method.as_str(), url: &url, headers, body: &request.body };
     let scope = sign::Scope { region: request.aws_region().unwrap_or(caller.region), service: "execute-api" };
     sign::headers(&credentials, &scope, &unsigned, SystemTime::now())
         .map_err(|reason| no_answer(format!("the request can't be signed: {reason}")))

@@ -17,14 +17,15 @@ use hyper::{
     Method,
     header::{HeaderName, HeaderValue},
 };
-use stepwell_aws_model::{AuthType, Checksum, Operation, Service, service};
+use stepwell_aws_model::{AuthType, Operation, Service};
 use stepwell_json::{Object, Value};
 use tokio::sync::{Semaphore, watch};
 
 pub use super::read::Era;
 use super::{
+    checksum,
     config::{self, AwsConfig, AwsIntegration},
-    credentials::{self, CredentialStore},
+    credentials::{Actor, CredentialStore, account_of_role},
     endpoint::{self, Target},
     read, retry, schema, sign,
     wire::{Wire, WireAnswer, WireError, WireRequest, wire},
@@ -36,8 +37,9 @@ use crate::{
     lambda::{Counted, QUEUE_MAX},
 };
 
-/// The longest answer that is read, in bytes: a result may have 256 KiB, and XML says the same at greater length.
-pub(super) const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The longest answer that is read for a result, in bytes: a result may have 256 KiB, and XML says the same at greater
+/// length.
+pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Places that may have limits of their own.
 const PLACES_MAX: usize = 10_000;
 
@@ -50,6 +52,10 @@ pub struct Call<'a> {
     pub operation: &'a str,
     /// What to send.
     pub parameters: &'a Value,
+    /// Bytes that are the body of the request as they are, in place of the parameter that is.
+    pub body: Option<Bytes>,
+    /// The longest answer that is read, in bytes.
+    pub answer_max_bytes: usize,
     /// Which SDK the result looks like.
     pub era: Era,
     /// The region of the execution.
@@ -62,19 +68,9 @@ pub struct Call<'a> {
     pub role: Option<&'a str>,
 }
 
-/// Who a call is signed as.
-pub(crate) struct Signer<'a> {
-    pub(crate) region: &'a str,
-    pub(crate) account: &'a str,
-    /// What idempotency tokens are made from.
-    pub(crate) token_seed: &'a str,
-    /// The role that the task wants to act in.
-    pub(crate) role: Option<&'a str>,
-}
-
-impl<'a> Signer<'a> {
-    fn of(call: &Call<'a>) -> Self {
-        Self { region: call.region, account: call.account, token_seed: call.token_seed, role: call.role }
+impl Call<'_> {
+    fn actor(&self) -> Actor<'_> {
+        Actor { region: self.region, account: self.account, role: self.role }
     }
 }
 
@@ -98,8 +94,8 @@ pub struct Answer {
     pub status: u16,
     /// The headers as they came.
     pub headers: Vec<(String, String)>,
-    /// The length of the body.
-    pub length: String,
+    /// The body as it came.
+    pub body: Bytes,
     /// The service's id of the request.
     pub request_id: String,
 }
@@ -173,9 +169,9 @@ pub trait LocalService: Send + Sync {
 
 /// Calls AWS services, or servers that speak the same APIs.
 pub struct Aws {
-    config: AwsConfig,
+    pub(super) config: AwsConfig,
     client: HttpClient,
-    credentials: CredentialStore,
+    pub(super) credentials: CredentialStore,
     places: Mutex<HashMap<String, Arc<Semaphore>>>,
     waiting: AtomicUsize,
     stop: watch::Sender<bool>,
@@ -259,7 +255,15 @@ impl Aws {
         }
     }
 
-    async fn carry_out(
+    /// As [`Aws::call`], but not interrupted when the server is stopping.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn call_to_the_end(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        self.carry_out(call, None).await
+    }
+
+    pub(super) async fn carry_out(
         &self,
         call: &Call<'_>,
         local: Option<&dyn LocalService>,
@@ -276,9 +280,12 @@ impl Aws {
         let blobs_are_base64 = call.era == Era::First && &*service.word == "dynamodb";
         let wire = wire(schemas);
         let rules = write::Rules { blobs_are_base64, token_seed: call.token_seed };
-        let request = wire
+        let mut request = wire
             .request(operation, call.parameters, rules)
             .map_err(|problem| CallError::Parameters(vec![problem]))?;
+        if let Some(body) = &call.body {
+            request.body = body.clone();
+        }
         let (answer, attempts) = match local.filter(|_| self.is_local(service)) {
             Some(local) => (self.call_local(local, call, operation, request).await, 1),
             None => self.send(call, service, operation, request, &wire).await?,
@@ -298,13 +305,7 @@ impl Aws {
             .header("x-amzn-requestid")
             .or_else(|| answer.header("x-amz-request-id"))
             .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned);
-        Ok(Answer {
-            result,
-            status: answer.status,
-            length: answer.body.len().to_string(),
-            headers: answer.headers,
-            request_id,
-        })
+        Ok(Answer { result, status: answer.status, body: answer.body, headers: answer.headers, request_id })
     }
 
     async fn call_local(
@@ -332,7 +333,7 @@ impl Aws {
             endpoint::target(&self.config, service, call.region).map_err(|reason| no_answer(reason, 0))?;
         let credentials = match operation.auth {
             AuthType::None => None,
-            _ => Some(self.credentials(&Signer::of(call), target.is_aws).await?),
+            _ => Some(self.credentials(&call.actor(), target.is_aws).await?),
         };
         let integration = self.integration(service);
         let place = self.place(service, &target, integration.concurrency);
@@ -344,12 +345,12 @@ impl Aws {
             place.acquire_owned().await
         };
         let Ok(_permit) = permit else { return Err(no_answer("the server is stopping".to_owned(), 0)) };
+        let bounds = Bounds { answer_max_bytes: call.answer_max_bytes, timeout: integration.timeout() };
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let sent = self
-                .send_once(service, operation, &target, credentials.as_ref(), &request, integration.timeout())
-                .await;
+            let sent =
+                self.send_once(service, operation, &target, credentials.as_ref(), &request, &bounds).await;
             let is_last = attempts >= retry::ATTEMPTS_MAX;
             match sent {
                 Ok(answer) if is_last || (200..300).contains(&answer.status) => {
@@ -376,20 +377,20 @@ impl Aws {
         target: &Target,
         credentials: Option<&Credentials>,
         request: &WireRequest,
-        timeout: Duration,
+        bounds: &Bounds,
     ) -> Result<WireAnswer, Trouble> {
         let fatal = |reason: String| Trouble::Final(no_answer(reason, 1));
-        let url = address(service, target, request);
+        let url = endpoint::address(service, target, request);
         let uri = check_address(&url).map_err(fatal)?;
         let mut headers = request.headers.clone();
         if let Some(authority) = uri.authority() {
             headers.push(("host".to_owned(), authority.to_string()));
         }
-        headers.extend(checksum(service, operation, &request.body));
+        headers.extend(checksum::headers(service, operation, &request.body));
         if let Some(credentials) = credentials {
             let scope = sign::Scope { region: &target.signing_region, service: &target.signing_name };
             let unsigned =
-                sign::Unsigned { method: &request.method, url: &url, headers: &headers, body: &request.body };
+                sign::Request { method: &request.method, url: &url, headers: &headers, body: &request.body };
             let now = SystemTime::now();
             let signed = sign::operation_headers(service, operation, credentials, &scope, &unsigned, now)
                 .map_err(|reason| fatal(format!("the request can't be signed: {reason}")))?;
@@ -405,7 +406,8 @@ impl Aws {
         }
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|error| fatal(error.to_string()))?;
-        match self.client.send(method, uri, checked, request.body.clone(), ANSWER_MAX_BYTES, timeout).await {
+        let (limit, timeout) = (bounds.answer_max_bytes, bounds.timeout);
+        match self.client.send(method, uri, checked, request.body.clone(), limit, timeout).await {
             Ok(response) => {
                 let headers = response.headers.iter().filter_map(|(name, value)| {
                     Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
@@ -433,89 +435,12 @@ impl Aws {
         let key = format!("{} {}", service.word, target.base);
         places.entry(key).or_insert_with(|| Arc::new(Semaphore::new(concurrency))).clone()
     }
+}
 
-    /// What a call is signed with; `is_aws`: at AWS itself.
-    ///
-    /// # Errors
-    /// There is nothing to sign with, or the role can't be taken on.
-    pub(crate) async fn credentials(
-        &self,
-        signer: &Signer<'_>,
-        is_aws: bool,
-    ) -> Result<Credentials, CallError> {
-        let Some(role) = signer.role else {
-            return match is_aws {
-                true => self.credentials.standard().await.map_err(|reason| no_answer(reason, 0)),
-                false => Ok(self
-                    .credentials
-                    .environment()
-                    .unwrap_or_else(|| credentials::placeholder(signer.account))),
-            };
-        };
-        if let Some(section) = self.config.section.roles.get(role) {
-            return Ok(credentials::of_section(section));
-        }
-        if let Some(known) = self.credentials.role(role, SystemTime::now()) {
-            return Ok(known);
-        }
-        let sts = service("sts").ok_or_else(|| CallError::Role("the model of STS is missing".to_owned()))?;
-        if let Err(reason) = endpoint::target(&self.config, &sts, signer.region) {
-            if is_aws {
-                return Err(CallError::Role(format!("The role {role} could not be assumed: {reason}")));
-            }
-            // Nobody can be asked; emulators read the account from the access key.
-            return Ok(credentials::placeholder(account_of_role(role).unwrap_or(signer.account)));
-        }
-        let assumed = self.assume(&sts, role, signer).await?;
-        self.credentials.remember(role, assumed.clone());
-        Ok(assumed)
-    }
-
-    /// Asks STS, which is a call as any other.
-    fn assume<'a>(
-        &'a self,
-        sts: &'a Arc<Service>,
-        role: &'a str,
-        signer: &'a Signer<'_>,
-    ) -> Pin<Box<dyn Future<Output = Result<Credentials, CallError>> + Send + 'a>> {
-        Box::pin(async move {
-            let parameters = Value::Object(Object::from_entries(vec![
-                ("RoleArn".into(), Value::from(role)),
-                ("RoleSessionName".into(), Value::from("stepwell")),
-            ]));
-            let ask = Call {
-                service: sts,
-                operation: "AssumeRole",
-                parameters: &parameters,
-                era: Era::Second,
-                region: signer.region,
-                account: signer.account,
-                token_seed: signer.token_seed,
-                role: None,
-            };
-            let answer = self.carry_out(&ask, None).await.map_err(|error| {
-            CallError::Role(match error {
-                CallError::Service(error) => format!(
-                    "The role {role} could not be assumed: {} (Service: Sts, Status Code: {}, Request ID: {})",
-                    error.message, error.status, error.request_id
-                ),
-                CallError::NoAnswer { reason, .. } => format!("The role {role} could not be assumed: {reason}"),
-                other => format!("The role {role} could not be assumed: {other:?}"),
-            })
-        })?;
-            let keys = answer.result.get("Credentials");
-            let text = |name: &str| keys.and_then(|keys| keys.get(name)).and_then(Value::as_str);
-            let (Some(id), Some(secret)) = (text("AccessKeyId"), text("SecretAccessKey")) else {
-                return Err(CallError::Role(format!(
-                    "The role {role} could not be assumed: STS gave no keys"
-                )));
-            };
-            let expiry = text("Expiration")
-                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-                .map(SystemTime::from);
-            Ok(Credentials::new(id, secret, text("SessionToken").map(str::to_owned), expiry, "assumed"))
-        })
-    }
+/// What one try may take.
+struct Bounds {
+    answer_max_bytes: usize,
+    timeout: Duration,
 }
 
 /// Trouble with one try.
@@ -526,7 +451,7 @@ enum Trouble {
     Final(CallError),
 }
 
-fn no_answer(reason: String, attempts: u32) -> CallError {
+pub(super) fn no_answer(reason: String, attempts: u32) -> CallError {
     CallError::NoAnswer { reason, attempts: attempts.max(1) }
 }
 
@@ -546,102 +471,8 @@ fn service_error(error: WireError, status: u16, attempts: u32) -> ServiceError {
     }
 }
 
-/// `arn:aws:iam::123456789012:role/name` is of that account.
-fn account_of_role(role: &str) -> Option<&str> {
-    role.split(':').nth(4).filter(|account| account.len() == 12)
-}
-
-/// The whole address. At AWS, an S3 bucket whose name allows it is a part of the host.
-fn address(service: &Service, target: &Target, request: &WireRequest) -> String {
-    let (scheme, host) = target.base.split_once("://").unwrap_or(("https", &target.base));
-    if !target.is_aws {
-        return format!("{}{}", target.base, request.path);
-    }
-    if &*service.word == "s3" && request.host_prefix.is_none() {
-        let (path, query) = request
-            .path
-            .split_once('?')
-            .map_or((request.path.as_str(), None), |(path, query)| (path, Some(query)));
-        let rest = path.trim_start_matches('/');
-        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        let is_host = (3..=63).contains(&bucket.len())
-            && bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if is_host {
-            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-            return format!("{scheme}://{bucket}.{host}/{key}{query}");
-        }
-    }
-    format!("{scheme}://{}{host}{}", request.host_prefix.as_deref().unwrap_or_default(), request.path)
-}
-
-/// The checksum of the body. S3's is CRC32, as the SDKs send it, and shows in results (recorded).
-fn checksum(service: &Service, operation: &Operation, body: &[u8]) -> Vec<(String, String)> {
-    use base64::Engine;
-    use md5::{Digest, Md5};
-    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-    match operation.checksum {
-        Checksum::None => Vec::new(),
-        Checksum::Supported | Checksum::Required if &*service.word == "s3" => vec![
-            ("x-amz-sdk-checksum-algorithm".to_owned(), "CRC32".to_owned()),
-            ("x-amz-checksum-crc32".to_owned(), base64(&crc32(body).to_be_bytes())),
-        ],
-        Checksum::Supported => Vec::new(),
-        Checksum::Required => vec![("content-md5".to_owned(), base64(&Md5::digest(body)))],
-    }
-}
-
-/// CRC-32 as in gzip. Bodies are small: a task's parameters have at most 256 KiB.
-fn crc32(bytes: &[u8]) -> u32 {
-    let step = |remainder: u32, byte: &u8| {
-        (0..8).fold(remainder ^ u32::from(*byte), |remainder, _| {
-            (remainder >> 1) ^ (0xEDB8_8320 & (remainder & 1).wrapping_neg())
-        })
-    };
-    !bytes.iter().fold(u32::MAX, step)
-}
-
 /// A uniform number from 0 to 1, for pauses.
 pub(crate) fn random() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u128() as u32;
     f64::from(bits) / f64::from(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checksums_are_those_of_gzip() {
-        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
-        assert_eq!(crc32(b""), 0);
-    }
-
-    #[test]
-    fn buckets_are_in_the_host_at_aws_and_in_the_path_elsewhere() {
-        let s3 = service("s3").expect("s3");
-        let request = |path: &str| WireRequest {
-            method: "GET".to_owned(),
-            path: path.to_owned(),
-            headers: Vec::new(),
-            body: Bytes::new(),
-            host_prefix: None,
-        };
-        let target = |base: &str, is_aws| Target {
-            base: base.to_owned(),
-            signing_name: "s3".to_owned(),
-            signing_region: "eu-west-1".to_owned(),
-            is_aws,
-        };
-        let aws = target("https://s3.eu-west-1.amazonaws.com", true);
-        let near = target("http://127.0.0.1:9000", false);
-        for (target, path, expected) in [
-            (&aws, "/bucket/a/b?x=1", "https://bucket.s3.eu-west-1.amazonaws.com/a/b?x=1"),
-            (&aws, "/bucket?list-type=2", "https://bucket.s3.eu-west-1.amazonaws.com/?list-type=2"),
-            (&aws, "/dotted.bucket/a", "https://s3.eu-west-1.amazonaws.com/dotted.bucket/a"),
-            (&aws, "/", "https://s3.eu-west-1.amazonaws.com/"),
-            (&near, "/bucket/a", "http://127.0.0.1:9000/bucket/a"),
-        ] {
-            assert_eq!(address(&s3, target, &request(path)), expected);
-        }
-    }
 }

@@ -2,18 +2,37 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use aws_credential_types::Credentials;
+use stepwell_aws_model::{Service, service};
+use stepwell_json::{Object, Value};
 
-use super::config::{AwsConfig, RoleSection};
+use super::{
+    client::{ANSWER_MAX_BYTES, Aws, Call, CallError, Era, no_answer},
+    config::{AwsConfig, RoleSection},
+    endpoint,
+};
 
 /// Temporary credentials are renewed this long before they end.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 /// Roles whose credentials are kept.
 const ROLES_MAX: usize = 1_000;
+
+/// Who a call is made for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Actor<'a> {
+    /// The region of the execution.
+    pub(crate) region: &'a str,
+    /// The account of the execution.
+    pub(crate) account: &'a str,
+    /// `Credentials.RoleArn` of the task.
+    pub(crate) role: Option<&'a str>,
+}
 
 /// The credentials of this process, and those of roles that tasks named.
 pub(super) struct CredentialStore {
@@ -66,7 +85,15 @@ impl CredentialStore {
         let chain = self
             .chain
             .get_or_init(|| async {
+                use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+                // aws-config brings no HTTP client of its own without a second TLS library, and panics when it needs one.
+                let client = aws_smithy_http_client::Builder::new()
+                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                    .build_https();
                 let chain = aws_config::default_provider::credentials::DefaultCredentialsChain::builder()
+                    .configure(
+                        aws_config::provider_config::ProviderConfig::default().with_http_client(client),
+                    )
                     .build()
                     .await;
                 aws_credential_types::provider::SharedCredentialsProvider::new(chain)
@@ -111,4 +138,95 @@ impl CredentialStore {
         }
         roles.insert(role.to_owned(), credentials);
     }
+}
+
+impl Aws {
+    /// What a call is signed with; `is_aws`: at AWS itself.
+    ///
+    /// # Errors
+    /// Why there are no credentials.
+    pub(crate) async fn credentials(
+        &self,
+        actor: &Actor<'_>,
+        is_aws: bool,
+    ) -> Result<Credentials, CallError> {
+        let Some(role) = actor.role else { return self.own_credentials(actor.account, is_aws).await };
+        if let Some(section) = self.config.section.roles.get(role) {
+            return Ok(of_section(section));
+        }
+        if let Some(known) = self.credentials.role(role, SystemTime::now()) {
+            return Ok(known);
+        }
+        let sts = service("sts").ok_or_else(|| CallError::Role("the model of STS is missing".to_owned()))?;
+        if let Err(reason) = endpoint::target(&self.config, &sts, actor.region) {
+            if is_aws {
+                return Err(CallError::Role(format!("The role {role} could not be assumed: {reason}")));
+            }
+            // Nobody can be asked; emulators read the account from the access key.
+            return Ok(placeholder(account_of_role(role).unwrap_or(actor.account)));
+        }
+        let assumed = self.assume(&sts, role, actor).await?;
+        self.credentials.remember(role, assumed.clone());
+        Ok(assumed)
+    }
+
+    async fn own_credentials(&self, account: &str, is_aws: bool) -> Result<Credentials, CallError> {
+        if !is_aws {
+            return Ok(self.credentials.environment().unwrap_or_else(|| placeholder(account)));
+        }
+        self.credentials.standard().await.map_err(|reason| no_answer(reason, 0))
+    }
+
+    /// Asks STS, which is a call as any other.
+    fn assume<'a>(
+        &'a self,
+        sts: &'a Arc<Service>,
+        role: &'a str,
+        actor: &'a Actor<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<Credentials, CallError>> + Send + 'a>> {
+        Box::pin(async move {
+            let parameters = Value::Object(Object::from_entries(vec![
+                ("RoleArn".into(), Value::from(role)),
+                ("RoleSessionName".into(), Value::from("stepwell")),
+            ]));
+            let ask = Call {
+                service: sts,
+                operation: "AssumeRole",
+                parameters: &parameters,
+                body: None,
+                answer_max_bytes: ANSWER_MAX_BYTES,
+                era: Era::Second,
+                region: actor.region,
+                account: actor.account,
+                token_seed: "",
+                role: None,
+            };
+            let answer = self.carry_out(&ask, None).await.map_err(|error| {
+            CallError::Role(match error {
+                CallError::Service(error) => format!(
+                    "The role {role} could not be assumed: {} (Service: Sts, Status Code: {}, Request ID: {})",
+                    error.message, error.status, error.request_id
+                ),
+                CallError::NoAnswer { reason, .. } => format!("The role {role} could not be assumed: {reason}"),
+                other => format!("The role {role} could not be assumed: {other:?}"),
+            })
+        })?;
+            let keys = answer.result.get("Credentials");
+            let text = |name: &str| keys.and_then(|keys| keys.get(name)).and_then(Value::as_str);
+            let (Some(id), Some(secret)) = (text("AccessKeyId"), text("SecretAccessKey")) else {
+                return Err(CallError::Role(format!(
+                    "The role {role} could not be assumed: STS gave no keys"
+                )));
+            };
+            let expiry = text("Expiration")
+                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
+                .map(SystemTime::from);
+            Ok(Credentials::new(id, secret, text("SessionToken").map(str::to_owned), expiry, "assumed"))
+        })
+    }
+}
+
+/// `arn:aws:iam::123456789012:role/name` is of that account.
+pub(super) fn account_of_role(role: &str) -> Option<&str> {
+    role.split(':').nth(4).filter(|account| account.len() == 12)
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use stepwell_aws_model::{Dialect, From, Judge, Optimized, service};
 use stepwell_json::{Array, Object, Value};
 
 use super::{
     client::{Answer, Aws, Call, CallError, CallOutcome, Era, LocalService, random},
-    face::{optimized_error, optimized_result},
+    dialect::{at, list},
+    face::optimized_error,
+    retry,
 };
 use crate::lambda::TaskError;
 
@@ -15,8 +18,6 @@ use crate::lambda::TaskError;
 pub(crate) const POLL_AWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// The same at another server, which is near.
 pub(crate) const POLL_NEAR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// Pages of a list that are looked through for a name.
-const PAGES_MAX: usize = 100;
 /// Looks in a row that bring nothing before the task fails.
 pub(crate) const FAILED_LOOKS_MAX: u32 = 10;
 
@@ -79,10 +80,18 @@ impl Work<'_> {
             Ok(parameters) => parameters,
             Err(outcome) => return outcome,
         };
-        match self.call(self.integration.operation, &parameters).await {
-            CallOutcome::Answered(answer) => self.shown(&answer, waits),
-            CallOutcome::Failed(error) => self.failed(&error),
-            CallOutcome::Interrupted => JobOutcome::Interrupted,
+        let (parameters, body) = match self.with_body(parameters).await {
+            Ok(given) => given,
+            Err(outcome) => return outcome,
+        };
+        let answer = match self.call_with(self.integration.operation, &parameters, body).await {
+            CallOutcome::Answered(answer) => answer,
+            CallOutcome::Failed(error) => return self.failed(&error),
+            CallOutcome::Interrupted => return JobOutcome::Interrupted,
+        };
+        match self.stored(&answer).await {
+            Ok(place) => self.shown(&answer, place, waits),
+            Err(outcome) => outcome,
         }
     }
 
@@ -111,7 +120,10 @@ impl Work<'_> {
                 {
                     return JobOutcome::Done(Value::empty_object());
                 }
-                CallOutcome::Failed(CallError::Service(error)) if (400..500).contains(&error.status) => {
+                CallOutcome::Failed(CallError::Service(error))
+                    if (400..500).contains(&error.status)
+                        && !retry::is_worth_another(error.status, Some(&error.code)) =>
+                {
                     return self.failed(&CallError::Service(error));
                 }
                 CallOutcome::Failed(error) => Some(self.failed(&error)),
@@ -152,17 +164,34 @@ impl Work<'_> {
         }
     }
 
-    async fn call(&self, operation: &str, parameters: &Value) -> CallOutcome {
-        let Some(service) = service(self.integration.api) else {
-            return CallOutcome::Failed(CallError::NoAnswer {
-                reason: format!("the model of {} is missing", self.integration.api),
-                attempts: 1,
-            });
+    pub(super) async fn call(&self, operation: &str, parameters: &Value) -> CallOutcome {
+        self.call_with(operation, parameters, None).await
+    }
+
+    async fn call_with(&self, operation: &str, parameters: &Value, body: Option<Bytes>) -> CallOutcome {
+        let limit = self.answer_max_bytes();
+        self.call_of(self.integration.api, operation, parameters, body, limit).await
+    }
+
+    /// Calls an operation of any service for the task.
+    pub(super) async fn call_of(
+        &self,
+        word: &str,
+        operation: &str,
+        parameters: &Value,
+        body: Option<Bytes>,
+        answer_max_bytes: usize,
+    ) -> CallOutcome {
+        let Some(service) = service(word) else {
+            let reason = format!("the model of {word} is missing");
+            return CallOutcome::Failed(CallError::NoAnswer { reason, attempts: 1 });
         };
         let call = Call {
             service: &service,
             operation,
             parameters,
+            body,
+            answer_max_bytes,
             era: Era::First,
             region: self.caller.region,
             account: self.caller.account,
@@ -172,14 +201,16 @@ impl Work<'_> {
         self.aws.call(&call, self.local).await
     }
 
-    fn failed(&self, error: &CallError) -> JobOutcome {
-        match service(self.integration.api) {
-            Some(service) => {
-                let resource_type = self.integration.service;
-                JobOutcome::Failed(optimized_error(&service, resource_type, error, self.parameters))
-            }
-            None => JobOutcome::Failed(TaskError::new("States.Runtime", format!("{error:?}"))),
-        }
+    pub(super) fn failed(&self, error: &CallError) -> JobOutcome {
+        self.failed_of(self.integration.api, error)
+    }
+
+    /// The task's failure for an error of a service.
+    pub(super) fn failed_of(&self, word: &str, error: &CallError) -> JobOutcome {
+        JobOutcome::Failed(match service(word) {
+            Some(service) => optimized_error(&service, self.integration.service, error, self.parameters),
+            None => TaskError::new("States.Runtime", format!("{error:?}")),
+        })
     }
 
     /// The members of a call about a job.
@@ -235,184 +266,6 @@ impl Work<'_> {
         }
         Verdict::Ended(JobOutcome::Done(result()))
     }
-
-    /// The parameters in the words of the operation.
-    fn request(&self) -> Result<Value, String> {
-        let given = self.parameters.as_object().ok_or("The value must be an object")?;
-        if let Some(own) = self.integration.own_parameters() {
-            for key in given.keys() {
-                if !own.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)) {
-                    return Err(super::write::unsupported(key));
-                }
-            }
-            for (name, _) in own.iter().filter(|(_, is_required)| *is_required) {
-                if find(given, name).is_none() {
-                    return Err(super::write::missing(name));
-                }
-            }
-        }
-        let entries = match self.integration.dialect {
-            Dialect::Plain | Dialect::Echo(_) | Dialect::CreateCluster => return Ok(self.parameters.clone()),
-            Dialect::PutEvents => return Ok(self.with_resources(given)),
-            Dialect::ClusterId => {
-                let rest = given.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("ClusterId"));
-                let mut entries: Vec<_> = rest.map(|(key, value)| (key.clone(), value.clone())).collect();
-                entries.push((
-                    "JobFlowIds".into(),
-                    list(find(given, "ClusterId").cloned().unwrap_or(Value::Null)),
-                ));
-                entries
-            }
-            Dialect::AddStep => vec![
-                ("JobFlowId".into(), find(given, "ClusterId").cloned().unwrap_or(Value::Null)),
-                ("Steps".into(), list(find(given, "Step").cloned().unwrap_or(Value::Null))),
-            ],
-            Dialect::CancelStep => {
-                let rest = given.iter().filter(|(key, _)| !key.eq_ignore_ascii_case("StepId"));
-                let mut entries: Vec<_> = rest.map(|(key, value)| (key.clone(), value.clone())).collect();
-                entries.push(("StepIds".into(), list(find(given, "StepId").cloned().unwrap_or(Value::Null))));
-                entries
-            }
-            // The name becomes an id before the call.
-            Dialect::InstanceFleetByName | Dialect::InstanceGroupByName => {
-                return Ok(self.parameters.clone());
-            }
-            Dialect::InvokeModel => {
-                let mut entries: Vec<_> =
-                    given.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-                if find(given, "ContentType").is_none() {
-                    entries.push(("ContentType".into(), Value::from("application/json")));
-                }
-                entries
-            }
-        };
-        Ok(Value::Object(Object::from_entries(entries)))
-    }
-
-    /// For instances of EMR that are called by their name: the parameters with the id that the cluster has for it.
-    async fn with_id(&self, parameters: Value) -> Result<Value, JobOutcome> {
-        let (what, list_operation) = match self.integration.dialect {
-            Dialect::InstanceFleetByName => ("InstanceFleet", "ListInstanceFleets"),
-            Dialect::InstanceGroupByName => ("InstanceGroup", "ListInstanceGroups"),
-            _ => return Ok(parameters),
-        };
-        let given = |path: &str| at(&parameters, path).cloned().unwrap_or(Value::Null);
-        let (cluster, name) = (given("ClusterId"), given(&format!("{what}Name")));
-        let mut marker = None;
-        for _ in 0..PAGES_MAX {
-            let mut ask = vec![("ClusterId".into(), cluster.clone())];
-            ask.extend(marker.map(|marker| ("Marker".into(), marker)));
-            let answer = match self.call(list_operation, &Value::Object(Object::from_entries(ask))).await {
-                CallOutcome::Answered(answer) => Value::Object(answer.result),
-                CallOutcome::Failed(error) => return Err(self.failed(&error)),
-                CallOutcome::Interrupted => return Err(JobOutcome::Interrupted),
-            };
-            let entries = at(&answer, &format!("{what}s")).and_then(Value::as_array);
-            let found = entries
-                .into_iter()
-                .flat_map(|entries| entries.items())
-                .find(|entry| entry.get("Name") == Some(&name));
-            if let Some(id) = found.and_then(|found| found.get("Id")) {
-                let changed = given(what);
-                let none = Object::from_entries(Vec::new());
-                let changed =
-                    changed.as_object().unwrap_or(&none).with(format!("{what}Id").into(), id.clone());
-                let (member, value) = match self.integration.dialect {
-                    Dialect::InstanceGroupByName => ("InstanceGroups", list(Value::Object(changed))),
-                    _ => ("InstanceFleet", Value::Object(changed)),
-                };
-                let entries = vec![("ClusterId".into(), cluster), (member.into(), value)];
-                return Ok(Value::Object(Object::from_entries(entries)));
-            }
-            marker = answer.get("Marker").cloned();
-            if marker.is_none() {
-                break;
-            }
-        }
-        let name = name.to_text();
-        Err(JobOutcome::Failed(TaskError::new(
-            "ElasticMapReduce.InvalidRequestException",
-            format!("The cluster has no {what} of the name {name}."),
-        )))
-    }
-
-    /// Events speak of the execution that sent them, which the history does not show.
-    fn with_resources(&self, given: &Object) -> Value {
-        let Some(entries) = find(given, "Entries").and_then(Value::as_array) else {
-            return self.parameters.clone();
-        };
-        let own = [self.caller.state_machine_arn, self.caller.execution_arn];
-        let entries = entries.items().iter().map(|entry| {
-            let Value::Object(entry) = entry else { return entry.clone() };
-            let known = find(entry, "Resources").and_then(Value::as_array);
-            let mut resources = known.map(|known| known.items().to_vec()).unwrap_or_default();
-            resources.extend(own.into_iter().map(Value::from));
-            Value::Object(entry.with("Resources".into(), Value::Array(Array::new(resources))))
-        });
-        let entries = Value::Array(Array::new(entries.collect()));
-        Value::Object(given.with("Entries".into(), entries))
-    }
-
-    /// The answer as the task shows it.
-    fn shown(&self, answer: &Answer, waits: bool) -> JobOutcome {
-        let mut answer = answer.clone();
-        let given = self.parameters.as_object();
-        match self.integration.dialect {
-            Dialect::PutEvents => {
-                let result = Value::Object(answer.result);
-                let failed = result.get("FailedEntryCount").and_then(Value::as_i64).unwrap_or(0);
-                return if failed > 0 {
-                    JobOutcome::Failed(TaskError::new("EventBridge.FailedEntry", result.to_text()))
-                } else {
-                    JobOutcome::Done(result)
-                };
-            }
-            Dialect::InvokeModel => {
-                let body = answer.result.get("Body").and_then(Value::as_str).unwrap_or_default();
-                let body = stepwell_json::parse(body).unwrap_or_else(|_| Value::from(body));
-                let content_type = answer.result.get("ContentType").cloned().unwrap_or(Value::Null);
-                return JobOutcome::Done(Value::Object(Object::from_entries(vec![
-                    ("Body".into(), body),
-                    ("ContentType".into(), content_type),
-                ])));
-            }
-            Dialect::Echo(name) => {
-                if let Some(value) = given.and_then(|given| find(given, name)) {
-                    answer.result = answer.result.with(name.into(), value.clone());
-                }
-            }
-            Dialect::CreateCluster => {
-                let members = answer.result.iter().map(|(key, value)| match &**key {
-                    "JobFlowId" => ("ClusterId".into(), value.clone()),
-                    _ => (key.clone(), value.clone()),
-                });
-                answer.result = Object::from_entries(members.collect());
-            }
-            Dialect::AddStep => {
-                let id = at(&Value::Object(answer.result), "StepIds.0").cloned().unwrap_or(Value::Null);
-                answer.result = Object::from_entries(vec![("StepId".into(), id)]);
-            }
-            Dialect::CancelStep => {
-                let info = at(&Value::Object(answer.result), "CancelStepsInfoList.0")
-                    .cloned()
-                    .unwrap_or(Value::Null);
-                answer.result = Object::from_entries(vec![("CancelStepsInfo".into(), info)]);
-            }
-            Dialect::Plain
-            | Dialect::ClusterId
-            | Dialect::InstanceFleetByName
-            | Dialect::InstanceGroupByName => {}
-        }
-        let result = optimized_result(&answer);
-        let has_failures = result
-            .get("Failures")
-            .and_then(Value::as_array)
-            .is_some_and(|failures| !failures.items().is_empty());
-        if waits && self.integration.service == "ecs" && has_failures {
-            return JobOutcome::Failed(TaskError::new("AmazonECS.Unknown", Value::Object(result).to_text()));
-        }
-        JobOutcome::Done(Value::Object(result))
-    }
 }
 
 /// What a description of a job says.
@@ -425,27 +278,6 @@ enum Verdict {
 
 fn is_gone(code: &str) -> bool {
     code.contains("NotFound")
-}
-
-fn list(value: Value) -> Value {
-    Value::Array(Array::new(vec![value]))
-}
-
-/// A member by its name, exactly or in other letters' case.
-fn find<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
-    let found = object
-        .get(name)
-        .or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))?;
-    (!found.is_null()).then_some(found)
-}
-
-/// The value at a path of members and positions.
-fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('.').filter(|step| !step.is_empty()).try_fold(value, |value, step| match value {
-        Value::Object(object) => find(object, step),
-        Value::Array(_) => value.index(step.parse().ok()?),
-        _ => None,
-    })
 }
 
 fn has_failed_container(task: &Value) -> bool {

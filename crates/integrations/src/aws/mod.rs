@@ -3,12 +3,17 @@
 //! [`Aws`] takes a [`Call`] to wherever the configuration says that the service is; [`sdk_result`] and
 //! [`optimized_result`] show what comes back as the two kinds of task do.
 
+mod checksum;
 mod client;
 mod config;
 mod credentials;
+#[cfg(all(test, feature = "aws-credentials"))]
+mod credentials_tests;
+mod dialect;
 mod endpoint;
 mod face;
 mod job;
+mod model_body;
 mod read;
 mod retry;
 mod schema;
@@ -18,13 +23,18 @@ mod tests;
 mod wire;
 mod write;
 
-pub use client::{Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalService};
-pub(crate) use client::{Signer, random};
+pub(crate) use client::random;
+pub use client::{
+    ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalService,
+};
 pub use config::{AwsConfig, AwsIntegration, AwsSection, EXECUTE_API, RoleSection};
+pub(crate) use credentials::Actor;
+pub(crate) use endpoint::Target;
 pub use face::{optimized_error, optimized_result, sdk_error, sdk_result};
 pub(crate) use face::{parameters_error, too_large};
 pub use job::{Caller, JobOutcome, Work};
 pub(crate) use job::{FAILED_LOOKS_MAX, POLL_AWS, POLL_NEAR};
+pub(crate) use sign::Unsigned;
 pub(crate) use write::{malformed, missing, unsupported};
 
 use stepwell_aws_model::{Operation, Service};

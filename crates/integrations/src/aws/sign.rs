@@ -10,7 +10,13 @@ use aws_sigv4::{
     },
     sign::v4,
 };
-use stepwell_aws_model::{AuthType, Operation, Service};
+use stepwell_aws_model::{AuthType, Operation, Service, service};
+
+use super::{
+    client::{Aws, CallError, no_answer},
+    credentials::Actor,
+    endpoint::{self, Target},
+};
 
 /// What a signature is for.
 pub(crate) struct Scope<'a> {
@@ -19,7 +25,7 @@ pub(crate) struct Scope<'a> {
 }
 
 /// What is signed; the URL as it is sent.
-pub(crate) struct Unsigned<'a> {
+pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     pub(crate) url: &'a str,
     pub(crate) headers: &'a [(String, String)],
@@ -35,7 +41,7 @@ pub(super) fn operation_headers(
     operation: &Operation,
     credentials: &Credentials,
     scope: &Scope<'_>,
-    request: &Unsigned<'_>,
+    request: &Request<'_>,
     now: SystemTime,
 ) -> Result<Vec<(String, String)>, String> {
     let is_s3 = matches!(scope.service, "s3" | "s3express" | "s3-outposts" | "s3-object-lambda")
@@ -50,7 +56,7 @@ pub(super) fn operation_headers(
         AuthType::UnsignedPayload => SignableBody::UnsignedPayload,
         AuthType::Signed | AuthType::None => SignableBody::Bytes(request.body),
     };
-    Ok(header_list(&signed(credentials, scope, request, body, settings, now)?))
+    Ok(header_list(&instructions(credentials, scope, request, body, settings, now)?))
 }
 
 /// The headers to add to a request that is no call of an operation.
@@ -60,11 +66,11 @@ pub(super) fn operation_headers(
 pub(crate) fn headers(
     credentials: &Credentials,
     scope: &Scope<'_>,
-    request: &Unsigned<'_>,
+    request: &Request<'_>,
     now: SystemTime,
 ) -> Result<Vec<(String, String)>, String> {
     let body = SignableBody::Bytes(request.body);
-    Ok(header_list(&signed(credentials, scope, request, body, SigningSettings::default(), now)?))
+    Ok(header_list(&instructions(credentials, scope, request, body, SigningSettings::default(), now)?))
 }
 
 /// The query parameters to add to a request that somebody else will make, names and values as they are.
@@ -74,20 +80,21 @@ pub(crate) fn headers(
 pub(crate) fn query(
     credentials: &Credentials,
     scope: &Scope<'_>,
-    request: &Unsigned<'_>,
+    request: &Request<'_>,
     (now, life): (SystemTime, Duration),
 ) -> Result<Vec<(String, String)>, String> {
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(life);
-    let instructions = signed(credentials, scope, request, SignableBody::Bytes(request.body), settings, now)?;
+    let instructions =
+        instructions(credentials, scope, request, SignableBody::Bytes(request.body), settings, now)?;
     Ok(instructions.params().iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect())
 }
 
-fn signed(
+fn instructions(
     credentials: &Credentials,
     scope: &Scope<'_>,
-    request: &Unsigned<'_>,
+    request: &Request<'_>,
     body: SignableBody<'_>,
     settings: SigningSettings,
     now: SystemTime,
@@ -112,6 +119,57 @@ fn header_list(instructions: &SigningInstructions) -> Vec<(String, String)> {
     instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// A request that is made elsewhere.
+pub(crate) struct Unsigned<'a> {
+    /// The word of the service.
+    pub(crate) service: &'a str,
+    /// The operation.
+    pub(crate) operation: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: &'a [u8],
+}
+
+impl Aws {
+    /// A service at a base address of its own; none for a service that there is not.
+    pub(crate) fn target_at(&self, word: &str, base: &str, region: &str) -> Option<Target> {
+        Some(endpoint::at(&*service(word)?, base, region))
+    }
+
+    /// A service at AWS itself, if that may be called.
+    pub(crate) fn target_at_aws(&self, word: &str, region: &str) -> Option<Target> {
+        let service = service(word).filter(|_| self.config.section.allow)?;
+        Some(endpoint::at_aws(&service, region))
+    }
+
+    /// The headers of a request with those that sign it.
+    ///
+    /// # Errors
+    /// Why it can't be signed.
+    pub(crate) async fn signed(
+        &self,
+        request: Unsigned<'_>,
+        actor: &Actor<'_>,
+        target: &Target,
+    ) -> Result<Vec<(String, String)>, CallError> {
+        let unknown = || no_answer(format!("there is no {} of {}", request.operation, request.service), 0);
+        let service = service(request.service).ok_or_else(unknown)?;
+        let operation = service.operation(request.operation).ok_or_else(unknown)?;
+        let credentials = self.credentials(actor, target.is_aws).await?;
+        let scope = Scope { region: &target.signing_region, service: &target.signing_name };
+        let mut signed = request.headers.clone();
+        let authority = request.url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next());
+        signed.extend(authority.map(|authority| ("host".to_owned(), authority.to_owned())));
+        let unsigned =
+            Request { method: request.method, url: request.url, headers: &signed, body: request.body };
+        let added =
+            operation_headers(&service, operation, &credentials, &scope, &unsigned, SystemTime::now())
+                .map_err(|reason| no_answer(format!("the request can't be signed: {reason}"), 0))?;
+        Ok(request.headers.into_iter().chain(added).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +191,7 @@ mod tests {
             let host = "abc.execute-api.eu-west-1.amazonaws.com";
             let sent = [("host", host), ("content-type", "application/json")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let request = Unsigned {
+            let request = Request {
                 method: "POST",
                 url: &format!("https://{host}/Prod/@connections/A%20b=?q=%C3%A4%20b&r=1&r=2"),
                 headers: &sent,

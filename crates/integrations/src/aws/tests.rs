@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
 use serde_json::Value as Json;
 use stepwell_aws_model::{Protocol, service_of};
 
@@ -62,6 +63,66 @@ fn spelled_out(xml: &str) -> String {
     text + rest
 }
 
+/// What CBOR says, read by another decoder than the one under test. Lengths may be given or not, members come in any
+/// order, and a number is written in any of its forms.
+fn cbor(bytes: &[u8]) -> String {
+    fn item(decoder: &mut minicbor::Decoder<'_>) -> Json {
+        use minicbor::data::Type;
+        match decoder.datatype().expect("an item") {
+            Type::Bool => decoder.bool().expect("a truth value").into(),
+            Type::Null => {
+                decoder.null().expect("null");
+                Json::Null
+            }
+            Type::F16 | Type::F32 | Type::F64 => decoder.f64().expect("a number").into(),
+            Type::String | Type::StringIndef => {
+                decoder.str_iter().expect("a text").collect::<Result<String, _>>().expect("a text").into()
+            }
+            Type::Bytes | Type::BytesIndef => {
+                let parts = decoder.bytes_iter().expect("bytes").collect::<Result<Vec<_>, _>>();
+                serde_json::json!({"bytes": parts.expect("bytes").concat()})
+            }
+            Type::Array | Type::ArrayIndef => {
+                let length = decoder.array().expect("an array");
+                let mut items = Vec::new();
+                while goes_on(decoder, length, items.len()) {
+                    items.push(item(decoder));
+                }
+                items.into()
+            }
+            Type::Map | Type::MapIndef => {
+                let length = decoder.map().expect("a map");
+                let mut members = serde_json::Map::new();
+                while goes_on(decoder, length, members.len()) {
+                    let key = decoder.str().expect("a key").to_owned();
+                    members.insert(key, item(decoder));
+                }
+                members.into()
+            }
+            Type::Tag => {
+                let tag = decoder.tag().expect("a tag").as_u64();
+                serde_json::json!({"tag": tag, "value": item(decoder)})
+            }
+            _ => f64::from(i32::try_from(decoder.i64().expect("a number")).expect("a small number")).into(),
+        }
+    }
+    /// Whether another entry comes, of so many as there are or up to the break.
+    fn goes_on(decoder: &mut minicbor::Decoder<'_>, length: Option<u64>, read: usize) -> bool {
+        match length {
+            Some(length) => (read as u64) < length,
+            None if decoder.datatype().expect("an item") == minicbor::data::Type::Break => {
+                decoder.skip().expect("a break");
+                false
+            }
+            None => true,
+        }
+    }
+    let mut decoder = minicbor::Decoder::new(bytes);
+    let value = item(&mut decoder);
+    assert_eq!(decoder.position(), bytes.len(), "there is more");
+    value.to_string()
+}
+
 /// What differs between a request of ours and botocore's.
 fn compare(case: &Json) -> Vec<String> {
     let service = service_of(&text(case, "service")).expect("the service");
@@ -117,6 +178,9 @@ fn compare(case: &Json) -> Vec<String> {
             })
             .collect();
         expect("form", format!("{:?}", pairs(&body)), format!("{wanted:?}"));
+    } else if let Some(wanted) = case["cbor"].as_str() {
+        let wanted = base64::engine::general_purpose::STANDARD.decode(wanted).expect("base64");
+        expect("body", cbor(&request.body), cbor(&wanted));
     } else if matches!(service.protocol, Protocol::Json | Protocol::RestJson)
         && let (Ok(found), Ok(wanted)) =
             (serde_json::from_str::<Json>(&body), serde_json::from_str::<Json>(&text(case, "body")))
@@ -179,7 +243,10 @@ fn answers_are_read_as_botocore_reads_them() {
             headers: headers
                 .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
                 .collect(),
-            body: text(&case, "body").into(),
+            body: match case["cbor"].as_str() {
+                Some(body) => base64::engine::general_purpose::STANDARD.decode(body).expect("base64").into(),
+                None => text(&case, "body").into(),
+            },
         };
         let wire = wire(schemas);
         if let Some(error) = case["error"].as_object() {

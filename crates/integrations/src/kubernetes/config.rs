@@ -37,13 +37,16 @@ pub struct ClusterSection {
     pub aws_token: bool,
 }
 
+/// Reads YAML: gives JSON text, or what is wrong.
+pub type ReadYaml = fn(&str) -> Result<String, String>;
+
 /// Everything about Kubernetes clusters.
 #[derive(Clone, Default)]
 pub struct KubernetesConfig {
     /// `[eks.clusters.*]`.
     pub clusters: BTreeMap<String, Cluster>,
-    /// Reads YAML, as which kubeconfig files are written: gives JSON text, or what is wrong. Without it they are JSON.
-    pub yaml: Option<fn(&str) -> Result<String, String>>,
+    /// Reads kubeconfig files and Jobs that are YAML; without it they are JSON.
+    pub yaml: Option<ReadYaml>,
 }
 
 impl std::fmt::Debug for KubernetesConfig {

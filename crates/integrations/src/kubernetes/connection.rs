@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     address::{self, Refusal},
-    aws::{CallError, Signer},
+    aws::{Actor, CallError},
     http_client::Certificates,
     lambda::TaskError,
     parameters::Parameters,
@@ -163,8 +163,8 @@ fn eks_region(host: &str) -> Option<&str> {
 
 async fn aws_token(work: &KubernetesWork<'_>, cluster: &str, region: &str) -> Result<String, Failure> {
     let caller = &work.caller;
-    let signer = Signer { region, account: caller.account, token_seed: caller.token_seed, role: caller.role };
-    let credentials = work.aws.credentials(&signer, true).await.map_err(|error| match error {
+    let actor = Actor { region, account: caller.account, role: caller.role };
+    let credentials = work.aws.credentials(&actor, true).await.map_err(|error| match error {
         CallError::Role(cause) => Failure::Role(cause),
         CallError::NoAnswer { reason, .. } => Failure::Other(reason),
         other => Failure::Other(format!("{other:?}")),

@@ -23,7 +23,7 @@ use hyper::Method;
 use stepwell_aws_model::DirectTarget;
 use stepwell_json::{Object, Value};
 
-pub use self::config::{Cluster, ClusterSection, KubernetesConfig};
+pub use self::config::{Cluster, ClusterSection, KubernetesConfig, ReadYaml};
 use self::connection::Connection;
 use crate::{
     address,

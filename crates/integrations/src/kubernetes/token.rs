@@ -7,7 +7,7 @@ use base64::Engine;
 use stepwell_aws_model::service;
 
 use crate::{
-    aws::sign::{Scope, Unsigned, query},
+    aws::sign::{Request, Scope, query},
     http_client::percent_encode,
 };
 
@@ -30,7 +30,7 @@ pub(super) fn token(
     let host = place.url.strip_prefix("https://").unwrap_or(&place.url).trim_end_matches('/').to_owned();
     let url = format!("https://{host}/?Action=GetCallerIdentity&Version=2011-06-15");
     let headers = [("host".to_owned(), host), ("x-k8s-aws-id".to_owned(), cluster.to_owned())];
-    let unsigned = Unsigned { method: "GET", url: &url, headers: &headers, body: b"" };
+    let unsigned = Request { method: "GET", url: &url, headers: &headers, body: b"" };
     let scope = Scope { region: &place.signing_region, service: "sts" };
     let added = query(credentials, &scope, &unsigned, (now, LIFE))?;
     let url = added

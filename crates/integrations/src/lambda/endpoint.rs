@@ -1,13 +1,15 @@
-//! A function behind a Lambda Invoke API that checks no signatures: SAM, LocalStack, moto, a runtime interface
-//! emulator, another Stepwell.
+//! A function behind a Lambda Invoke API: AWS's, or SAM, LocalStack, moto, a runtime interface emulator, another
+//! Stepwell, which check no signatures.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
+use stepwell_aws_model::service;
 
 use super::{ANSWER_MAX_BYTES, ANSWER_TIMEOUT, Answer, FunctionName, Invocation, Outcome, TaskError};
+use crate::aws::{Actor, Aws, CallError, Target, Unsigned};
 use crate::http_client::{HttpClient, HttpError, Response, check_address, percent_encode};
 
 /// The header that marks an answer as the handler's error.
@@ -16,55 +18,33 @@ pub(crate) const USER_AGENT_VALUE: &str = concat!("stepwell/", env!("CARGO_PKG_V
 /// Longest header value that an answer may bring; a log's tail is 4 KB in base64.
 const HEADER_VALUE_MAX_BYTES: usize = 16 * 1024;
 
-/// Errors that Lambda's Invoke declares. Any other code is shown as `Lambda.AWSLambdaException`, the base class of the
-/// SDK that Step Functions' Lambda integration behaves like.
-const MODELLED: &[&str] = &[
-    "ClientExecutionTimeoutException",
-    "EC2AccessDeniedException",
-    "EC2ThrottledException",
-    "EC2UnexpectedException",
-    "EFSIOException",
-    "EFSMountConnectivityException",
-    "EFSMountFailureException",
-    "EFSMountTimeoutException",
-    "ENILimitReachedException",
-    "InvalidParameterValueException",
-    "InvalidRequestContentException",
-    "InvalidRuntimeException",
-    "InvalidSecurityGroupIDException",
-    "InvalidSubnetIDException",
-    "InvalidZipFileException",
-    "KMSAccessDeniedException",
-    "KMSDisabledException",
-    "KMSInvalidStateException",
-    "KMSNotFoundException",
-    "RecursiveInvocationException",
-    "RequestTooLargeException",
-    "ResourceConflictException",
-    "ResourceNotFoundException",
-    "ResourceNotReadyException",
-    "ServiceException",
-    "SnapStartException",
-    "SnapStartNotReadyException",
-    "SnapStartTimeoutException",
-    "SubnetIPAddressLimitReachedException",
-    "TooManyRequestsException",
-    "UnsupportedMediaTypeException",
-];
+/// Whether Lambda's Invoke declares an error. Any other code is shown as `Lambda.AWSLambdaException`, the base class of the
+/// SDK that Step Functions' Lambda integration behaves like, but for the one that is that SDK's own.
+fn is_modelled(name: &str) -> bool {
+    let Some(service) = service("lambda") else { return false };
+    let errors = service.operation("Invoke").map(|invoke| invoke.errors.as_slice()).unwrap_or_default();
+    let mut errors = errors.iter().filter_map(|id| service.shape(*id).error.as_ref());
+    name == "ClientExecutionTimeoutException" || errors.any(|error| &*error.name == name)
+}
 
-/// Calls `name` at `endpoint`.
+/// A Lambda Invoke API.
+pub(super) struct Place<'a> {
+    pub(super) client: &'a HttpClient,
+    /// Who signs.
+    pub(super) aws: &'a Aws,
+    /// Where it is.
+    pub(super) target: Target,
+}
+
+/// Calls `name` at a place.
 pub(super) async fn invoke(
-    client: &HttpClient,
-    endpoint: &str,
+    place: &Place<'_>,
     name: &str,
     function: &FunctionName,
     invocation: &Invocation,
 ) -> Outcome {
-    let mut address = format!(
-        "{}/2015-03-31/functions/{}/invocations",
-        endpoint.trim_end_matches('/'),
-        percent_encode(name)
-    );
+    let mut address =
+        format!("{}/2015-03-31/functions/{}/invocations", place.target.base, percent_encode(name));
     if let Some(qualifier) = &function.qualifier {
         address.push_str("?Qualifier=");
         address.push_str(&percent_encode(qualifier));
@@ -74,14 +54,14 @@ pub(super) async fn invoke(
         Err(message) => return Outcome::Failed(TaskError::sdk_client(&message)),
     };
     let body = Bytes::from(invocation.request.payload.as_bytes().to_vec());
-    let headers = match request_headers(function, invocation) {
+    let headers = match request_headers(place, function, invocation, &address, &body).await {
         Ok(headers) => headers,
         Err(error) => return Outcome::Failed(error),
     };
     // A margin above the caller's own limit, so that it is the caller's limit that ends the wait.
     let timeout =
         invocation.timeout.map_or(ANSWER_TIMEOUT, |limit| limit.saturating_add(Duration::from_secs(5)));
-    match client.post(uri, headers, body, ANSWER_MAX_BYTES, timeout.min(ANSWER_TIMEOUT)).await {
+    match place.client.post(uri, headers, body, ANSWER_MAX_BYTES, timeout.min(ANSWER_TIMEOUT)).await {
         Ok(response) if response.status.is_success() => Outcome::Answered(read_answer(&response)),
         Ok(response) => Outcome::Failed(read_error(&response, function)),
         Err(HttpError::NoConnection(reason) | HttpError::NoAnswer(reason)) => {
@@ -92,43 +72,46 @@ pub(super) async fn invoke(
     }
 }
 
-fn request_headers(
+async fn request_headers(
+    place: &Place<'_>,
     function: &FunctionName,
     invocation: &Invocation,
+    url: &str,
+    body: &[u8],
 ) -> Result<Vec<(HeaderName, HeaderValue)>, TaskError> {
     let request = &invocation.request;
-    let now = jiff::Timestamp::now();
-    // Emulators read region, account and service from the credential scope; the signature is a placeholder that
-    // nothing real would take.
-    let scope =
-        format!("{}/{}/{}/lambda/aws4_request", function.account, now.strftime("%Y%m%d"), function.region);
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature={}",
-        "0".repeat(64)
-    );
-    let mut headers = vec![
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE)),
-        (HeaderName::from_static("x-amz-invocation-type"), HeaderValue::from_static(request.kind.as_str())),
-    ];
-    if request.log_tail {
-        headers.push((HeaderName::from_static("x-amz-log-type"), HeaderValue::from_static("Tail")));
-    }
     let texts = [
-        (AUTHORIZATION, Some(authorization)),
-        (HeaderName::from_static("x-amz-date"), Some(now.strftime("%Y%m%dT%H%M%SZ").to_string())),
-        (HeaderName::from_static("x-amz-client-context"), request.client_context.clone()),
-        (HeaderName::from_static("x-amz-tenant-id"), request.tenant_id.clone()),
-        (HeaderName::from_static("x-amz-durable-execution-name"), request.durable_execution_name.clone()),
+        ("content-type", Some("application/json".to_owned())),
+        ("x-amz-invocation-type", Some(request.kind.as_str().to_owned())),
+        ("x-amz-log-type", request.log_tail.then(|| "Tail".to_owned())),
+        ("x-amz-client-context", request.client_context.clone()),
+        ("x-amz-tenant-id", request.tenant_id.clone()),
+        ("x-amz-durable-execution-name", request.durable_execution_name.clone()),
     ];
-    for (name, text) in texts {
-        let Some(text) = text else { continue };
-        let value = HeaderValue::from_str(&text).map_err(|_| {
-            TaskError::sdk_client(&format!("the value of {name} can't be sent in an HTTP header"))
+    let headers: Vec<(String, String)> =
+        texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect();
+    let unsigned = Unsigned { service: "lambda", operation: "Invoke", method: "POST", url, headers, body };
+    // Emulators read region and account from the credential scope, so it is that of the function.
+    let role = invocation.role.as_deref();
+    let actor = Actor { region: &function.region, account: &function.account, role };
+    let mut headers =
+        place.aws.signed(unsigned, &actor, &place.target).await.map_err(|error| match error {
+            CallError::Role(cause) => TaskError::new("States.TaskFailed", cause),
+            CallError::NoAnswer { reason, .. } => TaskError::sdk_client(&reason),
+            other => TaskError::sdk_client(&format!("the request can't be signed: {other:?}")),
         })?;
-        headers.push((name, value));
-    }
-    Ok(headers)
+    headers.push(("user-agent".to_owned(), USER_AGENT_VALUE.to_owned()));
+    headers
+        .into_iter()
+        .map(|(name, text)| {
+            let value = HeaderValue::from_str(&text).map_err(|_| {
+                TaskError::sdk_client(&format!("the value of {name} can't be sent in an HTTP header"))
+            })?;
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| TaskError::sdk_client(&format!("{name} is no name of an HTTP header")))?;
+            Ok((name, value))
+        })
+        .collect()
 }
 
 fn read_answer(response: &Response) -> Answer {
@@ -188,12 +171,11 @@ fn read_error(response: &Response, function: &FunctionName) -> TaskError {
         }
     };
     let with_suffix = if code.ends_with("Exception") { code.clone() } else { format!("{code}Exception") };
-    let is_modelled = MODELLED.contains(&with_suffix.as_str());
     let message = message.unwrap_or_else(|| match status {
         404 => format!("Function not found: {}", function.arn_with_version()),
         _ => "null".into(),
     });
-    let error = if is_modelled { &with_suffix } else { "AWSLambdaException" };
+    let error = if is_modelled(&with_suffix) { &with_suffix } else { "AWSLambdaException" };
     TaskError::service(error, &message, status, &code, &request_id)
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
+use crate::aws::Aws;
 use crate::config::{CONCURRENCY_MAX, ConfigError, LambdaConfig, OnUncertain, Target};
 use crate::http_client::{HttpClient, check_address};
 use crate::runner::Runner;
@@ -66,6 +67,8 @@ pub struct Invocation {
     pub account: Arc<str>,
     /// How long the caller waits; afterwards the answer is `States.Timeout`. A handler process runs on, as on AWS.
     pub timeout: Option<Duration>,
+    /// The role that the task wants to act in, where the function is called over an API.
+    pub role: Option<Arc<str>>,
 }
 
 /// What came of a call.
@@ -206,6 +209,7 @@ pub struct Lambda {
 struct Shared {
     targets: BTreeMap<String, Target>,
     endpoint: Option<String>,
+    aws: Arc<Aws>,
     on_uncertain: OnUncertain,
     client: HttpClient,
     runner: Runner,
@@ -215,11 +219,12 @@ struct Shared {
 }
 
 impl Lambda {
-    /// Checks the configuration and makes the driver. No process is started and no address tried yet.
+    /// Checks the configuration and makes the driver. No process is started and no address tried yet. `aws` signs calls
+    /// over Lambda's API, and knows whether Lambda itself may be called.
     ///
     /// # Errors
     /// The first setting that can't be used.
-    pub fn new(config: LambdaConfig) -> Result<Self, ConfigError> {
+    pub fn new(config: LambdaConfig, aws: Arc<Aws>) -> Result<Self, ConfigError> {
         let wrong = |setting: &str, message: String| ConfigError { setting: setting.into(), message };
         let concurrency = config.integration.concurrency;
         if !(1..=CONCURRENCY_MAX).contains(&concurrency) {
@@ -243,6 +248,7 @@ impl Lambda {
             shared: Arc::new(Shared {
                 targets,
                 endpoint: config.endpoint,
+                aws,
                 on_uncertain: config.integration.on_uncertain,
                 client: HttpClient::new(),
                 runner,
@@ -303,14 +309,13 @@ impl Shared {
         let section = function.section_names().into_iter().find(|name| self.targets.contains_key(name));
         let target = section.as_ref().and_then(|name| self.targets.get(name));
         let kind = request.kind;
-        let in_background = match (target, &self.endpoint) {
-            (None, None) => return Outcome::Failed(TaskError::function_not_found(&function)),
+        let in_background = match target {
             // A Lambda API has its own notion of these kinds; the other targets have none, so they are made here.
-            (Some(Target::Endpoint { .. }), _) | (None, Some(_)) => false,
-            (Some(_), _) if kind == InvocationKind::DryRun => {
+            Some(Target::Endpoint { .. }) | None => false,
+            Some(_) if kind == InvocationKind::DryRun => {
                 return Outcome::Answered(Answer::without_payload(kind));
             }
-            (Some(_), _) => kind == InvocationKind::Event,
+            Some(_) => kind == InvocationKind::Event,
         };
         if self.waiting.load(Ordering::Relaxed) >= QUEUE_MAX {
             return Outcome::Failed(TaskError::too_many_requests());
@@ -337,22 +342,38 @@ impl Shared {
                 self.runner.invoke(&section.unwrap_or_default(), function, invocation, &self.running).await
             }
             Some(Target::Endpoint { endpoint, name }) => {
-                let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
                 let name = name.as_deref().unwrap_or(&function.name);
-                endpoint::invoke(&self.client, endpoint, name, &function, &invocation).await
+                let target = self.aws.target_at("lambda", endpoint, &function.region);
+                self.call_api(target, name, &function, &invocation).await
             }
             Some(Target::Url(url)) => {
                 let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
                 plain_url::invoke(&self.client, url, &invocation).await
             }
             None => {
-                let Some(endpoint) = &self.endpoint else {
-                    return Outcome::Failed(TaskError::function_not_found(&function));
+                let target = match &self.endpoint {
+                    Some(endpoint) => self.aws.target_at("lambda", endpoint, &function.region),
+                    None => self.aws.target_at_aws("lambda", &function.region),
                 };
-                let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
-                endpoint::invoke(&self.client, endpoint, &function.name, &function, &invocation).await
+                self.call_api(target, &function.name, &function, &invocation).await
             }
         }
+    }
+
+    /// Calls a function over a Lambda Invoke API; none where nobody is to be called.
+    async fn call_api(
+        &self,
+        target: Option<crate::aws::Target>,
+        name: &str,
+        function: &FunctionName,
+        invocation: &Invocation,
+    ) -> Outcome {
+        let Some(target) = target else {
+            return Outcome::Failed(TaskError::function_not_found(function));
+        };
+        let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
+        let place = endpoint::Place { client: &self.client, aws: &self.aws, target };
+        endpoint::invoke(&place, name, function, invocation).await
     }
 
     /// A place among the calls that run at once; `None` after shutdown.

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use stepwell_integrations::aws::{Aws, AwsConfig};
 use stepwell_integrations::{
     FunctionConfig, Invocation, InvokeRequest, Lambda, LambdaConfig, Outcome, Runtime, TaskError,
     function_arn_result,
@@ -51,8 +53,8 @@ pub(crate) fn with_endpoint(
 ) -> Lambda {
     let functions: BTreeMap<_, _> =
         functions.into_iter().map(|(name, config)| (name.to_owned(), config)).collect();
-    Lambda::new(LambdaConfig { functions, endpoint, region: "us-east-1".into(), ..LambdaConfig::default() })
-        .unwrap()
+    let config = LambdaConfig { functions, endpoint, region: "us-east-1".into(), ..LambdaConfig::default() };
+    Lambda::new(config, Arc::new(Aws::new(AwsConfig::default()))).unwrap()
 }
 
 pub(crate) fn request(function: &str, payload: &str) -> InvokeRequest {
@@ -66,6 +68,7 @@ pub(crate) fn invocation(request: InvokeRequest) -> Invocation {
         region: "us-east-1".into(),
         account: "000000000000".into(),
         timeout: None,
+        role: None,
     }
 }
 

@@ -4,11 +4,16 @@
 //! its history event shows, its `previous` included, so that a page of history is projected without folding.
 //! The number of a variant or field is for ever: once written to disk it is never given another meaning.
 
+mod about;
 pub mod codec;
+mod edit;
 
 use minicbor::{Decode, Encode};
 
 use crate::{payload::Stored, text::Text, time::Timestamp};
+
+pub use about::{About, LogEvents, MockCase};
+pub use edit::{DefinitionEdit, InputEdit, MovedState};
 
 /// Index of a frame in its execution's table. Indexes are reused; they are deterministic.
 pub type FrameIndex = u32;
@@ -28,94 +33,6 @@ pub struct Event {
     pub time: Timestamp,
     /// What was decided.
     pub kind: EventKind,
-}
-
-/// What the context object and the descriptions of an execution show of its start.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub struct About {
-    /// ARN of the execution.
-    #[n(0)]
-    pub execution_arn: Text,
-    /// Name of the execution.
-    #[n(1)]
-    pub name: Text,
-    /// ARN of the state machine, without version or alias.
-    #[n(2)]
-    pub state_machine_arn: Text,
-    /// Name of the state machine.
-    #[n(3)]
-    pub state_machine_name: Text,
-    /// The role given when the state machine was created.
-    #[n(4)]
-    pub role_arn: Text,
-    /// Region, as TaskScheduled shows it.
-    #[n(5)]
-    pub region: Text,
-    /// When StartExecution was accepted.
-    #[n(6)]
-    pub start_time: Timestamp,
-    /// Express or Standard.
-    #[n(7)]
-    pub express: bool,
-    /// Started by StartSyncExecution: the context object has no RedriveCount then.
-    #[n(8)]
-    pub synchronous: bool,
-    /// Number of the revision in the catalogue.
-    #[n(9)]
-    pub revision: u64,
-    /// X-Ray header given by the caller.
-    #[n(10)]
-    pub trace_header: Option<Text>,
-    /// The version that it was started with, if any.
-    #[n(11)]
-    pub version_arn: Option<Text>,
-    /// The alias that it was started with, if any.
-    #[n(12)]
-    pub alias_arn: Option<Text>,
-    /// Which of its events a log shows; none when nothing is logged.
-    #[n(13)]
-    pub log: Option<LogEvents>,
-    /// The test case whose answers stand in for those of services.
-    #[n(19)]
-    pub mock: Option<Box<MockCase>>,
-}
-
-/// The events that a log wants to see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum LogEvents {
-    /// All.
-    #[n(0)]
-    All,
-    /// Those of errors.
-    #[n(1)]
-    Errors,
-    /// Those that end an execution badly.
-    #[n(2)]
-    Fatal,
-}
-
-impl LogEvents {
-    /// Whether a log may show the event; which errors it shows exactly is for the log to say.
-    #[must_use]
-    pub fn may_show(self, kind: &EventKind) -> bool {
-        match self {
-            Self::All | Self::Errors => kind.is_visible(),
-            Self::Fatal => kind.is_terminal(),
-        }
-    }
-}
-
-/// A test case of a mock file. Which states it mocks is fixed when the execution starts, so that none of them ever
-/// reaches its service, whatever becomes of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct MockCase {
-    /// Its name; the machine's is beside it.
-    #[n(0)]
-    pub name: Text,
-    /// The Task states that it mocks, ascending.
-    #[n(1)]
-    pub states: Vec<StateIndex>,
 }
 
 /// An error as it travels through Retry and Catch.
@@ -158,42 +75,6 @@ pub struct Assigned {
     /// Its value.
     #[n(1)]
     pub value: Stored,
-}
-
-/// Another input for a state that a redrive runs again.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub struct InputEdit {
-    /// Branch numbers and item indexes that lead from the root to the chain of the state.
-    #[n(0)]
-    pub place: Vec<u32>,
-    /// The state, by the numbers that hold from this event on.
-    #[n(1)]
-    pub state: StateIndex,
-    /// Its new raw input.
-    #[n(2)]
-    pub input: Stored,
-}
-
-/// Another definition, from a redrive on. States in later events are those of this revision.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
-pub struct DefinitionEdit {
-    /// Number of the revision in the catalogue.
-    #[n(0)]
-    pub revision: u64,
-    /// The states in which chains stand and whose number is another one now.
-    #[n(1)]
-    pub moved: Vec<MovedState>,
-}
-
-/// A state that has another number in a new definition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct MovedState {
-    /// Its number until now.
-    #[n(0)]
-    pub from: StateIndex,
-    /// Its number from now on.
-    #[n(1)]
-    pub to: StateIndex,
 }
 
 /// The kinds of event. Slots of payloads are numbered in the order of the fields; an exit's output is slot 0

@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 
 use stepwell_asl::{
-    Count, DataFlow, EvaluationError, Field, ItemBatcher, ItemReader, Payload as Template, Percentage,
+    Count, DataFlow, EvaluationError, Field, InputType, ItemBatcher, ItemReader, Payload as Template,
+    Percentage,
 };
-use stepwell_json::{Array, Payload, Value};
+use stepwell_item_reader::{Headers, JsonLines, ReadError, Rows, dataset};
+use stepwell_json::{Array, Object, Payload, Value};
 
 use super::map;
 use crate::{
     context::{MapItem, object},
     event::{ErrorOutput, FrameIndex, StateIndex},
     inspection::Inspection,
-    limits::{EXPRESSION_STEPS_PER_TEST_MAX, MOCKED_ITEMS_MAX, PAYLOAD_BYTES_MAX},
+    limits::{EXPRESSION_STEPS_PER_TEST_MAX, MOCKED_ITEMS_BYTES_MAX, MOCKED_ITEMS_MAX, PAYLOAD_BYTES_MAX},
     payload::Stored,
     program::{MapState, State},
     step::{Fault, Halt, Progress, Stepper},
@@ -142,33 +144,8 @@ fn read(
         |path, value| not_an_integer("MaxItemsPath", path, value),
     )?;
     let Some(data) = &inspection.reader_data else { return Ok(None) };
-    let parsed = match reader.input_type.as_deref() {
-        Some("JSONL") => {
-            let lines = data.lines().filter(|line| !line.trim().is_empty());
-            lines
-                .map(stepwell_json::parse)
-                .collect::<Result<_, _>>()
-                .map(|lines| Value::Array(Array::new(lines)))
-        }
-        _ => stepwell_json::parse(data),
-    };
-    let mut items = parsed.map_err(|error| reader_failed(&error.to_string()))?;
-    if let Some(pointer) = &reader.items_pointer {
-        let Some(found) = at_pointer(&items, pointer) else {
-            return Err(reader_failed(&format!("The ItemsPointer '{pointer}' leads nowhere.")));
-        };
-        items = found.clone();
-        stepper.note(|seen| seen.after_items_pointer = Some(items.clone()));
-    }
     let limit = max_items.filter(|limit| *limit > 0).map_or(usize::MAX, |limit| limit as usize);
-    let items = match items {
-        Value::Array(array) => Value::Array(Array::new(array.iter().take(limit).cloned().collect())),
-        Value::Object(entries) => {
-            let entries = entries.iter().take(limit).map(|(key, value)| (key.clone(), value.clone()));
-            Value::Object(stepwell_json::Object::from_entries(entries.collect()))
-        }
-        _ => return Err(reader_failed("Attempting to map over non-iterable node.")),
-    };
+    let items = items_of(stepper, frame, reader, data, limit)?;
     let text = |name| parameters.get(name).and_then(Value::as_str).unwrap_or_default();
     let source = match text("Key") {
         "" => format!("S3://{}", text("Bucket")),
@@ -177,19 +154,66 @@ fn read(
     Ok(Some(Dataset { items, source: Cow::Owned(source) }))
 }
 
-fn reader_failed(cause: &str) -> Halt {
-    Fault::Catchable(ErrorOutput::new("States.ItemReaderFailed", cause)).into()
+/// An array, or an object whose entries are the items.
+fn items_of(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    reader: &ItemReader,
+    data: &str,
+    limit: usize,
+) -> Progress<Value> {
+    let bytes = data.as_bytes();
+    match &reader.input_type {
+        Some(InputType::Csv(layout)) => {
+            let headers = layout.headers.as_deref().map_or(Headers::FirstRow, Headers::Given);
+            let rows = Rows::new(bytes, layout.delimiter, headers).map_err(reader_failed)?;
+            collect(stepper, frame, rows.take(limit))
+        }
+        Some(InputType::JsonLines) => collect(stepper, frame, JsonLines::new(bytes).take(limit)),
+        _ => {
+            let items = dataset(data, reader.items_pointer.as_deref()).map_err(reader_failed)?;
+            if reader.items_pointer.is_some() {
+                stepper.note(|seen| seen.after_items_pointer = Some(items.clone()));
+            }
+            Ok(match items {
+                Value::Array(array) => Value::Array(Array::new(array.iter().take(limit).cloned().collect())),
+                Value::Object(entries) => {
+                    let entries = entries.iter().take(limit).map(|(key, value)| (key.clone(), value.clone()));
+                    Value::Object(Object::from_entries(entries.collect()))
+                }
+                other => other,
+            })
+        }
+    }
 }
 
-/// Follows a JSON Pointer (RFC 6901).
-fn at_pointer<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
-    if pointer.is_empty() {
-        return Some(value);
+/// All items of a file. A small one may have many: every row of a CSV file has the names of all columns.
+fn collect(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    read: impl Iterator<Item = Result<Value, ReadError>>,
+) -> Progress<Value> {
+    let mut items = Vec::new();
+    let mut bytes = 0;
+    for item in read {
+        let item = item.map_err(reader_failed)?;
+        bytes += item.text_size();
+        if bytes > MOCKED_ITEMS_BYTES_MAX {
+            return Err(stepper.runtime_fault(
+                frame,
+                format_args!(
+                    "The ItemReader makes more than {MOCKED_ITEMS_BYTES_MAX} bytes of items, which is more than the \
+                     test of a state may."
+                ),
+            ));
+        }
+        items.push(item);
     }
-    pointer.strip_prefix('/')?.split('/').try_fold(value, |value, step| match value {
-        Value::Array(_) => value.index(step.parse().ok()?),
-        _ => value.get(&step.replace("~1", "/").replace("~0", "~")),
-    })
+    Ok(Value::Array(Array::new(items)))
+}
+
+fn reader_failed(error: ReadError) -> Halt {
+    Fault::Catchable(ErrorOutput::new("States.ItemReaderFailed", &*error.to_string())).into()
 }
 
 /// The inputs of the iterations, before they are batched.

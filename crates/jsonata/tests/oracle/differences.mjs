@@ -65,4 +65,9 @@ export const differences = [
                     return bytes.toString('binary');
                 }`,
   },
+  {
+    reason: "a wildcard gives the elements of a sequence, not the mark that it is one",
+    from: "sequence.sequence = true;",
+    to: "Object.defineProperty(sequence, 'sequence', { value: true, writable: true });",
+  },
 ];

@@ -14,8 +14,8 @@ use stepwell_engine::account_of;
 use stepwell_integrations::{
     OnUncertain, TaskError,
     aws::{
-        Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalService, Work, sdk_error,
-        sdk_result,
+        ANSWER_MAX_BYTES, Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalService,
+        Work, sdk_error, sdk_result,
     },
 };
 use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
@@ -102,6 +102,8 @@ pub(super) async fn call_sdk(
         service: &service,
         operation: action,
         parameters: parameters.value(),
+        body: None,
+        answer_max_bytes: ANSWER_MAX_BYTES,
         era: Era::Second,
         region: &caller.about.region,
         account: account_of(&caller.about.execution_arn),

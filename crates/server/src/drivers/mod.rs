@@ -230,10 +230,8 @@ async fn invoke(
         ));
     }
     match &state.resource {
-        Resource::LambdaFunction { arn } => {
-            lambda::call_function(lambda, caller.about, arn, parameters).await
-        }
-        Resource::LambdaInvoke { .. } => lambda::invoke(lambda, caller.about, parameters).await,
+        Resource::LambdaFunction { arn } => lambda::call_function(lambda, caller, arn, parameters).await,
+        Resource::LambdaInvoke { .. } => lambda::invoke(lambda, caller, parameters).await,
         Resource::StartExecution { .. } => {
             nested::start(operations, caller, state.waits_for_job(), &parameters).await
         }

@@ -21,7 +21,7 @@ use std::{
 use stepwell_api::{ApiError, LogContext, types::state_machine::LogLevel, write_log_record};
 use stepwell_asl::timestamp::format_millis;
 use stepwell_engine::Logged;
-use stepwell_integrations::Poster;
+use stepwell_integrations::aws::Aws;
 use stepwell_interpreter::{About, Event};
 use tokio::sync::{mpsc, oneshot};
 
@@ -37,7 +37,7 @@ use crate::{
     random,
     runtime::Clock,
 };
-use cloudwatch::{Calls, EndpointCalls};
+use cloudwatch::CloudWatchLogs;
 use worker::{LogFile, Order, Sink};
 
 /// Steps whose events may wait to be made into records.
@@ -162,35 +162,20 @@ pub(crate) struct Logs {
     queued_bytes: Arc<AtomicUsize>,
     counts: Arc<Counts>,
     settings: LogSettings,
-    calls: Option<Arc<EndpointLogs>>,
-}
-
-/// The endpoint that log groups are looked for at.
-struct EndpointLogs {
-    calls: Arc<dyn Calls>,
-    clock: Arc<Clock>,
-}
-
-impl std::fmt::Debug for EndpointLogs {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("EndpointLogs").finish_non_exhaustive()
-    }
+    service: CloudWatchLogs,
 }
 
 impl Logs {
     /// Starts the task that makes records and a worker for each destination; to be called within a tokio runtime.
     pub(crate) fn start(
         settings: &LogSettings,
-        poster: &Arc<Poster>,
+        aws: &Arc<Aws>,
         clock: &Arc<Clock>,
         catalogue: Arc<Catalogue>,
     ) -> Logs {
         let (queue, entries) = mpsc::channel(QUEUE_LEN);
         let counts = Arc::new(Counts::default());
-        let calls = settings.endpoint.as_ref().map(|address| {
-            let calls = EndpointCalls { address: address.clone(), poster: poster.clone() };
-            Arc::new(EndpointLogs { calls: Arc::new(calls), clock: clock.clone() })
-        });
+        let service = CloudWatchLogs { aws: aws.clone() };
         let mut scribe = Scribe {
             catalogue,
             clock: clock.clone(),
@@ -202,12 +187,12 @@ impl Logs {
             streams: HashMap::new(),
         };
         for (name, destination) in &settings.groups {
-            let worker = scribe.worker(destination, calls.as_ref());
+            let worker = scribe.worker(destination, &service);
             scribe.groups.insert(name.clone(), worker);
         }
-        scribe.default = scribe.worker(&settings.default, calls.as_ref());
+        scribe.default = scribe.worker(&settings.default, &service);
         tokio::spawn(scribe.run(entries));
-        Logs { queue, queued_bytes: Arc::default(), counts, settings: settings.clone(), calls }
+        Logs { queue, queued_bytes: Arc::default(), counts, settings: settings.clone(), service }
     }
 
     /// Takes events of an execution that is logged. Never waits.
@@ -248,8 +233,10 @@ impl Logs {
         let group = logging.log_group_arn().and_then(LogGroup::parse);
         let group = group.ok_or_else(ApiError::log_destination_not_found)?;
         let destination = self.settings.groups.get(&group.name).unwrap_or(&self.settings.default);
-        let (LogDestination::Endpoint, Some(endpoint)) = (destination, &self.calls) else { return Ok(()) };
-        match cloudwatch::group_exists(&*endpoint.calls, &group, endpoint.clock.now().0).await {
+        if *destination != LogDestination::CloudWatch {
+            return Ok(());
+        }
+        match self.service.has_group(&group).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(ApiError::log_destination_not_found()),
             Err(failure) => Err(ApiError::service_unavailable(format!(
@@ -311,11 +298,7 @@ struct Scribe {
 
 impl Scribe {
     /// The worker of a destination, which groups share.
-    fn worker(
-        &mut self,
-        destination: &LogDestination,
-        endpoint: Option<&Arc<EndpointLogs>>,
-    ) -> Option<Worker> {
+    fn worker(&mut self, destination: &LogDestination, service: &CloudWatchLogs) -> Option<Worker> {
         if let Some((_, worker)) = self.workers.iter().find(|(other, _)| other == destination) {
             return Some(worker.clone());
         }
@@ -324,11 +307,11 @@ impl Scribe {
                 (path.display().to_string(), Sink::File(LogFile::new(path, *bytes_max)), None)
             }
             LogDestination::Stdout => ("standard output".to_owned(), Sink::Stdout, None),
-            LogDestination::Endpoint => {
-                let endpoint = endpoint?;
-                let (calls, clock) = (endpoint.calls.clone(), endpoint.clock.clone());
-                ("CloudWatch Logs".to_owned(), Sink::Endpoint { calls, clock }, Some(CLOUDWATCH_RECORD_BYTES))
-            }
+            LogDestination::CloudWatch => (
+                "CloudWatch Logs".to_owned(),
+                Sink::CloudWatch(service.clone()),
+                Some(CLOUDWATCH_RECORD_BYTES),
+            ),
             LogDestination::Off => return None,
         };
         let (orders, received) = mpsc::channel(DESTINATION_QUEUE_LEN);

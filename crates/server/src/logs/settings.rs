@@ -16,8 +16,8 @@ pub enum LogDestination {
     /// The server's standard output, one record a line.
     #[default]
     Stdout,
-    /// The CloudWatch Logs endpoint, [`LogSettings::endpoint`].
-    Endpoint,
+    /// CloudWatch Logs, wherever calls of it go.
+    CloudWatch,
     /// Nowhere: records are counted and dropped.
     Off,
 }
@@ -32,6 +32,4 @@ pub struct LogSettings {
     pub groups: BTreeMap<String, LogDestination>,
     /// Where other groups go. Several groups share one file then; the records name their execution.
     pub default: LogDestination,
-    /// The address of CloudWatch Logs. Without one, what goes to the endpoint goes nowhere.
-    pub endpoint: Option<String>,
 }

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Counts, Line, LogGroup,
-    cloudwatch::{self, CallFailure, Calls},
+    cloudwatch::{CallFailure, CloudWatchLogs},
 };
-use crate::{random, runtime::Clock};
+use crate::random;
 
 /// Lines that are written at once; CloudWatch Logs takes 10,000 events in a call.
 const LINES_AT_ONCE: usize = 10_000;
@@ -38,7 +38,7 @@ pub(super) enum Order {
 pub(super) enum Sink {
     File(LogFile),
     Stdout,
-    Endpoint { calls: Arc<dyn Calls>, clock: Arc<Clock> },
+    CloudWatch(CloudWatchLogs),
 }
 
 /// Writes what comes until the server is gone.
@@ -88,9 +88,9 @@ async fn write(sink: Sink, lines: Vec<Line>) -> (Sink, u64, Option<String>) {
         return (sink, 0, None);
     }
     match sink {
-        Sink::Endpoint { calls, clock } => {
-            let (failed, reason) = put_all(&*calls, &clock, &lines).await;
-            (Sink::Endpoint { calls, clock }, failed, reason)
+        Sink::CloudWatch(service) => {
+            let (failed, reason) = put_all(&service, &lines).await;
+            (Sink::CloudWatch(service), failed, reason)
         }
         mut sink => {
             let spare = match &sink {
@@ -120,8 +120,8 @@ async fn write(sink: Sink, lines: Vec<Line>) -> (Sink, u64, Option<String>) {
     }
 }
 
-/// Puts lines to an endpoint, in one call for each stream as far as they fit.
-async fn put_all(calls: &dyn Calls, clock: &Clock, lines: &[Line]) -> (u64, Option<String>) {
+/// Puts lines to CloudWatch Logs, in one call for each stream as far as they fit.
+async fn put_all(service: &CloudWatchLogs, lines: &[Line]) -> (u64, Option<String>) {
     let mut by_stream: Vec<(&Arc<LogGroup>, &Arc<str>, Vec<&Line>)> = Vec::new();
     for line in lines {
         let found = by_stream.iter_mut().find(|(group, stream, batch)| {
@@ -134,7 +134,7 @@ async fn put_all(calls: &dyn Calls, clock: &Clock, lines: &[Line]) -> (u64, Opti
     }
     let (mut failed, mut reason) = (0, None);
     for (group, stream, batch) in by_stream {
-        if let Err(failure) = put_with_retries(calls, clock, group, stream, &batch).await {
+        if let Err(failure) = put_with_retries(service, group, stream, &batch).await {
             failed += batch.len() as u64;
             reason = Some(format!("{}: {}", group.name, failure.reason));
         }
@@ -151,15 +151,14 @@ fn size(batch: &[&Line]) -> usize {
 }
 
 async fn put_with_retries(
-    calls: &dyn Calls,
-    clock: &Clock,
+    service: &CloudWatchLogs,
     group: &LogGroup,
     stream: &str,
     batch: &[&Line],
 ) -> Result<(), CallFailure> {
     let mut pause = PAUSE;
     for attempt in 1.. {
-        match cloudwatch::put(calls, group, stream, batch, clock.now().0).await {
+        match service.put(group, stream, batch).await {
             Err(failure) if failure.is_transient && attempt < TRIES => {
                 let jitter = random::below(u64::try_from(pause.as_millis()).unwrap_or(1).max(1));
                 tokio::time::sleep(pause + Duration::from_millis(jitter)).await;

@@ -60,7 +60,7 @@ pub struct Operations {
     pub(crate) webhooks: Webhooks,
     pub(crate) lambda: Arc<stepwell_integrations::Lambda>,
     pub(crate) mocks: Mocks,
-    pub(crate) aws: stepwell_integrations::aws::Aws,
+    pub(crate) aws: Arc<stepwell_integrations::aws::Aws>,
     pub(crate) api_gateway: stepwell_integrations::api_gateway::ApiGateway,
     pub(crate) kubernetes: stepwell_integrations::kubernetes::Kubernetes,
     pub(crate) http: stepwell_integrations::http_task::HttpTask,

@@ -5,9 +5,8 @@ use stepwell_json::Value;
 use stepwell_json::spanned::Node;
 
 use super::definition::{self, Definition};
-use super::functions::named_condition;
+use super::physical;
 use super::resolve::Resolver;
-use super::{physical, template::Template};
 use crate::commands::client::create::ROLE_DEFAULT;
 use crate::commands::validate::TypeName;
 
@@ -32,21 +31,6 @@ const STATE_MACHINES: [PropertyNames; 2] = [
         definitions: &["Definition", "DefinitionUri"],
     },
 ];
-/// Properties of machines that do something in AWS, and nothing here.
-const PROPERTIES_LEFT_OUT: [(&str, &str); 3] = [
-    ("AutoPublishAlias", "aliases are not deployed"),
-    ("DeploymentPreference", "aliases are not deployed"),
-    ("Events", "nothing starts executions by itself"),
-];
-const ACTIVITY: &str = "AWS::StepFunctions::Activity";
-/// Types of resources that belong to Step Functions and are left out.
-const LEFT_OUT: [(&str, &str); 4] = [
-    ("AWS::StepFunctions::StateMachineVersion", "versions are not deployed"),
-    ("AWS::StepFunctions::StateMachineAlias", "aliases are not deployed"),
-    ("AWS::CloudFormation::Stack", "nested stacks are not followed; deploy its template by itself"),
-    ("AWS::Serverless::Application", "applications are not followed; deploy its template by itself"),
-];
-
 struct PropertyNames {
     resource_type: &'static str,
     name: &'static str,
@@ -75,61 +59,20 @@ pub(super) struct Machine {
     pub(super) tags: Vec<(String, String)>,
 }
 
-/// An activity as a template wants it.
-#[derive(Debug)]
-pub(super) struct Activity {
-    pub(super) name: String,
+/// The state machine that a resource is; none when it is none, or when something of it is not known, which is noted.
+pub(super) fn read(
+    resolver: &mut Resolver<'_>,
+    logical_id: &str,
+    resource_type: &str,
+    resource: &Node,
+) -> Option<Machine> {
+    let names = STATE_MACHINES.iter().find(|names| names.resource_type == resource_type)?;
+    machine(resolver, logical_id, names, resource)
 }
 
-/// What a template has for Step Functions.
-#[derive(Debug, Default)]
-pub(super) struct Contents {
-    pub(super) machines: Vec<Machine>,
-    pub(super) activities: Vec<Activity>,
-    /// A line about each resource that is left out.
-    pub(super) left_out: Vec<String>,
-}
-
-/// Reads all machines and activities; what is unknown is noted in the findings of the resolver.
-pub(super) fn read(resolver: &mut Resolver<'_>, contents: &mut Contents) {
-    let template = resolver.template;
-    for member in template.section("Resources") {
-        let logical_id = &*member.key;
-        let resource_type = template.type_of(logical_id).unwrap_or_default();
-        let names = STATE_MACHINES.iter().find(|names| names.resource_type == resource_type);
-        resolver.user = logical_id.to_owned();
-        if let Some((_, why)) = LEFT_OUT.iter().find(|(left_out, _)| *left_out == resource_type) {
-            contents.left_out.push(format!("{logical_id} ({resource_type}) is left out: {why}"));
-        }
-        if names.is_none() && resource_type != ACTIVITY {
-            continue;
-        }
-        if let Some(condition) = member.value.get("Condition").and_then(Node::as_str) {
-            match named_condition(resolver, condition, &member.value) {
-                Some(true) => {}
-                Some(false) => {
-                    let why = format!("its condition {condition} does not hold");
-                    contents.left_out.push(format!("{logical_id} is left out: {why}"));
-                    continue;
-                }
-                None => continue,
-            }
-        }
-        match names {
-            Some(names) => {
-                for (name, why) in PROPERTIES_LEFT_OUT {
-                    if template.property(logical_id, name).is_some() {
-                        contents.left_out.push(format!("{name} of {logical_id} is left out: {why}"));
-                    }
-                }
-                contents.machines.extend(machine(resolver, logical_id, names, &member.value));
-            }
-            None => {
-                let name = physical::name(resolver, logical_id, "Name");
-                contents.activities.extend(name.map(|(name, _)| Activity { name }));
-            }
-        }
-    }
+/// Whether resources of a type are state machines.
+pub(super) fn is_machine(resource_type: &str) -> bool {
+    STATE_MACHINES.iter().any(|names| names.resource_type == resource_type)
 }
 
 fn machine(
@@ -260,14 +203,5 @@ pub(super) fn same_name(machines: &[Machine]) -> Option<String> {
              --map: \"{}.Name\" = \"…\"",
             other.logical_id, other.stack, machine.logical_id, machine.stack, machine.name, machine.logical_id
         ))
-    })
-}
-
-/// Whether a template has anything to deploy.
-pub(super) fn is_empty(template: &Template) -> bool {
-    let types = STATE_MACHINES.map(|names| names.resource_type);
-    template.section("Resources").iter().all(|member| {
-        let resource_type = template.type_of(&member.key).unwrap_or_default();
-        !types.contains(&resource_type) && resource_type != ACTIVITY
     })
 }

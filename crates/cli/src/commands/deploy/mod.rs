@@ -1,32 +1,40 @@
 //! `stepwell deploy [TEMPLATE]`: the state machines of a CDK app, a SAM or a CloudFormation template on this server.
 
 mod cloud_assembly;
+mod contents;
 mod definition;
 mod diff;
 mod edit;
 mod functions;
 mod given;
 mod machine;
+mod nested;
 mod physical;
 mod plan;
+mod publish;
 mod resolve;
+mod show;
 mod template;
 mod unknowns;
+mod versions;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
+use self::contents::{Activity, Contents};
 use self::given::Given;
-use self::machine::{Activity, Contents, Machine};
-use self::plan::{Action, Change, Plan};
+use self::plan::{Action, Plan};
+use self::publish::{AliasPlan, VersionPlan};
 use self::resolve::{Destination, Findings, Resolver};
 use self::template::Template;
+use self::versions::VersionKey;
 use super::client::{ServerArgument, block_on, text};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::output::{self, BOLD, FAINT, Format, GREEN, RED, YELLOW, styled};
+use crate::output::{self, Format};
 
 /// Arguments of `deploy`.
 #[derive(Debug, Args)]
@@ -71,7 +79,7 @@ fn parse_parameter(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(arguments: &DeployArguments, format: Format) -> Result<(), Failure> {
     let templates = template::load(&arguments.template, arguments.stack.as_deref())?;
     let given = Given::load(arguments.mapping.as_deref(), &arguments.parameters)?;
-    if templates.iter().all(machine::is_empty) {
+    if templates.iter().all(contents::is_empty) {
         let text = format!("{} has no state machines and no activities", arguments.template.display());
         return Err(Failure::Usage(text));
     }
@@ -86,39 +94,81 @@ pub(crate) fn run(arguments: &DeployArguments, format: Format) -> Result<(), Fai
         for line in given.unused(&findings.asked).iter().chain(&contents.left_out) {
             output::warning(line);
         }
-        check(&templates, &contents.machines)?;
-        let mut plans = Vec::new();
-        for machine in &contents.machines {
-            plans.push(plan::plan(&client, &destination, machine).await?);
-        }
-        let mut activities = Vec::new();
-        for activity in &contents.activities {
-            activities.push(deploy_activity(&client, &destination, activity, arguments.diff).await?);
-        }
+        check(&templates, &contents)?;
+        let work = Work::plan(&client, &destination, &contents).await?;
         if format == Format::Text {
-            note_assumptions(&findings);
+            show::assumptions(&findings);
         }
-        for plan in &plans {
-            if !arguments.diff {
-                plan.carry_out(&client)
-                    .await
-                    .map_err(|error| Failure::Refused(format!("{}: {error}", plan.machine.name)))?;
-            }
-            if format == Format::Text {
-                print(plan, arguments.diff);
-            }
+        let published =
+            if arguments.diff { BTreeMap::new() } else { work.carry_out(&client, format).await? };
+        match format {
+            Format::Json => output::json(&show::json(&work, &published, &findings, &contents)),
+            Format::Text if arguments.diff => show::plan(&work),
+            Format::Text => show::published(&work, &published),
         }
-        if format == Format::Json {
-            output::json(&as_json(&plans, &activities, &findings, &contents));
-        } else {
-            for (name, _, action) in activities.iter().filter(|(_, _, action)| *action != Action::Nothing) {
-                output::line(format_args!("activity {name}: {}", outcome(*action, arguments.diff)));
-            }
-        }
-        let differs = plans.iter().any(|plan| plan.action != Action::Nothing)
-            || activities.iter().any(|(_, _, action)| *action != Action::Nothing);
-        if arguments.diff && differs { Err(Failure::Unsuccessful) } else { Ok(()) }
+        if arguments.diff && work.differs() { Err(Failure::Unsuccessful) } else { Ok(()) }
     })
+}
+
+/// Everything that is to be done, in the order in which it is done.
+struct Work<'a> {
+    machines: Vec<Plan<'a>>,
+    activities: Vec<ActivityPlan<'a>>,
+    versions: Vec<VersionPlan<'a>>,
+    aliases: Vec<AliasPlan<'a>>,
+}
+
+impl<'a> Work<'a> {
+    async fn plan(
+        client: &Client,
+        destination: &Destination,
+        contents: &'a Contents,
+    ) -> Result<Self, Failure> {
+        let (mut machines, mut activities, mut versions, mut aliases) = (vec![], vec![], vec![], vec![]);
+        for machine in &contents.machines {
+            machines.push(plan::plan(client, destination, machine).await?);
+        }
+        for activity in &contents.activities {
+            activities.push(ActivityPlan::plan(client, destination, activity).await?);
+        }
+        for version in &contents.versions {
+            versions.push(publish::plan_version(client, version, &machines).await?);
+        }
+        for alias in &contents.aliases {
+            aliases.push(publish::plan_alias(client, alias, &versions).await?);
+        }
+        Ok(Work { machines, activities, versions, aliases })
+    }
+
+    /// Does it. Gives the ARNs of all versions.
+    async fn carry_out(
+        &self,
+        client: &Client,
+        format: Format,
+    ) -> Result<BTreeMap<VersionKey, String>, Failure> {
+        for activity in self.activities.iter().filter(|activity| activity.action == Action::Create) {
+            client.call("CreateActivity", &json!({"name": activity.activity.name})).await?;
+        }
+        for plan in &self.machines {
+            let name = &plan.machine.name;
+            plan.carry_out(client).await.map_err(|error| Failure::Refused(format!("{name}: {error}")))?;
+            if format == Format::Text {
+                show::machine(plan, false);
+            }
+        }
+        let published = publish::publish(client, &self.versions).await?;
+        for alias in &self.aliases {
+            alias.carry_out(client, &published).await?;
+        }
+        Ok(published)
+    }
+
+    fn differs(&self) -> bool {
+        self.machines.iter().any(|plan| plan.action != Action::Nothing)
+            || self.activities.iter().any(|plan| plan.action != Action::Nothing)
+            || self.versions.iter().any(|plan| plan.arn.is_none())
+            || self.aliases.iter().any(|plan| plan.action != Action::Nothing)
+    }
 }
 
 /// The account and region that the server takes calls to be made in.
@@ -142,141 +192,46 @@ fn read(
     let mut contents = Contents::default();
     for template in templates {
         let mut resolver = Resolver { template, given, destination, findings, user: String::new(), chain: 0 };
-        machine::read(&mut resolver, &mut contents);
+        contents.read(&mut resolver);
     }
     contents
 }
 
 /// Nothing is changed unless everything can be.
-fn check(templates: &[Template], machines: &[Machine]) -> Result<(), Failure> {
+fn check(templates: &[Template], contents: &Contents) -> Result<(), Failure> {
+    let machines = &contents.machines;
     if let Some(text) = machine::same_name(machines) {
         return Err(Failure::Usage(text));
     }
     let mut are_valid = true;
     for machine in machines {
-        if let Some(template) = templates.iter().find(|template| template.stack == machine.stack) {
+        let mut templates = templates.iter().chain(&contents.nested);
+        if let Some(template) = templates.find(|template| template.stack == machine.stack) {
             are_valid &= machine.definition.check(template, &machine.logical_id, machine.machine_type);
         }
     }
     if are_valid { Ok(()) } else { Err(Failure::InvalidDefinition) }
 }
 
-/// Name, ARN and what was done.
-type DeployedActivity = (String, String, Action);
-
-async fn deploy_activity(
-    client: &Client,
-    destination: &Destination,
-    activity: &Activity,
-    only_look: bool,
-) -> Result<DeployedActivity, Failure> {
-    let arn = destination.arn("states", &format!("activity:{}", activity.name));
-    let action = match client.call("DescribeActivity", &json!({"activityArn": arn})).await {
-        Ok(_) => Action::Nothing,
-        Err(error) if error.is("ActivityDoesNotExist") => Action::Create,
-        Err(error) => return Err(error.into()),
-    };
-    if action == Action::Create && !only_look {
-        client.call("CreateActivity", &json!({"name": activity.name})).await?;
-    }
-    Ok((activity.name.clone(), arn, action))
+/// What is to be done about one activity.
+struct ActivityPlan<'a> {
+    activity: &'a Activity,
+    arn: String,
+    action: Action,
 }
 
-/// Tells of names that AWS would have made up.
-fn note_assumptions(findings: &Findings) {
-    let made_up = |source: &str| source.starts_with(physical::FROM_LOGICAL_ID);
-    for (key, (value, source)) in findings.assumed.iter().filter(|(_, (_, source))| made_up(source)) {
-        output::note(styled(FAINT, format_args!("{key} = {value} (from {source})")));
+impl<'a> ActivityPlan<'a> {
+    async fn plan(
+        client: &Client,
+        destination: &Destination,
+        activity: &'a Activity,
+    ) -> Result<Self, Failure> {
+        let arn = destination.arn("states", &format!("activity:{}", activity.name));
+        let action = match client.call("DescribeActivity", &json!({"activityArn": arn})).await {
+            Ok(_) => Action::Nothing,
+            Err(error) if error.is("ActivityDoesNotExist") => Action::Create,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(ActivityPlan { activity, arn, action })
     }
-}
-
-fn outcome(action: Action, only_look: bool) -> String {
-    match (action, only_look) {
-        (Action::Create, false) => styled(GREEN, "created"),
-        (Action::Update, false) => styled(GREEN, "updated"),
-        (Action::Create, true) => styled(YELLOW, "would be created"),
-        (Action::Update, true) => styled(YELLOW, "would be updated"),
-        (Action::Nothing, _) => "unchanged".to_owned(),
-    }
-}
-
-fn print(plan: &Plan<'_>, only_look: bool) {
-    let what: Vec<&str> = plan.changes.iter().map(|change| change.what).collect();
-    let what = if what.is_empty() { String::new() } else { format!(" ({})", what.join(", ")) };
-    let name = styled(BOLD, &plan.machine.name);
-    output::line(format_args!("{name}: {}{what}", outcome(plan.action, only_look)));
-    if only_look {
-        plan.changes.iter().for_each(print_change);
-    }
-}
-
-fn print_change(change: &Change) {
-    let (before, after) = match change.what {
-        "definition" => (pretty(&change.before), pretty(&change.after)),
-        _ => (shown(&change.before), shown(&change.after)),
-    };
-    output::line(format_args!("  {}", change.what));
-    if before == after {
-        output::line(styled(FAINT, "    the same JSON, laid out differently"));
-    }
-    for line in diff::lines(&before, &after) {
-        output::line(match line {
-            diff::Line::Gap(number) => styled(FAINT, format_args!("    line {number}:")),
-            diff::Line::Same(text) => format!("      {text}"),
-            diff::Line::Removed(text) => styled(RED, format_args!("    - {text}")),
-            diff::Line::Added(text) => styled(GREEN, format_args!("    + {text}")),
-        });
-    }
-}
-
-/// A definition in one layout, so that only what it says is compared.
-fn pretty(definition: &Json) -> String {
-    let text = definition.as_str().unwrap_or_default();
-    stepwell_json::parse(text).map_or_else(|_| text.to_owned(), |value| value.to_pretty_text())
-}
-
-fn shown(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        Json::Array(tags) if tags.iter().all(|tag| tag.get("key").is_some()) => {
-            let tags = tags.iter().map(|tag| format!("{}={}", text(tag, "key"), text(tag, "value")));
-            tags.collect::<Vec<_>>().join("\n")
-        }
-        other => format!("{other:#}"),
-    }
-}
-
-fn as_json(
-    plans: &[Plan<'_>],
-    activities: &[DeployedActivity],
-    findings: &Findings,
-    contents: &Contents,
-) -> Json {
-    let machines = plans.iter().map(|plan| {
-        let changes = plan
-            .changes
-            .iter()
-            .map(|change| json!({"what": change.what, "before": change.before, "after": change.after}));
-        json!({
-            "stack": plan.machine.stack,
-            "logicalId": plan.machine.logical_id,
-            "name": plan.machine.name,
-            "stateMachineArn": plan.arn,
-            "action": plan.action.word(),
-            "changes": changes.collect::<Vec<_>>(),
-        })
-    });
-    let activities = activities
-        .iter()
-        .map(|(name, arn, action)| json!({"name": name, "activityArn": arn, "action": action.word()}));
-    let assumed = findings
-        .assumed
-        .iter()
-        .map(|(key, (value, source))| json!({"key": key, "value": value, "from": source}));
-    json!({
-        "stateMachines": machines.collect::<Vec<_>>(),
-        "activities": activities.collect::<Vec<_>>(),
-        "assumed": assumed.collect::<Vec<_>>(),
-        "leftOut": contents.left_out,
-    })
 }

@@ -9,6 +9,7 @@ use stepwell_json::Value;
 use stepwell_json::spanned::Node;
 
 use super::resolve::Resolver;
+use super::{nested, versions};
 
 /// What a type of resource calls its things.
 struct Kind {
@@ -106,8 +107,10 @@ pub(super) fn name(
 /// What `Ref` gives for a resource.
 pub(super) fn reference(resolver: &mut Resolver<'_>, logical_id: &str, node: &Node) -> Option<Value> {
     let resource_type = resolver.template.type_of(logical_id).unwrap_or_default();
-    if resource_type == "AWS::Lambda::Alias" {
-        return lambda_alias(resolver, logical_id, node);
+    match resource_type {
+        "AWS::Lambda::Alias" => return lambda_alias(resolver, logical_id, node),
+        versions::ALIAS => return versions::alias_arn(resolver, logical_id, node),
+        _ => {}
     }
     match kind_of(resource_type) {
         Some(kind) => made(resolver, logical_id, logical_id, kind.name_property, kind.reference),
@@ -126,6 +129,14 @@ pub(super) fn attribute(
     let Some(resource_type) = resolver.template.type_of(logical_id) else {
         return resolver.ask(&key, &missing(resolver, logical_id), None, node);
     };
+    if resource_type == versions::ALIAS && attribute == "Arn" {
+        return versions::alias_arn(resolver, logical_id, node);
+    }
+    if let Some(output) = attribute.strip_prefix("Outputs.")
+        && nested::is_stack(resource_type)
+    {
+        return nested::output(resolver, logical_id, output, node);
+    }
     if let Some(kind) = kind_of(resource_type)
         && let Some((_, form)) = kind.attributes.iter().find(|(name, _)| *name == attribute)
     {

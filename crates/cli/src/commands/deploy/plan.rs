@@ -30,7 +30,7 @@ impl Action {
 /// A setting that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Change {
-    /// `definition`, `role`, `logging`, `tracing`, `encryption` or `tags`.
+    /// `definition`, `role`, `logging`, `tracing`, `encryption` or `tags`; of an alias `description` or `routing`.
     pub(super) what: &'static str,
     pub(super) before: Json,
     pub(super) after: Json,
@@ -133,6 +133,11 @@ fn sorted_tags(tags: &Json) -> Json {
 }
 
 impl Plan<'_> {
+    /// Whether the machine has another revision afterwards: tags are not part of one.
+    pub(super) fn makes_revision(&self) -> bool {
+        self.changes.iter().any(|change| change.what != "tags")
+    }
+
     /// Does it.
     ///
     /// # Errors

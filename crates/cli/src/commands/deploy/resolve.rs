@@ -50,6 +50,8 @@ pub(super) struct Findings {
     pub(super) unknowns: Unknowns,
     /// Values that were worked out, and from what: for people to see.
     pub(super) assumed: BTreeMap<String, (String, String)>,
+    /// Templates of stacks within stacks that were read.
+    pub(super) templates_opened: usize,
     /// Keys under which a value could have been given.
     pub(super) asked: BTreeSet<String>,
 }
@@ -68,6 +70,18 @@ pub(super) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    /// A resolver of a stack within this one.
+    pub(super) fn inside<'n>(&'n mut self, template: &'n Template) -> Resolver<'n> {
+        Resolver {
+            template,
+            given: self.given,
+            destination: self.destination,
+            findings: &mut *self.findings,
+            user: self.user.clone(),
+            chain: self.chain,
+        }
+    }
+
     /// The value of a node; none when it is `AWS::NoValue`, or not known, which is noted then.
     pub(super) fn resolve(&mut self, node: &Node) -> Option<Value> {
         Some(match &node.kind {
@@ -114,6 +128,9 @@ impl Resolver<'_> {
         }
         if let Some(value) = self.pseudo_parameter(name) {
             return Some(value);
+        }
+        if let Some(value) = self.template.parameters.get(name) {
+            return Some(self.typed(name, value.clone()));
         }
         if let Some(parameter) = self.template.entry("Parameters", name) {
             let kind = parameter.get("Type").and_then(Node::as_str).unwrap_or("String");

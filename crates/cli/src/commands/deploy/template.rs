@@ -1,7 +1,9 @@
 //! Where templates are found: a file, a CDK cloud assembly, or a directory that has one of them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use stepwell_json::Value;
 use stepwell_json::spanned::{self, LineIndex, Node};
 
 use super::cloud_assembly::{self, FileAsset};
@@ -32,10 +34,18 @@ pub(super) struct Template {
     pub(super) stack: String,
     /// Files that a cloud assembly would upload.
     pub(super) assets: Vec<FileAsset>,
+    /// What the stack around it gives it.
+    pub(super) parameters: BTreeMap<String, Value>,
+    /// Stacks around it.
+    pub(super) depth: usize,
 }
 
 impl Template {
-    fn load(path: &Path, stack: String, assets: Vec<FileAsset>) -> Result<Template, Failure> {
+    /// Reads a template that no stack is around.
+    ///
+    /// # Errors
+    /// It can't be read, or is none.
+    pub(super) fn load(path: &Path, stack: String, assets: Vec<FileAsset>) -> Result<Template, Failure> {
         let file = match DefinitionFile::load_template(path) {
             Ok(file) => file,
             Err(error) => {
@@ -55,7 +65,7 @@ impl Template {
             let text = format!("{} is not a CloudFormation template: it has no Resources", path.display());
             return Err(Failure::Usage(text));
         };
-        Ok(Template { file, root, stack, assets })
+        Ok(Template { file, root, stack, assets, parameters: BTreeMap::new(), depth: 0 })
     }
 
     /// The members of a section, such as `Parameters`, in the order of the file.

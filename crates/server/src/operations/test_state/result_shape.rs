@@ -4,27 +4,13 @@ use std::sync::Arc;
 
 use stepwell_api::{ApiError, types::test_state::MockResponseValidationMode};
 use stepwell_asl::Resource;
-use stepwell_aws_model::{Member, Service, Shape, ShapeKind, service, service_of};
+use stepwell_aws_model::{
+    Dialect, Member, Optimized, Service, Shape, ShapeId, ShapeKind, optimized, service, service_of,
+};
 use stepwell_interpreter::program::TaskState;
 use stepwell_json::Value;
 
 use super::subject::{Pattern, pattern};
-
-/// Jobs whose result is the answer of the call that asks for their state: service, action, and that call.
-const JOBS: &[(&str, &str, &str)] = &[
-    ("states", "startExecution", "describeExecution"),
-    ("athena", "startQueryExecution", "getQueryExecution"),
-    ("databrew", "startJobRun", "describeJobRun"),
-    ("elasticmapreduce", "createCluster", "describeCluster"),
-    ("emr-containers", "startJobRun", "describeJobRun"),
-    ("emr-serverless", "startJobRun", "getJobRun"),
-    ("mediaconvert", "createJob", "getJob"),
-    ("sagemaker", "createHyperParameterTuningJob", "describeHyperParameterTuningJob"),
-    ("sagemaker", "createLabelingJob", "describeLabelingJob"),
-    ("sagemaker", "createProcessingJob", "describeProcessingJob"),
-    ("sagemaker", "createTrainingJob", "describeTrainingJob"),
-    ("sagemaker", "createTransformJob", "describeTransformJob"),
-];
 
 /// Refuses a result that the service could not give. Fields that the API does not have are no error.
 pub(super) fn check(
@@ -36,65 +22,103 @@ pub(super) fn check(
         return Ok(());
     }
     let Some(model) = Model::of(&task.resource) else { return Ok(()) };
+    let Value::Object(_) = result else {
+        return Err(ApiError::validation("Mocked result must be a JSON object."));
+    };
     let is_strict = mode == MockResponseValidationMode::Strict;
     let checker = Checker { service: &model.service, is_strict, open: model.open };
-    if !matches!(result, Value::Object(_)) {
-        return Err(ApiError::validation("Mocked result must be a JSON object."));
+    let Some((name, place)) = model.own_name else { return checker.structure(model.output, result) };
+    match (member_at(&model.service, model.output, place), result.get(name)) {
+        (Some(member), Some(value)) if !value.is_null() => checker.member(name, member, value),
+        _ => Ok(()),
     }
-    checker.structure(&model.output, result)
 }
 
 /// What a task's result looks like.
 struct Model {
     service: Arc<Service>,
-    output: stepwell_aws_model::ShapeId,
+    /// The answer of the API, or what a job's description has of the job.
+    output: ShapeId,
+    /// Where the result is one member with a name of the integration's own: that name, and the place in `output` of what
+    /// it holds.
+    own_name: Option<(&'static str, &'static str)>,
     /// Fields that hold any JSON in an optimized integration, whatever the API has there.
     open: &'static [&'static str],
 }
 
 impl Model {
-    /// None where any result will do: functions, activities, callbacks, HTTP and API Gateway, `eks:call` and its jobs,
-    /// and what the model does not know.
+    /// None where any result will do: functions, activities, HTTP and API Gateway, `eks:call` and its jobs, what the
+    /// model does not know, jobs that end when nothing is left to describe, and callbacks, whose result is what the worker
+    /// sends.
     fn of(resource: &Resource) -> Option<Self> {
         let pattern = pattern(resource)?;
-        if pattern == Pattern::WaitForTaskToken || resource.direct_target().is_some() {
+        if pattern == Pattern::WaitForTaskToken {
             return None;
         }
         let action = resource.resource();
         let action = action.split_once('.').map_or(action, |(action, _)| action);
-        let (service, action, open): (_, _, &[&str]) = match resource.resource_type().strip_prefix("aws-sdk:")
-        {
-            Some(word) => (service(word)?, action, &[]),
-            None => {
-                let word = resource.resource_type();
-                let open: &[&str] = match (word, action) {
-                    ("lambda", "invoke") => &["Payload"],
-                    ("bedrock", "invokeModel") => &["Body"],
-                    ("states", _) => &["Input", "Output"],
-                    _ => &[],
-                };
-                let action = match pattern {
-                    Pattern::Sync => {
-                        JOBS.iter().find(|(service, start, _)| (*service, *start) == (word, action))?.2
-                    }
-                    _ => action,
-                };
-                (service_of(api_name(word))?, action, open)
+        let word = resource.resource_type();
+        if let Some(word) = word.strip_prefix("aws-sdk:") {
+            return Self::answer(service(word)?, action, &[]);
+        }
+        match (word, action) {
+            ("lambda", "invoke") => Self::answer(service_of("lambda")?, action, &["Payload"]),
+            ("states", "startExecution") => {
+                let action = if pattern == Pattern::Sync { "describeExecution" } else { action };
+                Self::answer(service_of("stepfunctions")?, action, &["Input", "Output"])
             }
-        };
-        let output = service.operation(action)?.output?;
-        Some(Self { service, output, open })
+            _ => Self::of_row(optimized(word, action)?, pattern == Pattern::Sync),
+        }
+    }
+
+    /// The answer of an operation.
+    fn answer(service: Arc<Service>, operation: &str, open: &'static [&'static str]) -> Option<Self> {
+        let output = service.operation(operation)?.output?;
+        Some(Self { service, output, own_name: None, open })
+    }
+
+    fn of_row(row: &'static Optimized, waits: bool) -> Option<Self> {
+        let service = service(row.api)?;
+        if !waits {
+            let mut model = Self::answer(service, row.operation, &[])?;
+            model.own_name = match row.dialect {
+                Dialect::AddStep => Some(("StepId", "StepIds.0")),
+                Dialect::CancelStep => Some(("CancelStepsInfo", "CancelStepsInfoList.0")),
+                Dialect::CreateCluster => Some(("ClusterId", "JobFlowId")),
+                _ => None,
+            };
+            if row.dialect == Dialect::InvokeModel {
+                model.open = &["Body"];
+            }
+            return Some(model);
+        }
+        let job = row.job.as_ref()?;
+        if job.gone_is_good {
+            return None;
+        }
+        let mut model = Self::answer(service, job.describe, &[])?;
+        match job.result.split_once('=') {
+            Some(own_name) => model.own_name = Some(own_name),
+            None if job.result.is_empty() => {}
+            None => model.output = member_at(&model.service, model.output, job.result)?.shape,
+        }
+        Some(model)
     }
 }
 
-/// The name of a service's API where the integration has another.
-fn api_name(word: &str) -> &str {
-    match word {
-        "states" => "stepfunctions",
-        "elasticmapreduce" => "emr",
-        "bedrock" => "bedrock-runtime",
-        word => word,
+/// What a path of members' names and positions in lists leads to.
+fn member_at<'s>(service: &'s Service, shape: ShapeId, path: &str) -> Option<&'s Member> {
+    let mut shape = service.shape(shape);
+    let mut found = None;
+    for step in path.split('.') {
+        let member = match &shape.kind {
+            ShapeKind::List { entry, .. } => entry,
+            _ => shape.members().iter().find(|member| member.shown_name() == step)?,
+        };
+        shape = service.shape(member.shape);
+        found = Some(member);
     }
+    found
 }
 
 struct Checker<'a> {
@@ -104,8 +128,8 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn structure(&self, shape: &stepwell_aws_model::ShapeId, value: &Value) -> Result<(), ApiError> {
-        for member in self.service.shape(*shape).members() {
+    fn structure(&self, shape: ShapeId, value: &Value) -> Result<(), ApiError> {
+        for member in self.service.shape(shape).members() {
             let name = member.shown_name();
             match value.get(&name).filter(|value| !matches!(value, Value::Null)) {
                 Some(value) => self.member(&name, member, value)?,
@@ -161,7 +185,7 @@ impl Checker<'_> {
                 length(name, shape, entries.len())?;
                 entries.iter().try_for_each(|(key, entry)| self.member(key, value, entry))
             }
-            (ShapeKind::Structure { .. }, Value::Object(_)) => self.structure(&member.shape, value),
+            (ShapeKind::Structure { .. }, Value::Object(_)) => self.structure(member.shape, value),
             (ShapeKind::Map { .. } | ShapeKind::Structure { .. }, _) => must_be("an object"),
         }
     }

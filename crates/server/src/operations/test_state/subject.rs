@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stepwell_api::ApiError;
 use stepwell_asl::{
-    self as asl, Code, LONE_STATE_NAME, Resource, analyse_for_test, analyse_lone_state,
+    self as asl, Code, InputType, LONE_STATE_NAME, Resource, analyse_for_test, analyse_lone_state,
     invalid_definition_message,
 };
 use stepwell_interpreter::{
@@ -109,12 +109,15 @@ impl Subject {
         let Some(reader) = reader else {
             return Err(ApiError::validation("MapItemReaderData needs a Map state with an ItemReader."));
         };
-        match reader.input_type.as_deref() {
-            Some(kind @ ("CSV" | "PARQUET" | "MANIFEST")) => Err(ApiError::validation(format!(
-                "MapItemReaderData of the InputType {kind} is not supported yet; JSON and JSONL are."
-            ))),
-            _ => Ok(()),
-        }
+        let problem = match reader.input_type {
+            Some(InputType::Parquet) => "PARQUET can't be read yet; CSV, JSON and JSONL can",
+            Some(InputType::Manifest) => "the files that a MANIFEST lists can't be given",
+            _ if reader.is_manifest => "the files that a manifest lists can't be given",
+            _ => return Ok(()),
+        };
+        Err(ApiError::validation(format!(
+            "MapItemReaderData is not supported for this ItemReader: {problem}."
+        )))
     }
 }
 
