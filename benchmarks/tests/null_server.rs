@@ -26,7 +26,7 @@ fn every_start_is_synced_and_syncs_are_shared() {
     let place = tempfile::tempdir().unwrap();
     let address = free_address().unwrap();
     let directory = place.path().to_owned();
-    std::thread::spawn(move || serve(address, &directory).unwrap());
+    std::thread::spawn(move || serve(address, &directory, None).unwrap());
     while TcpStream::connect(address).is_err() {
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -26,8 +26,6 @@ use rustls::{ClientConfig, RootCertStore};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept.
 const POOL_IDLE: Duration = Duration::from_secs(60);
-/// Unused connections kept for one host.
-const POOL_IDLE_PER_HOST: usize = 64;
 
 /// A complete answer.
 pub(crate) struct Response {
@@ -137,12 +135,14 @@ impl tower_service::Service<Name> for Resolver {
 }
 
 impl HttpClient {
-    pub(crate) fn new() -> Self {
-        Self::with_resolver(Resolver::system(|_| true))
+    /// A client that keeps up to `connections_kept` unused connections to each host: as many as calls may run at once, so
+    /// that none is made anew for each call.
+    pub(crate) fn new(connections_kept: usize) -> Self {
+        Self::with_resolver(Resolver::system(|_| true), connections_kept)
     }
 
-    /// A client that looks hosts up with `resolver`. Addresses in URLs don't pass through it.
-    pub(crate) fn with_resolver(resolver: Resolver) -> Self {
+    /// The same, looking hosts up with `resolver`. Addresses in URLs don't pass through it.
+    pub(crate) fn with_resolver(resolver: Resolver, connections_kept: usize) -> Self {
         let mut connector = HttpConnector::new_with_resolver(resolver);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
@@ -155,7 +155,7 @@ impl HttpClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+            .pool_max_idle_per_host(connections_kept)
             .build(connector);
         Self { client }
     }
@@ -169,7 +169,7 @@ impl HttpClient {
         limit_bytes: usize,
         timeout: Duration,
     ) -> Result<Response, HttpError> {
-        self.send(Method::POST, uri, headers, body, limit_bytes, timeout).await
+        self.send(Method::POST, uri, HeaderMap::from_iter(headers), body, limit_bytes, timeout).await
     }
 
     /// As [`HttpClient::post`], with any method.
@@ -177,22 +177,22 @@ impl HttpClient {
         &self,
         method: Method,
         uri: Uri,
-        headers: Vec<(HeaderName, HeaderValue)>,
+        headers: HeaderMap,
         body: Bytes,
         limit_bytes: usize,
         timeout: Duration,
     ) -> Result<Response, HttpError> {
-        let place = uri.authority().map(ToString::to_string).unwrap_or_default();
+        // Shares the text of the URI.
+        let place = uri.authority().cloned();
+        let place = || place.as_ref().map_or("", |authority| authority.as_str());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
-        for (name, value) in headers {
-            request.headers_mut().append(name, value);
-        }
+        *request.headers_mut() = headers;
         let exchange = async {
             let response = self.client.request(request).await.map_err(|error| match error.is_connect() {
-                true => HttpError::NoConnection(describe(&place, &error)),
-                false => HttpError::NoAnswer(describe(&place, &error)),
+                true => HttpError::NoConnection(describe(place(), &error)),
+                false => HttpError::NoAnswer(describe(place(), &error)),
             })?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, limit_bytes).collect().await.map_err(|error| {
@@ -200,7 +200,8 @@ impl HttpClient {
                     HttpError::TooLarge
                 } else {
                     HttpError::NoAnswer(format!(
-                        "{place} closed the connection before its answer was complete"
+                        "{} closed the connection before its answer was complete",
+                        place()
                     ))
                 }
             })?;

@@ -12,6 +12,7 @@ pub mod http_task;
 pub mod lambda;
 mod poster;
 mod runner;
+mod turns;
 
 pub use config::{
     ConfigError, FunctionConfig, LambdaConfig, LambdaIntegration, LambdaSection, OnUncertain, Runtime,

@@ -284,6 +284,17 @@ fn described(service: &Service, id: ShapeId, depth: usize) -> Value {
     value
 }
 
+/// Optimized integrations of an operation whose parameters are not the operation's: the form and the parameters, each with
+/// whether it is required.
+fn own_words(
+    service: &Service,
+    operation: &Operation,
+) -> impl Iterator<Item = (String, &'static [(&'static str, bool)])> {
+    let rows =
+        all_optimized().iter().filter(|row| row.api == &*service.word && row.operation == &*operation.name);
+    rows.filter_map(|row| Some((format!("{}:{}", row.service, row.action), row.own_parameters()?)))
+}
+
 fn show(service: &Arc<Service>, operation: &Operation, format: Format) {
     let errors: Vec<String> = operation
         .errors
@@ -296,11 +307,30 @@ fn show(service: &Arc<Service>, operation: &Operation, format: Format) {
         output::json(&json!({
             "service": &*service.word, "action": operation.action(), "resources": resources(service, operation),
             "parameters": shape(operation.input), "result": shape(operation.output), "errors": errors,
+            "ownParameters": own_words(service, operation)
+                .map(|(form, own)| {
+                    let required: Vec<_> = own.iter().filter(|(_, is_required)| *is_required).map(|(name, _)| name).collect();
+                    let names: Vec<_> = own.iter().map(|(name, _)| name).collect();
+                    (form, json!({"members": names, "required": required}))
+                })
+                .collect::<serde_json::Map<_, _>>(),
         }));
         return;
     }
     for form in resources(service, operation) {
         output::line(form);
+    }
+    for (form, own) in own_words(service, operation) {
+        let own: Vec<Vec<String>> = own
+            .iter()
+            .map(|(name, is_required)| {
+                vec![(*name).to_owned(), if *is_required { "required" } else { "" }.to_owned()]
+            })
+            .collect();
+        output::line("");
+        output::table(&[&format!("PARAMETER OF {form}"), ""], &own);
+        output::line("");
+        output::line("The operation that it calls, as aws-sdk has it:");
     }
     let parameters = rows(service, operation.input);
     output::line("");

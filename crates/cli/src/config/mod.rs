@@ -15,6 +15,7 @@ use stepwell_integrations::aws::{AwsIntegration, AwsSection};
 use stepwell_integrations::http_task::{ConnectionSection, HttpSection};
 use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
+use stepwell_local_jobs::{BatchSection, ContainersSection, EcsSection};
 
 pub(crate) use events::EventsSection;
 pub(crate) use logs::LogsSection;
@@ -44,6 +45,12 @@ pub(crate) struct Config {
     pub(crate) integrations: BTreeMap<String, AwsIntegration>,
     /// `[aws]`.
     pub(crate) aws: AwsSection,
+    /// `[batch]`.
+    pub(crate) batch: BatchSection,
+    /// `[ecs]`.
+    pub(crate) ecs: EcsSection,
+    /// `[containers]`.
+    pub(crate) containers: ContainersSection,
     /// `[endpoints]`.
     pub(crate) endpoints: BTreeMap<String, String>,
     /// `[logs]`.
@@ -56,11 +63,9 @@ pub(crate) struct Config {
     pub(crate) connections: BTreeMap<String, ConnectionSection>,
     /// `[mock]`.
     pub(crate) mock: MockSection,
-    /// What the user should know, though it is no error: sections that this version does not use.
-    pub(crate) warnings: Vec<String>,
 }
 
-/// The sections that this version uses. Unknown keys were refused before; the sections of later versions are skipped.
+/// The sections. Unknown keys were refused before.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Document {
@@ -68,6 +73,9 @@ struct Document {
     lambda: LambdaSection,
     integrations: Integrations,
     aws: AwsSection,
+    batch: BatchSection,
+    ecs: EcsSection,
+    containers: ContainersSection,
     endpoints: BTreeMap<String, String>,
     logs: LogsSection,
     events: EventsSection,
@@ -110,7 +118,7 @@ impl Config {
                 format!("{}:{line}:{column}: {message}", path.display())
             }
         };
-        let checked = keys::check(text).map_err(|problem| at(problem.offset, &problem.message))?;
+        keys::check(text).map_err(|problem| at(problem.offset, &problem.message))?;
         let document: Document = toml::from_str(text)
             .map_err(|error| at(error.span().map(|span| span.start), &one_line(error.message())))?;
         for (name, function) in &document.lambda.functions {
@@ -121,6 +129,9 @@ impl Config {
         let mut checks = vec![document.http.check()];
         checks.extend(document.connections.iter().map(|(name, section)| section.check(name)));
         if let Some(error) = checks.into_iter().find_map(Result::err) {
+            return Err(at(keys::offset_of(text, &error.setting), &error.to_string()));
+        }
+        if let Err(error) = document.batch.check().and_then(|()| document.ecs.check()) {
             return Err(at(keys::offset_of(text, &error.setting), &error.to_string()));
         }
         if document.integrations.lambda.concurrency == 0 {
@@ -146,13 +157,6 @@ impl Config {
                 at(keys::offset_of(text, &format!("endpoints.{name}")), &format!("[endpoints]: {message}"))
             })?;
         }
-        let warnings = checked
-            .unused
-            .iter()
-            .map(|(offset, section)| {
-                at(Some(*offset), &format!("[{section}] is not used yet by this version of Stepwell"))
-            })
-            .collect();
         // An empty parent is what a bare file name has.
         let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
         Ok(Config {
@@ -163,13 +167,15 @@ impl Config {
             integration: document.integrations.lambda,
             integrations: document.integrations.others,
             aws: document.aws,
+            batch: document.batch,
+            ecs: document.ecs,
+            containers: document.containers,
             endpoints: document.endpoints,
             logs: document.logs,
             events: document.events,
             http: document.http,
             connections: document.connections,
             mock: document.mock,
-            warnings,
         })
     }
 }
@@ -265,10 +271,41 @@ type = "basic"
 username = "u"
 password_env = "BILLING_PASSWORD"
 headers = { x-tenant = "a", x-trace = { env = "TRACE" } }
+
+[batch.queues.slow]
+concurrency = 2
+
 [batch.job_definitions.nightly]
-image = "x"
+entrypoint = ["python3", "report.py"]
+command = ["Ref::day"]
+dir = "jobs"
+env = { STAGE = "dev" }
+parameters = { day = "today" }
+attempts = 3
+timeout_seconds = 3600
+stop_timeout_seconds = 10
+log_max_megabytes = 4
+
+[containers]
+socket = "/run/engine.sock"
+
+[ecs.clusters.main]
+concurrency = 4
+
 [ecs.task_definitions.worker]
-image = "x"
+command = ["./worker"]
+
+[ecs.task_definitions.pair.containers.app]
+image = "busybox"
+cpus = 0.5
+memory_megabytes = 64
+network = "host"
+volumes = ["/data:/data:ro"]
+
+[ecs.task_definitions.pair.containers.side]
+command = ["./side"]
+essential = false
+
 [http]
 allow = ["localhost:*"]
 "#;
@@ -282,9 +319,10 @@ allow = ["localhost:*"]
         assert_eq!(config.lambda.functions.len(), 4);
         assert_eq!(config.integration.concurrency, 8);
         assert_eq!(config.endpoints["sqs"], "http://127.0.0.1:4566");
-        let sections: Vec<&str> =
-            config.warnings.iter().filter_map(|text| text.split(['[', ']']).nth(1)).collect();
-        assert_eq!(sections, ["batch", "ecs"]);
+        assert_eq!(config.batch.job_definitions["nightly"].attempts, Some(3));
+        assert_eq!(config.containers.socket.as_deref(), Some("/run/engine.sock"));
+        assert_eq!(config.batch.queues["slow"].concurrency, Some(2));
+        assert_eq!(config.ecs.task_definitions["pair"].containers["side"].essential, Some(false));
         assert_eq!(config.http.allow, ["localhost:*"]);
         assert!(config.connections.contains_key("billing"));
         assert!(!config.aws.allow);
@@ -325,6 +363,23 @@ allow = ["localhost:*"]
             (
                 "[integrations.lambda]\nconcurrency = 0\n",
                 "f.toml:2:1: integrations.lambda.concurrency: must be at least 1",
+            ),
+            (
+                "[batch.job_definitions.a]\ncomand = [\"x\"]\n",
+                "f.toml:2:1: unknown key \"comand\" in [batch.job_definitions.a]; did you mean \"command\"?",
+            ),
+            ("[batch.job_definitions.a]\ncommand = \"x\"\n", "f.toml:2:11: invalid type: string"),
+            (
+                "[batch.job_definitions.a]\nenv = { A = \"b\" }\n",
+                "f.toml:1:24: batch.job_definitions.a.command: is missing",
+            ),
+            (
+                "[ecs.task_definitions.t.containers.a]\ncommand = [\"x\"]\nessental = false\n",
+                "f.toml:3:1: unknown key \"essental\" in [ecs.task_definitions.t.containers.a]; did you mean \"essential\"?",
+            ),
+            (
+                "[batch.queues.q]\nconcurrency = 0\n",
+                "f.toml:2:1: batch.queues.q.concurrency: must be between 1 and",
             ),
             (
                 "[logs.defualt]\nto = \"off\"\n",

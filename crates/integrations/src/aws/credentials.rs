@@ -13,26 +13,15 @@ use stepwell_aws_model::{Service, service};
 use stepwell_json::{Object, Value};
 
 use super::{
-    client::{ANSWER_MAX_BYTES, Aws, Call, CallError, Era, no_answer},
+    client::{ANSWER_MAX_BYTES, Aws, Call, CallError, Era, Signer, no_answer},
     config::{AwsConfig, RoleSection},
-    endpoint::{self, Target},
+    endpoint,
 };
 
 /// Temporary credentials are renewed this long before they end.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 /// Roles whose credentials are kept.
 const ROLES_MAX: usize = 1_000;
-
-/// Who a call is made for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Actor<'a> {
-    /// The region of the execution.
-    pub(crate) region: &'a str,
-    /// The account of the execution.
-    pub(crate) account: &'a str,
-    /// `Credentials.RoleArn` of the task.
-    pub(crate) role: Option<&'a str>,
-}
 
 /// The credentials of this process, and those of roles that tasks named.
 pub(super) struct CredentialStore {
@@ -141,16 +130,21 @@ impl CredentialStore {
 }
 
 impl Aws {
-    /// What a call is signed with.
+    /// What a call is signed with; `is_aws`: at AWS itself.
     ///
     /// # Errors
-    /// Why there are no credentials.
-    pub(super) async fn credentials(
+    /// There is nothing to sign with, or the role can't be taken on.
+    pub(crate) async fn credentials(
         &self,
-        actor: &Actor<'_>,
-        target: &Target,
+        signer: &Signer<'_>,
+        is_aws: bool,
     ) -> Result<Credentials, CallError> {
-        let Some(role) = actor.role else { return self.own_credentials(actor.account, target).await };
+        let Some(role) = signer.role else {
+            return match is_aws {
+                true => self.credentials.standard().await.map_err(|reason| no_answer(reason, 0)),
+                false => Ok(self.credentials.environment().unwrap_or_else(|| placeholder(signer.account))),
+            };
+        };
         if let Some(section) = self.config.section.roles.get(role) {
             return Ok(of_section(section));
         }
@@ -158,20 +152,16 @@ impl Aws {
             return Ok(known);
         }
         let sts = service("sts").ok_or_else(|| CallError::Role("the model of STS is missing".to_owned()))?;
-        if endpoint::target(&self.config, &sts, actor.region).is_err() {
+        if let Err(reason) = endpoint::target(&self.config, &sts, signer.region) {
+            if is_aws {
+                return Err(CallError::Role(format!("The role {role} could not be assumed: {reason}")));
+            }
             // Nobody can be asked; emulators read the account from the access key.
-            return Ok(placeholder(account_of_role(role).unwrap_or(actor.account)));
+            return Ok(placeholder(account_of_role(role).unwrap_or(signer.account)));
         }
-        let assumed = self.assume(&sts, role, actor).await?;
+        let assumed = self.assume(&sts, role, signer).await?;
         self.credentials.remember(role, assumed.clone());
         Ok(assumed)
-    }
-
-    async fn own_credentials(&self, account: &str, target: &Target) -> Result<Credentials, CallError> {
-        if !target.is_aws {
-            return Ok(self.credentials.environment().unwrap_or_else(|| placeholder(account)));
-        }
-        self.credentials.standard().await.map_err(|reason| no_answer(reason, 0))
     }
 
     /// Asks STS, which is a call as any other.
@@ -179,7 +169,7 @@ impl Aws {
         &'a self,
         sts: &'a Arc<Service>,
         role: &'a str,
-        actor: &'a Actor<'_>,
+        signer: &'a Signer<'_>,
     ) -> Pin<Box<dyn Future<Output = Result<Credentials, CallError>> + Send + 'a>> {
         Box::pin(async move {
             let parameters = Value::Object(Object::from_entries(vec![
@@ -193,9 +183,9 @@ impl Aws {
                 body: None,
                 answer_max_bytes: ANSWER_MAX_BYTES,
                 era: Era::Second,
-                region: actor.region,
-                account: actor.account,
-                token_seed: "",
+                region: signer.region,
+                account: signer.account,
+                token_seed: signer.token_seed,
                 role: None,
             };
             let answer = self.carry_out(&ask, None).await.map_err(|error| {

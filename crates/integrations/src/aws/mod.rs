@@ -17,22 +17,22 @@ mod model_body;
 mod read;
 mod retry;
 mod schema;
-mod sign;
+pub(crate) mod sign;
 #[cfg(test)]
 mod tests;
 mod wire;
 mod write;
 
+pub(crate) use client::Signer;
 pub use client::{
-    ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalService,
+    ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalCall, LocalFuture,
+    LocalService,
 };
 pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
-pub(crate) use credentials::Actor;
 pub(crate) use endpoint::Target;
 pub(crate) use face::too_large;
 pub use face::{optimized_error, optimized_result, sdk_error, sdk_result};
 pub use job::{Caller, JobOutcome, Work};
-pub(crate) use sign::Unsigned;
 
 use stepwell_aws_model::{Operation, Service};
 use stepwell_json::Value;

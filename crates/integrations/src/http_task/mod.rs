@@ -12,15 +12,11 @@ mod response;
 mod tests;
 mod token;
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use stepwell_json::Value;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 pub use self::config::{
     Connection, ConnectionKind, ConnectionSection, HttpSection, Parameter, Secret, TIMEOUT_MAX_SECONDS,
@@ -28,7 +24,7 @@ pub use self::config::{
 };
 use self::{
     address::Exception,
-    config::{Additions, Authorization},
+    config::Authorization,
     request::{Prepared, prepare, unusable},
     token::TokenCache,
 };
@@ -36,7 +32,8 @@ use crate::{
     aws::too_large,
     config::OnUncertain,
     http_client::{HttpClient, HttpError, Resolver, Response},
-    lambda::{Counted, QUEUE_MAX, TaskError},
+    lambda::TaskError,
+    turns::Turns,
 };
 
 /// The longest body of an answer, in bytes: what a result may have.
@@ -99,8 +96,7 @@ pub struct HttpTask {
     guarded: HttpClient,
     /// For exceptions and for the servers of tokens, which the operator names.
     open: HttpClient,
-    turns: Semaphore,
-    waiting: AtomicUsize,
+    turns: Turns,
     stop: watch::Sender<bool>,
 }
 
@@ -120,13 +116,13 @@ impl HttpTask {
     fn with_resolver(config: HttpConfig, resolver: Resolver) -> Self {
         let exceptions = config.section.allow.iter().filter_map(|text| Exception::parse(text)).collect();
         let connections = config.connections.into_iter();
+        let concurrency = config.section.concurrency.max(1);
         Self {
             exceptions,
             connections: connections.map(|(name, found)| (name, (found, TokenCache::default()))).collect(),
-            guarded: HttpClient::with_resolver(resolver),
-            open: HttpClient::new(),
-            turns: Semaphore::new(config.section.concurrency.max(1)),
-            waiting: AtomicUsize::new(0),
+            guarded: HttpClient::with_resolver(resolver, concurrency),
+            open: HttpClient::new(concurrency),
+            turns: Turns::new(concurrency),
             stop: watch::Sender::new(false),
             section: config.section,
         }
@@ -171,36 +167,34 @@ impl HttpTask {
         reveals_secrets: bool,
     ) -> Result<Value, TaskError> {
         let (name, (connection, tokens)) = self.connection(parameters)?;
-        if self.waiting.load(Ordering::Relaxed) >= QUEUE_MAX {
-            let cause = format!("More than {QUEUE_MAX} HTTP Tasks wait for their turn");
-            return Err(TaskError::new("States.TaskFailed", cause));
-        }
-        let turn = {
-            let _waiting = Counted::new(&self.waiting);
-            self.turns.acquire().await
-        };
-        let Ok(_turn) = turn else {
-            return Err(TaskError::new("States.TaskFailed", "The server is stopping"));
-        };
+        let mut prepared = prepare(parameters, &connection.additions, &self.exceptions, region)?;
+        let host = prepared.uri.authority().map_or("", |authority| authority.as_str());
+        let turn = self.turns.take(&format!("{name} {host}")).await;
+        let _turn = turn.map_err(|reason| {
+            TaskError::new(
+                "States.TaskFailed",
+                format!("{host} was not called by way of connection {name}: {reason}"),
+            )
+        })?;
         let mut refused = None;
         loop {
-            let mut additions = connection.additions.clone();
             let mut kept_token = None;
             if let Authorization::OAuth(source) = &connection.authorization {
                 let got = tokens.get(&self.open, source, refused.as_ref(), self.timeout()).await;
                 let (value, was_kept) = got.map_err(|reason| not_authorized(name, &reason))?;
                 kept_token = was_kept.then(|| value.clone());
-                additions.headers.push((AUTHORIZATION, value));
+                prepared.headers.insert(AUTHORIZATION, value);
             }
-            let prepared = self.prepare(parameters, &additions, region)?;
             if let Some(trace) = trace.as_deref_mut() {
-                let shown = match reveals_secrets {
+                let masked = connection.additions.masked();
+                trace.request = Some(match reveals_secrets {
                     true => traced_request(&prepared),
-                    false => traced_request(&self.prepare(parameters, &additions.masked(), region)?),
-                };
-                trace.request = Some(shown);
+                    false => {
+                        traced_request(&prepared.masked(parameters, &masked, &self.exceptions, region)?)
+                    }
+                });
             }
-            let response = self.send(prepared).await?;
+            let response = self.send(&prepared).await?;
             if let Some(trace) = trace.as_deref_mut() {
                 trace.response = Some(traced_response(&response));
             }
@@ -212,28 +206,14 @@ impl HttpTask {
         }
     }
 
-    fn prepare(
-        &self,
-        parameters: &Value,
-        additions: &Additions,
-        region: &str,
-    ) -> Result<Prepared, TaskError> {
-        prepare(parameters, additions, &self.exceptions, region)
-    }
-
     fn timeout(&self) -> Duration {
         Duration::from_secs(self.section.timeout_seconds)
     }
 
-    async fn send(&self, prepared: Prepared) -> Result<Response, TaskError> {
+    async fn send(&self, prepared: &Prepared) -> Result<Response, TaskError> {
         let client = if prepared.is_excepted { &self.open } else { &self.guarded };
-        let mut headers = Vec::new();
-        for (name, value) in &prepared.headers {
-            headers.push((name.clone(), value.clone()));
-        }
-        let sent = client
-            .send(prepared.method, prepared.uri, headers, prepared.body, ANSWER_MAX_BYTES, self.timeout())
-            .await;
+        let Prepared { method, uri, headers, body, .. } = prepared.clone();
+        let sent = client.send(method, uri, headers, body, ANSWER_MAX_BYTES, self.timeout()).await;
         sent.map_err(|error| match error {
             HttpError::NoConnection(reason) => TaskError::new("States.TaskFailed", reason),
             HttpError::NoAnswer(reason) => TaskError::new("States.Http.Socket", reason),

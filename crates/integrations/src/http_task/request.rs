@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use hyper::{
     Method, Uri,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT},
 };
 use stepwell_json::{Object, Value};
 
 use super::{
     address::{self, Exception, Refusal},
-    config::Additions,
+    config::{Additions, HIDDEN},
     form::{self, ArrayFormat, join, plain},
 };
 use crate::{http_client::percent_encode, lambda::TaskError};
@@ -54,7 +54,7 @@ const FORBIDDEN_PREFIXES: [&str; 3] = ["x-forwarded-", "x-amz-", "x-amzn-"];
 const OWN_HEADERS: [HeaderName; 3] = [USER_AGENT, RANGE, hyper::header::CONTENT_LENGTH];
 
 /// A request that can be sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Prepared {
     pub(super) method: Method,
     pub(super) uri: Uri,
@@ -62,6 +62,26 @@ pub(super) struct Prepared {
     pub(super) is_excepted: bool,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+}
+
+impl Prepared {
+    /// The same with what the connection adds, its token among it, hidden: `masked`.
+    ///
+    /// # Errors
+    /// As [`prepare`].
+    pub(super) fn masked(
+        &self,
+        parameters: &Value,
+        masked: &Additions,
+        exceptions: &[Exception],
+        region: &str,
+    ) -> Result<Self, TaskError> {
+        let mut shown = prepare(parameters, masked, exceptions, region)?;
+        if self.headers.contains_key(AUTHORIZATION) {
+            shown.headers.insert(AUTHORIZATION, HeaderValue::from_static(HIDDEN));
+        }
+        Ok(shown)
+    }
 }
 
 /// What the definition says can't be sent.

@@ -2,20 +2,17 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytes::Bytes;
 use stepwell_api::{Operation, ToJson, identity::Identity};
 use stepwell_asl::Resource;
 use stepwell_engine::account_of;
 use stepwell_integrations::{
     OnUncertain, TaskError,
     aws::{
-        ANSWER_MAX_BYTES, Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalService,
-        Work, sdk_error, sdk_result,
+        ANSWER_MAX_BYTES, Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalCall,
+        LocalFuture, LocalService, Work, sdk_error, sdk_result,
     },
 };
 use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
@@ -26,30 +23,58 @@ use tokio::sync::watch;
 use super::{Caller, Completion};
 use crate::{operations::Operations, service};
 
-/// The Step Functions API of this server, for `aws-sdk:sfn` tasks.
-struct ThisServer<'a>(&'a Arc<Operations>);
+/// What a task finds without leaving the process: the Step Functions API of this server, and the jobs that it runs.
+struct ThisServer<'a> {
+    operations: &'a Arc<Operations>,
+    execution_arn: &'a str,
+    /// What idempotency tokens are made from.
+    token_seed: &'a str,
+}
 
 impl LocalService for ThisServer<'_> {
-    fn call<'a>(
-        &'a self,
-        operation: &'a str,
-        region: &'a str,
-        account: &'a str,
-        body: Bytes,
-    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>> {
+    fn call<'a>(&'a self, call: LocalCall<'a>) -> LocalFuture<'a, Option<LocalAnswer>> {
         Box::pin(async move {
-            let target = format!("AWSStepFunctions.{operation}");
-            let answer = match Operation::from_target(Some(&target)) {
-                Ok(operation) => {
-                    service::dispatch(self.0, operation, Identity { region, account }, &body).await
-                }
-                Err(error) => Err(error),
-            };
-            match answer {
-                Ok(body) => LocalAnswer { status: 200, body },
-                Err(error) => LocalAnswer { status: error.status, body: error.to_json() },
+            match call.service {
+                "sfn" => Some(self.call_api(&call).await),
+                _ => self.call_jobs(&call).await,
             }
         })
+    }
+
+    fn job_ended<'a>(&'a self, service: &'a str, ask: &'a Value) -> Option<LocalFuture<'a, ()>> {
+        let jobs = self.operations.jobs.as_ref()?;
+        let list = ask.get("Jobs").or_else(|| ask.get("Tasks"))?;
+        let ended = jobs.ended(service, list.index(0)?.as_str()?)?;
+        Some(Box::pin(ended))
+    }
+}
+
+impl ThisServer<'_> {
+    async fn call_api(&self, call: &LocalCall<'_>) -> LocalAnswer {
+        let target = format!("AWSStepFunctions.{}", call.operation);
+        let identity = Identity { region: call.region, account: call.account };
+        let answer = match Operation::from_target(Some(&target)) {
+            Ok(operation) => service::dispatch(self.operations, operation, identity, &call.body).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(body) => LocalAnswer { status: 200, body },
+            Err(error) => LocalAnswer { status: error.status, body: error.to_json() },
+        }
+    }
+
+    async fn call_jobs(&self, call: &LocalCall<'_>) -> Option<LocalAnswer> {
+        let call = stepwell_local_jobs::Call {
+            service: call.service,
+            operation: call.operation,
+            region: call.region,
+            account: call.account,
+            execution_arn: self.execution_arn,
+            token_seed: self.token_seed,
+            body: &call.body,
+        };
+        let answer = self.operations.jobs.as_ref()?.call(call).await?;
+        Some(LocalAnswer { status: answer.status, body: answer.body })
     }
 }
 
@@ -110,7 +135,8 @@ pub(super) async fn call_sdk(
         token_seed: &seed,
         role: caller.role,
     };
-    match operations.aws.call(&call, Some(&ThisServer(operations))).await {
+    let local = ThisServer { operations, execution_arn: &caller.about.execution_arn, token_seed: &seed };
+    match operations.aws.call(&call, Some(&local)).await {
         CallOutcome::Answered(answer) => Completion::Answered(Payload::from_value(sdk_result(&answer))),
         CallOutcome::Failed(error) => failed(sdk_error(&service, &error, parameters.value())),
         CallOutcome::Interrupted => Completion::Nothing,
@@ -169,7 +195,7 @@ async fn with_work<T>(
 ) -> Option<T> {
     let Resource::Optimized { integration, .. } = &state.resource else { return None };
     let seed = token_seed(caller.key, caller.about, caller.task);
-    let local = ThisServer(operations);
+    let local = ThisServer { operations, execution_arn: &caller.about.execution_arn, token_seed: &seed };
     let work = Work {
         aws: &operations.aws,
         local: Some(&local),

@@ -163,7 +163,7 @@ pub(crate) async fn perform(
             let state = state_of(state)?;
             let completion = if matches!(state.resource, Resource::Optimized { .. }) {
                 let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
-                aws::wait(operations, &caller, state, &submitted, &parameters).await
+                Box::pin(aws::wait(operations, &caller, state, &submitted, &parameters)).await
             } else {
                 nested::wait(operations, state, &submitted).await
             };
@@ -173,7 +173,7 @@ pub(crate) async fn perform(
             let is_stopped = match state_of(state) {
                 Some(state) if matches!(state.resource, Resource::Optimized { .. }) => {
                     let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
-                    aws::stop(operations, &caller, state, &submitted, &parameters).await
+                    Box::pin(aws::stop(operations, &caller, state, &submitted, &parameters)).await
                 }
                 _ => nested::stop(operations, &submitted).await,
             };
@@ -222,11 +222,12 @@ async fn invoke(
     match &state.resource {
         Resource::LambdaFunction { arn } => lambda::call_function(lambda, caller, arn, parameters).await,
         Resource::LambdaInvoke { .. } => lambda::invoke(lambda, caller, parameters).await,
+        // These calls take much room while they are under way; in boxes of their own the others don't take as much.
         Resource::StartExecution { .. } => {
-            nested::start(operations, caller, state.waits_for_job(), &parameters).await
+            Box::pin(nested::start(operations, caller, state.waits_for_job(), &parameters)).await
         }
-        Resource::AwsSdk { .. } => aws::call_sdk(operations, caller, state, &parameters).await,
-        Resource::Optimized { .. } => aws::start(operations, caller, state, &parameters).await,
+        Resource::AwsSdk { .. } => Box::pin(aws::call_sdk(operations, caller, state, &parameters)).await,
+        Resource::Optimized { .. } => Box::pin(aws::start(operations, caller, state, &parameters)).await,
         Resource::HttpInvoke => http_task::invoke(operations, caller, parameters.value()).await,
         Resource::Activity { .. } | Resource::Unsupported { .. } => Completion::Failed(ErrorOutput::new(
             "States.Runtime",

@@ -13,6 +13,7 @@ use std::{
 };
 
 use stepwell_engine::{Config, Input, Limits, Observer, Released, Shard, TokenKey};
+use stepwell_interpreter::Budget;
 use stepwell_store::{HashRange, Store};
 
 pub(crate) use clock::Clock;
@@ -23,7 +24,7 @@ use router::Message;
 pub(crate) use router::{Answer, Router};
 use worker::Worker;
 
-use crate::catalogue::Catalogue;
+use crate::{catalogue::Catalogue, heavy::HeavyThreads};
 
 /// Who takes what leaves a shard.
 pub(crate) trait Outside: Send + Sync {
@@ -58,6 +59,7 @@ pub(crate) struct Runtime {
     workers: Vec<JoinHandle<()>>,
     loader: Option<JoinHandle<()>>,
     loads: mpsc::Sender<LoadRequest>,
+    heavy: Arc<HeavyThreads>,
 }
 
 impl Runtime {
@@ -72,6 +74,7 @@ impl Runtime {
         store: Arc<dyn Store>,
         catalogue: Arc<Catalogue>,
         outside: Arc<dyn Outside>,
+        heavy: Arc<HeavyThreads>,
         settings: &ShardSettings,
     ) -> std::io::Result<Runtime> {
         let (loads, requests) = mpsc::channel();
@@ -88,7 +91,7 @@ impl Runtime {
                 store_seed: settings.store_seed,
                 token_key: settings.token_key.clone(),
                 wait_scale: settings.wait_scale,
-                budget: Default::default(),
+                budget: Budget::SHARED,
                 observers: settings.observers.clone(),
             };
             let worker = Worker {
@@ -105,6 +108,7 @@ impl Runtime {
                 store: store.clone(),
                 outside: outside.clone(),
                 loads: loads.clone(),
+                heavy: heavy.clone(),
             };
             let name = format!("shard-{number}");
             let outside = outside.clone();
@@ -120,12 +124,13 @@ impl Runtime {
         let loader =
             Loader { requests, router: router.clone(), clock, store, catalogue, park_after_millis, state };
         let loader = std::thread::Builder::new().name("loader".to_owned()).spawn(move || loader.run())?;
-        Ok(Runtime { router, workers, loader: Some(loader), loads })
+        Ok(Runtime { router, workers, loader: Some(loader), loads, heavy })
     }
 
     /// Lets all shards finish what waits for its commit, and ends the threads. Blocks.
     pub(crate) fn stop(mut self) {
         self.router.stop();
+        self.heavy.stop();
         for worker in self.workers.drain(..) {
             // A worker that panicked has been reported by the panic hook.
             let _ = worker.join();
