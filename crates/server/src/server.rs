@@ -181,9 +181,8 @@ impl Server {
         tokio::task::spawn_blocking(move || recovering.webhooks.recover(&*recovering.store))
             .await
             .map_err(|error| StartError::Thread(error.into()))??;
-        let runtime =
-            Runtime::start(inboxes, router, clock, store, catalogue, drivers, heavy, &shard_settings)
-                .map_err(StartError::Thread)?;
+        let runtime = Runtime::start(inboxes, clock, store, catalogue, drivers, heavy, &shard_settings)
+            .map_err(StartError::Thread)?;
         let mut background = events::start(&operations, &poster, lanes);
         // Deletions that a crash interrupted go on.
         for machine in operations.catalogue.machines("", None, usize::MAX) {
