@@ -68,6 +68,8 @@ pub struct Shard<R> {
     sequence: u64,
     /// Batches that wait for their commit.
     in_flight: VecDeque<InFlight<R>>,
+    /// Parked executions that stay in memory for a while, by when they came, with their newest batch then.
+    lingering: VecDeque<(ExecutionKey, u64)>,
     /// The turn at work.
     turn: TurnAtWork<R>,
 }
@@ -159,6 +161,7 @@ impl<R> Shard<R> {
             inbox: Default::default(),
             sequence: 0,
             in_flight: VecDeque::new(),
+            lingering: VecDeque::new(),
             turn: TurnAtWork::default(),
         }
     }
@@ -225,6 +228,13 @@ impl<R> Shard<R> {
         self.table.len()
     }
 
+    /// Parked executions in memory that could leave it.
+    #[must_use]
+    pub fn lingering_len(&self) -> usize {
+        let lingers = |slot: &&Slot<R>| matches!(slot, Slot::Resident(resident) if resident.lingers);
+        self.table.values().filter(lingers).count()
+    }
+
     /// The state of an execution in memory, for tests and the simulator.
     #[must_use]
     pub fn execution(&self, key: ExecutionKey) -> Option<&Execution> {
@@ -289,17 +299,51 @@ impl<R> Shard<R> {
         }
     }
 
-    /// Drops an execution from memory, unless something has happened to it after batch `sequence`.
+    /// Drops an execution from memory, unless something has happened to it after batch `sequence`, which is durable. A
+    /// light one that is parked lingers.
     fn leave(&mut self, key: ExecutionKey, sequence: u64, now: Timestamp) {
-        let leaves = match self.table.get(&key) {
-            Some(Slot::Resident(resident)) => {
-                resident.last_batch <= sequence
-                    && resident.leaves(now, self.config.limits.park_after_millis)
-                    && !resident.touched
+        let lingering_max = self.config.limits.lingering_max;
+        let Some(resident) = self.resident_that_leaves(key, sequence, now) else { return };
+        if lingering_max == 0 || !resident.execution.is_open() || !resident.is_light() {
+            self.drop_from_memory(key);
+        } else if !resident.lingers {
+            resident.lingers = true;
+            let newest = resident.last_batch;
+            self.lingering.push_back((key, newest));
+        }
+        while self.lingering.len() > lingering_max
+            && let Some((key, newest)) = self.lingering.pop_front()
+        {
+            let Some(Slot::Resident(resident)) = self.table.get_mut(&key) else { continue };
+            // Of one that is at work now: it comes here again when it is parked the next time.
+            resident.lingers = false;
+            let Some(resident) = self.resident_that_leaves(key, sequence, now) else { continue };
+            if resident.last_batch == newest {
+                self.drop_from_memory(key);
+            } else {
+                // Others have done nothing for longer.
+                resident.lingers = true;
+                let newest = resident.last_batch;
+                self.lingering.push_back((key, newest));
             }
-            _ => false,
-        };
-        if leaves && let Some(Slot::Resident(mut resident)) = self.table.remove(&key) {
+        }
+    }
+
+    fn resident_that_leaves(
+        &mut self,
+        key: ExecutionKey,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Option<&mut Resident> {
+        let Some(Slot::Resident(resident)) = self.table.get_mut(&key) else { return None };
+        let leaves = resident.last_batch <= sequence
+            && resident.leaves(now, self.config.limits.park_after_millis)
+            && !resident.touched;
+        leaves.then_some(&mut **resident)
+    }
+
+    fn drop_from_memory(&mut self, key: ExecutionKey) {
+        if let Some(Slot::Resident(mut resident)) = self.table.remove(&key) {
             self.timers.disarm(key, &mut resident.timers);
         }
     }

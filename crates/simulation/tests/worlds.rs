@@ -130,7 +130,7 @@ fn waits(seconds: u32) -> Machine {
 fn slow_commits_lose_no_parked_execution() {
     for seed in 0..60 {
         let mut plan = plan(seed * 2 + 1);
-        plan.limits = Limits { park_after_millis: 1_500, ..Limits::default() };
+        plan.limits = Limits { park_after_millis: 1_500, lingering_max: 0, ..Limits::default() };
         plan.commit_ms_max = 1_900;
         plan.machines = vec![waits(2), waits(3)];
         let start = |number: usize| Start {

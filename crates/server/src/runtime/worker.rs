@@ -6,7 +6,7 @@ use std::{
 };
 
 use stepwell_engine::{HeavyStep, Input, Released, Reply, ReplyTo, Shard};
-use stepwell_store::{Batch, Store};
+use stepwell_store::{Batch, CommitDone, Store};
 
 use super::{
     Outside,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::heavy::HeavyThreads;
 
-/// The longest sleep: clocks may be drawn to wall time meanwhile.
+/// The longest sleep: the clock may be held back meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
 /// Callers that one batch has answered are company from this number on.
 const COMPANY: usize = 3;
@@ -128,7 +128,8 @@ impl Worker {
         });
     }
 
-    /// What was held for the batch leaves from the committer's thread, the moment it is durable.
+    /// What was held for the batch leaves the moment it is durable. Where few wait for it, this thread commits by itself:
+    /// it has nothing else to do until then, and the way to the committer and back would be a good part of their wait.
     fn commit(&mut self, batch: Batch, held: Vec<Released<Answer>>) {
         self.in_flight += 1;
         let callers = held.iter().filter(|released| matches!(released, Released::Reply { .. })).count();
@@ -136,18 +137,20 @@ impl Worker {
         self.commit_began = Instant::now();
         let (number, sequence) = (self.number, batch.sequence);
         let (router, outside) = (self.router.clone(), self.outside.clone());
-        self.store.commit(
-            batch,
-            Box::new(move |result| match result {
-                Ok(()) => {
-                    router.note_committed(number, sequence);
-                    outside.release(held);
-                    router.send_to(number, Input::Committed { sequence });
-                }
-                // Nothing of the batch leaves, and the process ends.
-                Err(error) => outside.failed(&error.reason),
-            }),
-        );
+        let done: CommitDone = Box::new(move |result| match result {
+            Ok(()) => {
+                router.note_committed(number, sequence);
+                outside.release(held);
+                router.send_to(number, Input::Committed { sequence });
+            }
+            // Nothing of the batch leaves, and the process ends.
+            Err(error) => outside.failed(&error.reason),
+        });
+        if self.has_company {
+            self.store.commit(batch, done);
+        } else {
+            self.store.commit_here(batch, done);
+        }
     }
 }
 

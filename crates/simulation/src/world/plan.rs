@@ -161,6 +161,7 @@ impl Plan {
             batch_commands_max: if is_slow { 4_096 } else { *random.pick(&[1, 3, 4_096]) },
             recent_names_max: *random.pick(&[1, 65_536]),
             park_after_millis: *random.pick(&[1_500, 30_000]),
+            lingering_max: [0, 1, 1_024][(seed % 3) as usize],
             ..Limits::default()
         };
         let budget = Budget {

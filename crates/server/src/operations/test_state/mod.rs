@@ -28,11 +28,11 @@ use stepwell_interpreter::{
 use stepwell_json::{Object, Payload, Value};
 use tokio::sync::mpsc;
 
-use stepwell_asl::Resource;
+use stepwell_aws_model::DirectTarget;
 use stepwell_integrations::http_task::Trace;
 
 use self::subject::Subject;
-use super::{Operations, execution::execution_input, internal, stopped, stopping};
+use super::{Operations, execution::execution_input, internal, state_machine::turn_for, stopped, stopping};
 use crate::{drivers, random};
 
 /// What a mocked Task, Parallel or Map comes to.
@@ -64,7 +64,13 @@ impl Operations {
         let Ok(_permit) = self.state_tests.try_acquire() else { return Err(ApiError::throttling()) };
         let about = about(caller, &request, self.clock.now());
         let wait_scale = self.settings.wait_scale;
-        let test = self.apart(move || Test::begin(request, about, wait_scale)).await??;
+        // The turn of a long definition ends with the work, not with the caller.
+        let turn = turn_for(&request.definition).await?;
+        let begin = move || {
+            let _turn = turn;
+            Test::begin(request, about, wait_scale)
+        };
+        let test = self.apart(begin).await??;
         let (test, end) = test.run(self).await?;
         test.answer(end)
     }
@@ -190,7 +196,7 @@ impl Test {
     fn traced_call(&self, effect: &Effect) -> Option<(TaskId, Payload)> {
         let Effect::InvokeTask { task, state, parameters, mock: None, .. } = effect else { return None };
         let is_http = match &self.program.get(*state)?.kind {
-            StateKind::Task(task) => task.resource == Resource::HttpInvoke,
+            StateKind::Task(task) => task.resource.direct_target() == Some(DirectTarget::HttpTask),
             _ => false,
         };
         let is_traced = is_http && self.request.inspection_level == Some(InspectionLevel::Trace);
