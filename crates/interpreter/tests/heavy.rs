@@ -202,6 +202,22 @@ fn the_cases_of_jsonata_states_end_the_same_when_every_expression_is_heavy() {
 }
 
 #[test]
+fn at_whatever_step_an_expression_is_given_up_nothing_shows() {
+    let states = json!({"A": {"Type": "Pass", "End": true,
+        "Output": "{% $map([1..3], function($i) { {'i': $i, 'all': [$i, [$i, 'x']]} }) %}"}});
+    let program = compiled(&jsonata(&states));
+    let run = |budget| run_within(budget, &program, &json!({}), &|parameters| Ok(parameters.clone()));
+    let at_once = run(Budget::default());
+    let mut given_up = 0;
+    for expression_steps_max in 0..500 {
+        let ran = run(Budget { expression_steps_max, ..Budget::SHARED });
+        assert_eq!(ran.events, at_once.events, "{expression_steps_max}");
+        given_up += ran.heavy_steps;
+    }
+    assert!((50..500).contains(&given_up), "{given_up}");
+}
+
+#[test]
 fn a_state_within_the_budget_is_not_given_up_and_one_beyond_it_leaves_what_came_before() {
     let sum = |count: u32| format!("{{% $sum([1..{count}]) %}}");
     let states = json!({

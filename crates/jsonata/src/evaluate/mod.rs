@@ -145,7 +145,10 @@ impl<'i> Evaluator<'i> {
         // What is bound outside all blocks needs a frame too.
         let env = self.block_env(self.program.binds, &None)?;
         let result = self.eval(&self.program.root, &input, &env)?;
-        crate::item::evaluated(&result, &self.meter.anew())
+        let meter = self.meter.anew();
+        let evaluated = crate::item::evaluated(&result, &meter);
+        self.meter.go_on_from(&meter);
+        evaluated
     }
 
     /// Counts steps.

@@ -49,6 +49,11 @@ impl Meter {
         Meter::new(self.most, self.steps_left())
     }
 
+    /// Counts the steps that a meter made by [`Meter::anew`] has counted.
+    pub(crate) fn go_on_from(&self, meter: &Meter) {
+        self.steps_left.set(meter.steps_left());
+    }
+
     /// How many steps may still be taken.
     pub(crate) fn steps_left(&self) -> u64 {
         self.steps_left.get()
