@@ -22,6 +22,29 @@ pub fn activity_chain(length: usize, activity_arn: &str) -> Value {
     chain(length, |_| json!({"Type": "Task", "Resource": activity_arn}))
 }
 
+/// A chain of Lambda tasks.
+#[must_use]
+pub fn lambda_chain(length: usize, function_arn: &str) -> Value {
+    chain(length, |_| json!({"Type": "Task", "Resource": function_arn}))
+}
+
+/// A chain of HTTP Tasks that get a URL by way of the connection `bench`.
+#[must_use]
+pub fn http_chain(length: usize, url: &str) -> Value {
+    let connection =
+        "arn:aws:events:us-east-1:000000000000:connection/bench/0190f0c2-7f4e-4c55-9f3a-2f6d4b7a1c0e";
+    let parameters =
+        json!({"Method": "GET", "ApiEndpoint": url, "Authentication": {"ConnectionArn": connection}});
+    chain(length, |_| {
+        json!({
+            "Type": "Task",
+            "Resource": "arn:aws:states:::http:invoke",
+            "Parameters": parameters,
+            "ResultPath": null
+        })
+    })
+}
+
 /// An inline Map with one Pass for each item of the input's `items`.
 #[must_use]
 pub fn map_of_pass() -> Value {
@@ -46,6 +69,28 @@ pub fn map_of_pass() -> Value {
 #[must_use]
 pub fn wait_until() -> Value {
     json!({"StartAt": "Sleep", "States": {"Sleep": {"Type": "Wait", "TimestampPath": "$.until", "End": true}}})
+}
+
+/// An expression that takes all the steps that one may take. Standard executions begin again for ever.
+#[must_use]
+pub fn bombs(again: bool) -> Value {
+    let bomb =
+        json!({"Type": "Pass", "Output": "{% ($f := function($n) { $f($n + 1) }; $f(1)) %}", "End": true});
+    if !again {
+        return json!({"QueryLanguage": "JSONata", "StartAt": "Bomb", "States": {"Bomb": bomb}});
+    }
+    json!({
+        "QueryLanguage": "JSONata",
+        "StartAt": "Again",
+        "States": {
+            "Again": {
+                "Type": "Parallel",
+                "Branches": [{"StartAt": "Bomb", "States": {"Bomb": bomb}}],
+                "Catch": [{"ErrorEquals": ["States.QueryEvaluationError"], "Next": "Again"}],
+                "End": true
+            }
+        }
+    })
 }
 
 fn chain(length: usize, state: impl Fn(usize) -> Value) -> Value {
@@ -82,9 +127,19 @@ mod tests {
     #[test]
     fn definitions_are_valid() {
         let activity = "arn:aws:states:us-east-1:000000000000:activity:a";
-        for definition in
-            [pass_chain(10), pass_chain(499), activity_chain(5, activity), map_of_pass(), wait_until()]
-        {
+        let function = "arn:aws:lambda:us-east-1:000000000000:function:echo";
+        let definitions = [
+            pass_chain(10),
+            pass_chain(499),
+            activity_chain(5, activity),
+            lambda_chain(1, function),
+            http_chain(5, "http://127.0.0.1:9/after/20"),
+            map_of_pass(),
+            wait_until(),
+            bombs(true),
+            bombs(false),
+        ];
+        for definition in definitions {
             let analysis = stepwell_asl::analyse(&definition.to_string(), &stepwell_asl::Options::default());
             assert!(analysis.definition.is_some(), "{definition}: {:?}", analysis.diagnostics);
         }

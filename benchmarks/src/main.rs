@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use stepwell_benchmarks::{
+    endpoint,
     measure::SyncProbe,
     null_server,
     report::{Report, figure},
@@ -27,10 +28,10 @@ const SYNC_LIMIT_MS: f64 = 0.5;
 struct Arguments {
     #[command(subcommand)]
     part: Option<Part>,
-    /// Short rounds: the whole table in about a minute, less exact
+    /// Short rounds: the whole table in about two minutes, less exact
     #[arg(long)]
     quick: bool,
-    /// Only this workload (may be given again): pass10, sync10, map1000, activity5, history, parked, interpreter, start, overload, hostile
+    /// Only this workload (may be given again): pass10, sync10, map1000, activity5, lambda, http5, slow, history, parked, interpreter, start, overload, hostile, heavy
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// How the table is printed
@@ -63,6 +64,15 @@ enum Part {
         /// Where its file is made
         #[arg(long, value_name = "DIR")]
         directory: PathBuf,
+        /// A Python handler in the directory, called by Invoke
+        #[arg(long, value_name = "MODULE.FUNCTION")]
+        handler: Option<String>,
+    },
+    /// Answers /after/N in N milliseconds and /never never
+    Endpoint {
+        /// Port on 127.0.0.1
+        #[arg(long)]
+        port: u16,
     },
     /// Takes the tasks of an activity and answers them at once
     ActivityWorker {
@@ -93,9 +103,10 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     match arguments.part {
-        Some(Part::NullServer { port, directory }) => {
-            null_server::serve(loopback(port), &directory).map(|()| true)
+        Some(Part::NullServer { port, directory, handler }) => {
+            null_server::serve(loopback(port), &directory, handler.as_deref()).map(|()| true)
         }
+        Some(Part::Endpoint { port }) => endpoint::serve(loopback(port)).map(|()| true),
         Some(Part::ActivityWorker { port, activity, workers }) => {
             workloads::work_on_activity(loopback(port), &activity, workers).map(|()| true)
         }

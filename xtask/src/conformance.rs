@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use stepwell_benchmarks::{
     client::free_address,
-    process::{Launch, Ready},
+    process::{Launch, Ready, Served},
 };
 
 use crate::build;
@@ -20,8 +20,12 @@ const WITHOUT: [&str; 1] = ["distributed-map"];
 /// The area of single states. They are mocked, so that a distributed Map is no hindrance, and nothing answers at the
 /// services' addresses.
 const TEST_STATE: &str = "test_state";
+/// The account that the kit plays in.
+const ACCOUNT: &str = "000000000000";
 /// Services that the kit wants an address of before it plays a case that names them.
 const MOCKED_SERVICES: [&str; 7] = ["apigateway", "dynamodb", "events", "kms", "lambda", "s3", "sqs"];
+/// Services that moto plays in the other areas.
+const MOTO_SERVICES: [&str; 6] = ["dynamodb", "events", "logs", "s3", "sns", "sqs"];
 
 /// What to play.
 #[derive(Debug, clap::Args)]
@@ -37,7 +41,7 @@ pub(crate) struct Arguments {
     /// The stepwell binary [default: built in release mode]
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
-    /// The Python that plays the kit; it needs boto3
+    /// The Python that plays the kit; it needs boto3 and moto (pip install boto3 'moto[server]')
     #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
     /// Cases played at a time
@@ -56,12 +60,18 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         eprintln!("skipped: the conformance kit is not at {}", kit.display());
         return Ok(true);
     }
+    let program = build::stepwell(arguments.binary.as_deref())?;
     let stub = free_address()?.port();
     let place = tempfile::tempdir()?;
+    let moto = moto(&arguments.python, &place.path().join("moto"))?;
+    let moto_url = format!("http://{}", moto.address);
     let server = Launch {
-        program: build::stepwell(arguments.binary.as_deref())?,
+        program,
         arguments: vec!["serve".into(), "--memory".into(), "--log-level".into(), "warn".into()],
-        environment: vec![("LAMBDA_ENDPOINT".to_owned(), format!("http://127.0.0.1:{stub}"))],
+        environment: vec![
+            ("LAMBDA_ENDPOINT".to_owned(), format!("http://127.0.0.1:{stub}")),
+            ("AWS_ENDPOINT_URL".to_owned(), moto_url.clone()),
+        ],
         directory: place.path().to_owned(),
         address: None,
         ready: Ready::Call,
@@ -71,6 +81,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut without: Vec<String> =
         WITHOUT.iter().flat_map(|feature| ["--without".to_owned(), (*feature).to_owned()]).collect();
     without.extend(["--exclude".to_owned(), format!("{TEST_STATE}/")]);
+    for service in MOTO_SERVICES {
+        without.extend(["--service".to_owned(), format!("{service}={moto_url}")]);
+    }
     let mut text = play(&without)?;
     let mut alone = Vec::new();
     for area in areas(&kit.join("cases"))?.into_iter().filter(|area| area != TEST_STATE) {
@@ -85,6 +98,21 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let failed = failed_cases(&text);
     let known = known_failures(&build::root().join("tests/conformance/known-failures.txt"))?;
     Ok(compare(&failed, &known, arguments.only.is_empty()))
+}
+
+/// Other services of AWS, in the account that the kit plays in.
+fn moto(python: &Path, directory: &Path) -> anyhow::Result<Served> {
+    // It runs elsewhere, so that a relative path would lead elsewhere too; a mere name is looked for in PATH.
+    let is_path = python.components().nth(1).is_some();
+    let launch = Launch {
+        program: if is_path { std::path::absolute(python)? } else { python.to_owned() },
+        arguments: vec!["-m".into(), "moto.server".into()],
+        environment: vec![("MOTO_ACCOUNT_ID".to_owned(), ACCOUNT.to_owned())],
+        directory: directory.to_owned(),
+        address: None,
+        ready: Ready::Connect,
+    };
+    launch.start().context("moto, which plays other services (pip install 'moto[server]')")
 }
 
 /// Plays a part of the kit; gives what it printed.

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{
     Bench,
+    expectation::Expectation,
     pass10::{StartOnly, round_trip_ms, sync_durations},
 };
 use crate::{
@@ -100,13 +101,9 @@ fn drive(address: SocketAddr, machine: &str, length: Duration) -> anyhow::Result
             .map(|_| {
                 scope.spawn(|| {
                     let mut client = Client::new(address);
-                    let (mut times, mut usual) = (Vec::new(), 0.0_f64);
+                    let (mut times, mut expectation) = (Vec::new(), Expectation::look_after(0.7));
                     while begun.elapsed() < length {
-                        let took = run_once(&mut client, machine, usual)?;
-                        // The first look comes shortly before the usual end: looking earlier would take the CPU
-                        // from those who work.
-                        usual = if usual == 0.0 { took } else { usual.mul_add(0.9, took * 0.1) };
-                        times.push(took);
+                        times.push(run_once(&mut client, machine, &mut expectation)?);
                     }
                     anyhow::Ok(times)
                 })
@@ -120,21 +117,25 @@ fn drive(address: SocketAddr, machine: &str, length: Duration) -> anyhow::Result
     })
 }
 
-fn run_once(client: &mut Client, machine: &str, usual_ms: f64) -> anyhow::Result<f64> {
+fn run_once(client: &mut Client, machine: &str, expectation: &mut Expectation) -> anyhow::Result<f64> {
     let begun = Instant::now();
     let arn =
         client.must("StartExecution", &json!({"stateMachineArn": machine, "input": "{}"}))?["executionArn"]
             .clone();
-    let first_look = Duration::from_secs_f64(usual_ms * 0.7 / 1e3);
-    thread::sleep(first_look.saturating_sub(begun.elapsed()));
-    loop {
+    thread::sleep(expectation.first_look().saturating_sub(begun.elapsed()));
+    for looks in 1.. {
         let answer = client.must("DescribeExecution", &json!({"executionArn": arn}))?;
         match answer["status"].as_str() {
-            Some("SUCCEEDED") => return Ok(milliseconds(begun.elapsed())),
+            Some("SUCCEEDED") => {
+                let took = milliseconds(begun.elapsed());
+                expectation.note(took, looks);
+                return Ok(took);
+            }
             Some("RUNNING") => thread::sleep(LOOK_AGAIN),
             other => bail!("an execution ended as {other:?}: {}", answer["cause"]),
         }
     }
+    bail!("an execution does not end")
 }
 
 /// The other process: takes tasks and answers them at once, until the server is gone.

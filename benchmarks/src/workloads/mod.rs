@@ -1,17 +1,23 @@
 //! The workloads. Each starts the servers that it needs, measures, and adds its lines to the report.
 
 mod activity5;
+mod expectation;
+mod heavy;
 mod history;
 mod hostile;
+mod http5;
 mod interpreter;
+mod lambda;
 mod map1000;
 mod overload;
 mod parked;
 mod pass10;
+mod slow;
 mod start;
 mod sync10;
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     rc::Rc,
     time::Duration,
@@ -29,18 +35,25 @@ use crate::{
 };
 
 /// Names of all workloads, in the order in which they run.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 14] = [
     "pass10",
     "sync10",
     "map1000",
     "activity5",
+    "lambda",
+    "http5",
+    "slow",
     "history",
     "parked",
     "interpreter",
     "start",
     "overload",
     "hostile",
+    "heavy",
 ];
+
+/// A handler that gives its event back.
+const ECHO: &str = "def handle(event, context):\n    return event\n";
 
 /// What a run is made of.
 #[derive(Debug)]
@@ -71,12 +84,16 @@ impl Bench {
             "sync10" => sync10::run(self),
             "map1000" => map1000::run(self),
             "activity5" => activity5::run(self),
+            "lambda" => lambda::run(self),
+            "http5" => http5::run(self),
+            "slow" => slow::run(self),
             "history" => history::run(self),
             "parked" => parked::run(self),
             "interpreter" => interpreter::run(self),
             "start" => start::run(self),
             "overload" => overload::run(self),
             "hostile" => hostile::run(self),
+            "heavy" => heavy::run(self),
             other => bail!("there is no workload '{other}'; there are: {}", NAMES.join(", ")),
         }
     }
@@ -101,18 +118,49 @@ impl Bench {
         Launch::stepwell(&self.stepwell, &self.place(name)?).start()
     }
 
+    /// Starts Stepwell with an empty store, a configuration, and the handler `echo.handle` in its directory.
+    fn start_configured(&self, name: &str, configuration: &str) -> anyhow::Result<Served> {
+        let place = self.place(name)?;
+        std::fs::write(place.join("stepwell.toml"), configuration)?;
+        std::fs::write(place.join("echo.py"), ECHO)?;
+        Launch::stepwell(&self.stepwell, &place).start()
+    }
+
     /// Starts the null server.
     fn start_null(&self, name: &str) -> anyhow::Result<Served> {
         let place = self.place(&format!("{name}-null"))?;
-        Launch {
-            program: self.bench.clone(),
-            arguments: vec!["null-server".into(), "--directory".into(), place.clone().into()],
-            environment: Vec::new(),
-            directory: place,
-            address: None,
-            ready: Ready::Call,
-        }
-        .start()
+        let arguments = vec!["null-server".into(), "--directory".into(), place.clone().into()];
+        self.start_part(place, arguments, Ready::Call)
+    }
+
+    /// Starts the null server in front of the handler `echo.handle`.
+    fn start_null_with_handler(&self, name: &str) -> anyhow::Result<Served> {
+        let place = self.place(&format!("{name}-null"))?;
+        std::fs::write(place.join("echo.py"), ECHO)?;
+        let arguments = vec![
+            "null-server".into(),
+            "--directory".into(),
+            place.clone().into(),
+            "--handler".into(),
+            "echo.handle".into(),
+        ];
+        self.start_part(place, arguments, Ready::Call)
+    }
+
+    /// Starts an HTTP endpoint that answers late.
+    fn start_endpoint(&self, name: &str) -> anyhow::Result<Served> {
+        self.start_part(self.place(name)?, vec!["endpoint".into()], Ready::Connect)
+    }
+
+    /// Starts a part of this program as a process.
+    fn start_part(
+        &self,
+        directory: PathBuf,
+        arguments: Vec<OsString>,
+        ready: Ready,
+    ) -> anyhow::Result<Served> {
+        let (program, environment) = (self.bench.clone(), Vec::new());
+        Launch { program, arguments, environment, directory, address: None, ready }.start()
     }
 
     /// How many pairs of rounds, and how long one round is.

@@ -7,7 +7,7 @@ use stepwell_json::{Number, Value};
 use stepwell_jsonpath::Path;
 
 use crate::error::EvaluationError;
-use crate::expression::{Failure, Roots, look_up};
+use crate::expression::{Failure, Roots, go_through, look_up};
 use crate::timestamp::{self, Instant};
 
 /// A rule of a Choice state.
@@ -133,6 +133,9 @@ impl Test {
             return Ok(is_present(variable, roots) == *wanted);
         }
         let value = resolve(variable, roots)?;
+        if let Some(text) = value.as_str() {
+            go_through(text.len(), roots)?;
+        }
         Ok(match self {
             Test::IsPresent(_) => false,
             Test::IsType(wanted_type, wanted) => is_of_type(&value, *wanted_type) == *wanted,

@@ -18,6 +18,25 @@ pub trait Roots {
     fn variable(&self, name: &str) -> Option<Value>;
     /// A random number, for `States.UUID` and `States.MathRandom`.
     fn random_u64(&mut self) -> u64;
+    /// How many steps what is worked out here may still take, for those who bound it all together. A value that a path
+    /// visits is a step, and so are [`STEP_BYTES`] bytes that a function takes.
+    fn steps_left(&mut self) -> u64 {
+        u64::MAX
+    }
+    /// Told how many were taken.
+    fn took_steps(&mut self, steps: u64) {
+        let _ = steps;
+    }
+}
+
+/// Bytes of text for which a function is taken to need a step.
+pub const STEP_BYTES: usize = 32;
+
+/// Counts the bytes of a text that is gone through.
+pub(crate) fn go_through(bytes: usize, roots: &mut dyn Roots) -> Result<(), EvaluationError> {
+    let (steps, left) = ((bytes / STEP_BYTES) as u64, roots.steps_left());
+    roots.took_steps(steps.min(left));
+    if steps <= left { Ok(()) } else { Err(EvaluationError::TooLarge) }
 }
 
 /// A path, or a call of an intrinsic function.
@@ -68,14 +87,18 @@ impl Default for Budget {
 
 impl Budget {
     pub(crate) fn take(&mut self, value: &Value) -> Result<(), EvaluationError> {
-        // The length of a string stands for its text: finding its escapes would take as long as what this bounds.
-        let size = match value {
-            Value::String(text) => text.len(),
-            Value::Array(_) | Value::Object(_) => value.text_size(),
-            _ => 8,
-        };
-        self.bytes = self.bytes.checked_sub(size).ok_or(EvaluationError::TooLarge)?;
+        self.bytes = self.bytes.checked_sub(size(value)).ok_or(EvaluationError::TooLarge)?;
         Ok(())
+    }
+}
+
+/// Bytes of a value's text, about: the length of a string stands for it, since finding its escapes would take as long as
+/// what this is to bound.
+pub(crate) fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(_) | Value::Object(_) => value.text_size(),
+        _ => 8,
     }
 }
 
@@ -114,11 +137,13 @@ pub(crate) enum Failure {
 
 /// Follows a path from its root.
 pub(crate) fn look_up(path: &Path, roots: &mut dyn Roots) -> Result<Value, Failure> {
-    match path.root() {
-        Root::Input => path.evaluate(roots.input()).map_err(Failure::Path),
-        Root::Context => path.evaluate(roots.context()).map_err(Failure::Path),
+    let mut steps = roots.steps_left();
+    let before = steps;
+    let found = match path.root() {
+        Root::Input => path.evaluate_within(roots.input(), &mut steps).map_err(Failure::Path),
+        Root::Context => path.evaluate_within(roots.context(), &mut steps).map_err(Failure::Path),
         Root::Variable(name) => match roots.variable(name) {
-            Some(value) => path.evaluate(&value).map_err(Failure::Path),
+            Some(value) => path.evaluate_within(&value, &mut steps).map_err(Failure::Path),
             None => Err(Failure::Variable(EvaluationError::Runtime {
                 cause: format!(
                     "The variable '${name}' that is used in '{}' has no value in this state.",
@@ -126,7 +151,9 @@ pub(crate) fn look_up(path: &Path, roots: &mut dyn Roots) -> Result<Value, Failu
                 ),
             })),
         },
-    }
+    };
+    roots.took_steps(before - steps);
+    found
 }
 
 /// The error for a missing value in a `.$` field. It shows the state's input, also for a path into the context

@@ -24,7 +24,7 @@ pub use analysis::{Analysis, LONE_STATE_NAME, Options, analyse, analyse_for_test
 pub use definition::*;
 pub use diagnostic::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use error::EvaluationError;
-pub use expression::{Expression, FIELD_BYTES_MAX, Roots, evaluate_path};
+pub use expression::{Expression, FIELD_BYTES_MAX, Roots, STEP_BYTES, evaluate_path};
 pub use jsonata::{
     Field, JsonataTemplate, expression_inside, missing_member_message, no_value_cause, root_reference_message,
 };

@@ -161,3 +161,28 @@ fn suggestions_name_what_was_perhaps_meant() {
         assert_eq!(Some(suggestion), analysis.diagnostics[0].suggestion.as_deref(), "{text}");
     }
 }
+
+#[test]
+fn what_paths_visit_and_functions_read_is_counted_and_can_be_bounded() {
+    let items: Vec<_> = (0..100).map(|x| serde_json::json!({"x": x})).collect();
+    let input = serde_json::json!({"items": items, "text": "x".repeat(3_200)});
+    for (template, steps) in [
+        (serde_json::json!({"a.$": "$.items[3].x"}), 0),
+        (serde_json::json!({"a.$": "$.items[*].x"}), 101),
+        (serde_json::json!({"a.$": "$.items[*].x", "b.$": "$.items[*].x"}), 202),
+        (serde_json::json!({"a.$": "States.StringSplit($.text, ',')"}), 100),
+        (serde_json::json!({"a.$": "States.Hash(States.Format('{}', $.text), 'MD5')"}), 200),
+    ] {
+        let analysis = pass_with(&template);
+        let template_at = parameters_of(analysis.definition.as_ref().unwrap());
+        let mut roots = roots(&serde_json::json!({"input": input}));
+        template_at.evaluate(&mut roots).unwrap();
+        assert_eq!(roots.steps, steps, "{template}");
+        if steps > 0 {
+            roots.steps = 0;
+            roots.steps_max = Some(steps - 1);
+            assert!(template_at.evaluate(&mut roots).is_err(), "{template}");
+            assert!(roots.steps < steps, "{template}");
+        }
+    }
+}

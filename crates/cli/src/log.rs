@@ -1,4 +1,4 @@
-//! Log lines on standard error: a server's log, or what handlers print beside the path of `stepwell run`.
+//! Log lines on standard error: a server's log, or what handlers print and jobs do beside the path of `stepwell run`.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -18,6 +18,8 @@ use crate::output::{FAINT, styled};
 
 /// The target of what handlers print.
 const HANDLER_TARGET: &str = "stepwell::lambda";
+/// The target of what jobs on this machine do.
+const JOB_TARGET: &str = "stepwell::jobs";
 
 /// Sends the log of a server to standard error.
 pub(crate) fn for_server(level: LogLevel, format: LogFormat) {
@@ -41,10 +43,11 @@ pub(crate) fn for_server(level: LogLevel, format: LogFormat) {
     let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
-/// Sends warnings, and what handlers print, to standard error in the manner of the path view.
+/// Sends warnings, what handlers print and what jobs do to standard error in the manner of the path view.
 pub(crate) fn for_run() {
-    let filter =
-        Targets::new().with_default(LevelFilter::WARN).with_target(HANDLER_TARGET, LevelFilter::INFO);
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_targets([HANDLER_TARGET, JOB_TARGET].map(|target| (target, LevelFilter::INFO)));
     let layer = lines::layer()
         .with_writer(std::io::stderr)
         .with_ansi(has_colours())
@@ -57,7 +60,7 @@ fn has_colours() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// One line an event: `           | function: text`, or `warning: text name=value`.
+/// One line an event: `           | function: text`, `           | text name=value` or `warning: text name=value`.
 struct RunLines;
 
 impl<S, N> FormatEvent<S, N> for RunLines
@@ -73,15 +76,23 @@ where
     ) -> fmt::Result {
         let mut line = Line::default();
         event.record(&mut line);
-        let is_handler_line = event.metadata().target() == HANDLER_TARGET && line.is_output;
+        let (target, level) = (event.metadata().target(), *event.metadata().level());
+        let is_handler_line = target == HANDLER_TARGET && line.is_output;
+        let is_faint = is_handler_line || level == Level::INFO;
         let text = if is_handler_line {
             let name = line.function.split(":function:").nth(1).unwrap_or(&line.function);
             format!("           | {name}: {}", line.message)
         } else {
-            let word = if *event.metadata().level() == Level::ERROR { "error" } else { "warning" };
-            format!("           {word}: {}{}", line.message, line.rest)
+            let word = match level {
+                Level::ERROR => "error: ",
+                Level::INFO => "| ",
+                _ => "warning: ",
+            };
+            // There is one execution, apart from nested ones in trouble.
+            let execution = if level == Level::INFO { "" } else { &line.execution };
+            format!("           {word}{}{execution}{}", line.message, line.rest)
         };
-        if writer.has_ansi_escapes() && is_handler_line {
+        if writer.has_ansi_escapes() && is_faint {
             writeln!(writer, "{}", styled(FAINT, text))
         } else {
             writeln!(writer, "{text}")
@@ -94,6 +105,7 @@ where
 struct Line {
     message: String,
     function: String,
+    execution: String,
     /// Whether this is a line that a handler printed.
     is_output: bool,
     rest: String,
@@ -104,6 +116,7 @@ impl Visit for Line {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
             "function" => self.function = format!("{value:?}"),
+            "execution" => self.execution = format!(" execution={value:?}"),
             "stream" => self.is_output = true,
             name => self.rest.push_str(&format!(" {name}={value:?}")),
         }

@@ -27,7 +27,13 @@ use crate::arguments::Arguments;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The word that makes this program the process that watches over a job; it is no command for people.
+const JOB_SHIM: &str = "job-shim";
+
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|word| word == JOB_SHIM) {
+        return stepwell_local_jobs::shim::main();
+    }
     let arguments = Arguments::parse();
     match commands::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,

@@ -175,6 +175,21 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("serve --memory --port 0 .", 2, "", "would both be the state machine"),
         ("serve --data-dir input.json --port 0", 2, "", "input.json"),
         ("serve --durability never", 2, "", "possible values: commit, interval, memory"),
+        // integrations
+        ("integrations", 0, "aws-sdk:apigateway ", ""),
+        ("integrations --output json", 0, "\"service\": \"http\"", ""),
+        ("integrations http", 0, "invoke  http:invoke", ""),
+        ("integrations http invoke", 0, "InvocationConfig.ConnectionArn", ""),
+        ("integrations apigateway", 0, "apigateway:invoke, apigateway:invoke.waitForTaskToken", ""),
+        ("integrations apigateway invoke", 0, "NO_AUTH, IAM_ROLE, RESOURCE_POLICY", ""),
+        ("integrations apigateway getRestApis", 0, "arn:aws:states:::aws-sdk:apigateway:getRestApis", ""),
+        ("integrations eks", 0, "eks:createCluster, eks:createCluster.sync", ""),
+        ("integrations eks runJob.sync", 0, "LogOptions.LogParameters", ""),
+        ("integrations eks call --output json", 0, "\"EKS.<status>\"", ""),
+        ("integrations aws-sdk:eks call", 2, "", "there is no action \"call\""),
+        ("integrations eks runJbo", 2, "", "did you mean \"runJob\"?"),
+        ("integrations http call", 2, "", "there is no action \"call\""),
+        ("integrations htp", 2, "", "did you mean \"http\"?"),
         // clients without a server
         (
             "list machines --endpoint-url http://127.0.0.1:1",
@@ -302,7 +317,7 @@ fn handlers_of_the_configuration_beside_the_definition_are_used() {
     write(
         project.path(),
         "flow/stepwell.toml",
-        "[lambda.functions.double]\nruntime = \"python\"\nhandler = \"app.double\"\ndir = \"code\"\n[batch.job_definitions.nightly]\n",
+        "[lambda.functions.double]\nruntime = \"python\"\nhandler = \"app.double\"\ndir = \"code\"\n",
     );
     write(
         project.path(),
@@ -312,7 +327,6 @@ fn handlers_of_the_configuration_beside_the_definition_are_used() {
     let ended = stepwell(project.path(), &["run", "flow/double.asl.json", "--input", "21"]).expect(0);
     assert_eq!(ended.stdout, "42\n");
     assert!(ended.stderr.contains("| double: doubling 21"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("flow/stepwell.toml:5:2: [batch] is not used yet"), "{}", ended.stderr);
 }
 
 #[test]
@@ -331,4 +345,28 @@ fn ctrl_c_stops_the_execution() {
     let rest: Vec<String> = lines.map_while(Result::ok).collect();
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(rest.iter().any(|line| line.starts_with("ABORTED: Stepwell.Interrupted")), "{rest:?}");
+}
+
+#[test]
+fn integrations_with_words_of_their_own_are_shown_with_them() {
+    let directory = project();
+    for (arguments, first, required) in [
+        (
+            ["elasticmapreduce", "addStep"],
+            "PARAMETER OF elasticmapreduce:addStep",
+            ["ClusterId", "Step"].as_slice(),
+        ),
+        (["bedrockruntime", "invokeModel"], "PARAMETER OF bedrock:invokeModel", &["ModelId"]),
+    ] {
+        let [service, action] = arguments;
+        let shown = stepwell(directory.path(), &["integrations", service, action]).expect(0).stdout;
+        assert!(shown.contains(first), "{shown}");
+        let shown = stepwell(directory.path(), &["integrations", service, action, "--output", "json"])
+            .expect(0)
+            .json();
+        let own = &shown["ownParameters"][first.trim_start_matches("PARAMETER OF ")];
+        assert_eq!(own["required"], serde_json::json!(required), "{own}");
+    }
+    let plain = stepwell(directory.path(), &["integrations", "sqs", "sendMessage"]).expect(0).stdout;
+    assert!(plain.contains("MessageBody") && !plain.contains("PARAMETER OF"), "{plain}");
 }

@@ -24,6 +24,7 @@ fn every_definition_is_valid() {
         "long-wait/long-wait.asl.json",
         "node-handler/node-handler.asl.yaml",
         "activity-worker/activity-worker.asl.json",
+        "nightly-report/nightly-report.asl.json",
     ];
     let ended = stepwell(&example(""), &[&["validate"], &files[..]].concat()).expect(0);
     assert_eq!(ended.stdout.matches(": valid\n").count(), files.len(), "{}", ended.stdout);
@@ -73,6 +74,33 @@ fn prices_are_fetched_with_retries() {
     assert_eq!(ended.json(), serde_json::json!({"products": 6, "cents": 1750 + 4900 + 8000 + 12900 + 1750}));
     assert_eq!(ended.stderr.matches("retry 1 of FetchPrice").count(), 2, "{}", ended.stderr);
     assert!(ended.stderr.contains("> NoPrice[4] Pass"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_report_is_made_of_batch_jobs() {
+    if !is_there("python3") {
+        return;
+    }
+    // The jobs write beside their programs.
+    let copy = tempfile::tempdir().unwrap();
+    for name in
+        ["nightly-report.asl.json", "stepwell.toml", "input.json", "jobs/count_part.py", "jobs/summarize.py"]
+    {
+        let text = std::fs::read_to_string(example("nightly-report").join(name)).unwrap();
+        common::write(copy.path(), name, &text);
+    }
+    let ended =
+        stepwell(copy.path(), &["run", "nightly-report.asl.json", "--input", "@input.json"]).expect(0);
+    let output = ended.json();
+    assert_eq!((&output["status"], &output["exitCode"]), (&"SUCCEEDED".into(), &0.into()));
+    let report = std::fs::read_to_string(copy.path().join("jobs/out/monday/report.json")).unwrap();
+    assert_eq!(report, r#"{"parts": 3, "orders": 214}"#);
+    let log = output["log"].as_str().unwrap();
+    let path = ended
+        .stderr
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("log=").filter(|path| path.ends_with(log)));
+    assert_eq!(std::fs::read_to_string(path.expect("a log")).unwrap(), "monday: 214 orders in 3 parts\n");
 }
 
 #[test]

@@ -8,7 +8,10 @@ use stepwell_interpreter::{
 use stepwell_json::Payload;
 use stepwell_store::{Batch, ExecutionKey, ExecutionRow, arn_hash};
 
-use crate::observer::StatusChange;
+use crate::{
+    heavy_step::{HeavyStep, TakenHeavyStep},
+    observer::StatusChange,
+};
 
 /// Something for a shard to do. `R` is whatever the caller wants its answer delivered with.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub enum Input<R> {
         /// What the store has.
         found: Found,
     },
+    /// A step that was taken elsewhere.
+    HeavyStepTaken(Box<TakenHeavyStep>),
     /// Parked executions whose time is near.
     Due {
         /// Their keys.
@@ -97,6 +102,7 @@ impl<R> Input<R> {
             Self::Loaded { key, .. } | Self::Command { key, .. } | Self::ExpressEnded { key } => {
                 Some(key.arn_hash())
             }
+            Self::HeavyStepTaken(taken) => Some(taken.key().arn_hash()),
             Self::Start { request, .. } => Some(arn_hash(&request.about.execution_arn)),
             Self::ActivityOffer(offer) => Some(arn_hash(&offer.activity)),
             Self::ActivityPoll { activity, .. }
@@ -329,12 +335,14 @@ pub struct Turn<R> {
     pub released: Vec<Released<R>>,
     /// Executions to be loaded; `Input::Loaded` answers each.
     pub loads: Vec<Load>,
+    /// Steps to be taken elsewhere; `Input::HeavyStepTaken` answers each. They need not wait for the batch.
+    pub heavy: Vec<HeavyStep>,
     /// Whether inputs are left for another turn.
     pub more: bool,
 }
 
 impl<R> Default for Turn<R> {
     fn default() -> Self {
-        Self { batch: None, released: Vec::new(), loads: Vec::new(), more: false }
+        Self { batch: None, released: Vec::new(), loads: Vec::new(), heavy: Vec::new(), more: false }
     }
 }

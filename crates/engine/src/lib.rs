@@ -4,6 +4,7 @@
 
 mod activity_queue;
 mod express;
+mod heavy_step;
 mod input;
 mod limits;
 mod observer;
@@ -13,10 +14,12 @@ mod resident;
 mod run;
 mod shard;
 mod state_test;
+mod step;
 mod task_token;
 mod timer_queue;
 
 pub use express::{ExpressRun, ExpressStep, NoFacts};
+pub use heavy_step::{HeavyStep, TakenHeavyStep};
 pub use input::{
     ActivityOffer, Found, Input, Load, LoadedExecution, Logged, Poller, Released, Reply, ReplyTo,
     StartRequest, Turn,

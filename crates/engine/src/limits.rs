@@ -16,7 +16,10 @@ pub struct Limits {
     pub recent_names_max: usize,
     /// An execution whose next deadline is farther away leaves memory, in milliseconds.
     pub park_after_millis: i64,
-    /// Commands that may wait for one execution to be loaded.
+    /// Parked executions that stay in memory until others have parked after them, if they are light: a worker that has a
+    /// task often answers at once, and reading an execution back costs as much as its history is long.
+    pub lingering_max: usize,
+    /// Commands that may wait for one execution to be loaded or to come back.
     pub load_waiters_max: usize,
     /// Workers that may poll one activity at a time (AWS: 1,000).
     pub activity_pollers_max: usize,
@@ -31,6 +34,7 @@ impl Default for Limits {
             batch_commands_max: 4_096,
             recent_names_max: 65_536,
             park_after_millis: 30_000,
+            lingering_max: 1_024,
             load_waiters_max: 1_024,
             activity_pollers_max: 1_000,
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use stepwell_interpreter::{
-    Event, EventKind, Execution, Program, Status, TaskId, Timestamp, event::codec::encode_record,
-    execution::TaskStatus,
+    Event, EventKind, Execution, Program, Status, TaskId, Timestamp,
+    event::codec::encode_record,
+    execution::{Phase, TaskStatus},
 };
 use stepwell_store::{
     EventChunk, ExecutionKey, ExecutionRow, Listed, RedriveEdit, RowChange, RunningChange, RunningState,
@@ -12,6 +13,9 @@ use stepwell_store::{
 };
 
 use crate::{input::LoadedExecution, timer_queue::Timers};
+
+/// Bytes of the payloads and variables of an execution that costs little to keep in memory.
+const LIGHT_BYTES_MAX: usize = 8 * 1024;
 
 /// An execution in memory.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub(crate) struct Resident {
     pending_first: u32,
     /// Whether it is on the list of executions that the turn at work has changed.
     pub(crate) touched: bool,
+    /// Whether it is among those that stay for a while though they could leave memory.
+    pub(crate) lingers: bool,
     /// Redrives of the turn at work that brought another input or definition.
     redrive_edits: Vec<RedriveEdit>,
     /// Activity tasks that were offered to workers.
@@ -61,6 +67,7 @@ impl Resident {
             pending: Vec::new(),
             pending_first: 0,
             touched: false,
+            lingers: false,
             redrive_edits: Vec::new(),
             offered: Vec::new(),
         }
@@ -79,6 +86,7 @@ impl Resident {
             pending: Vec::new(),
             pending_first: 0,
             touched: false,
+            lingers: false,
             redrive_edits: Vec::new(),
             offered: Vec::new(),
         }
@@ -129,6 +137,21 @@ impl Resident {
     /// the commit took its time stays: the store may have been read for what is due by then without showing it yet.
     pub(crate) fn leaves(&self, now: Timestamp, park_after_millis: i64) -> bool {
         !self.execution.is_open() || self.wake_at_ms.is_some_and(|at| at > (now + park_after_millis).0)
+    }
+
+    /// Whether it costs little to keep a parked execution in memory: one chain of states with small payloads.
+    pub(crate) fn is_light(&self) -> bool {
+        let execution = &self.execution;
+        let mut frames = execution.frames.iter().map(|(_, frame)| frame);
+        let (Some(frame), None) = (frames.next(), frames.next()) else { return false };
+        let task = match &frame.phase {
+            Phase::Task(task) => [Some(&task.parameters), task.submitted.as_ref()],
+            _ => [None, None],
+        };
+        let payloads = task.into_iter().chain([execution.input.as_ref(), Some(&frame.input)]).flatten();
+        let bytes: usize = payloads.map(|stored| stored.payload.size()).sum();
+        let variables = usize::try_from(execution.variables_bytes).unwrap_or(0);
+        frame.kept.is_none() && bytes + variables <= LIGHT_BYTES_MAX
     }
 
     /// What earlier commands of the turn at work change, when a later one met a bug. The state is that of the

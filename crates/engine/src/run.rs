@@ -35,6 +35,8 @@ pub struct RunStep {
     pub events: Vec<Event>,
     /// Whether to feed `Command::Continue` soon.
     pub unfinished: bool,
+    /// With what to go on where nobody waits for the thread: see [`Run::feed_alone`].
+    pub heavy: Option<Command>,
 }
 
 impl<E: Environment> Run<E> {
@@ -45,6 +47,13 @@ impl<E: Environment> Run<E> {
         let (execution, timers) = (Execution::default(), BinaryHeap::new());
         let (budget, inspection) = (Budget::default(), None);
         Self { program, execution, timers, seed, wait_scale, environment, budget, inspection }
+    }
+
+    /// Its steps are taken on a thread that serves others too: a heavy one is given up, see [`RunStep::heavy`].
+    #[must_use]
+    pub fn on_shared_thread(mut self) -> Self {
+        self.budget = Budget::SHARED;
+        self
     }
 
     /// Begins the run.
@@ -58,11 +67,28 @@ impl<E: Environment> Run<E> {
     /// # Errors
     /// A [`Rejection`] when it does not fit any more.
     pub fn feed(&mut self, command: Command, now: Timestamp) -> Result<RunStep, Rejection> {
+        self.feed_within(self.budget, command, now)
+    }
+
+    /// Carries out a command on a thread that nobody waits for: no state is too heavy.
+    ///
+    /// # Errors
+    /// As [`Self::feed`].
+    pub fn feed_alone(&mut self, command: Command, now: Timestamp) -> Result<RunStep, Rejection> {
+        self.feed_within(self.budget.alone(), command, now)
+    }
+
+    fn feed_within(
+        &mut self,
+        budget: Budget,
+        command: Command,
+        now: Timestamp,
+    ) -> Result<RunStep, Rejection> {
         let mut outcome = Outcome::default();
         let surroundings = Surroundings {
             now,
             seed: self.seed,
-            budget: self.budget,
+            budget,
             wait_scale: self.wait_scale,
             environment: &self.environment,
             inspection: self.inspection.as_deref(),
@@ -73,6 +99,7 @@ impl<E: Environment> Run<E> {
             effects: outcome.effects,
             events: outcome.events,
             unfinished: outcome.unfinished,
+            heavy: outcome.heavy,
         })
     }
 

@@ -4,6 +4,7 @@
 //! finishing work goes before admitting work), decides, and gives one batch. Nothing that rests on the batch
 //! leaves before the batch is durable; an answer that rests on an older batch waits for that one.
 
+mod away;
 mod decide;
 mod express;
 mod loading;
@@ -13,9 +14,10 @@ use std::{
     sync::Arc,
 };
 
+use away::Waiting;
 use sha2::{Digest, Sha256};
 use stepwell_asl::Resource;
-use stepwell_interpreter::{Budget, Command, Effect, Timestamp, program::StateKind};
+use stepwell_interpreter::{Budget, Command, Effect, Execution, Timestamp, program::StateKind};
 use stepwell_store::{Batch, ExecutionKey, ExecutionRow, HashRange, arn_hash};
 
 use crate::{
@@ -56,7 +58,8 @@ pub struct Shard<R> {
     config: Config,
     table: HashMap<ExecutionKey, Slot<R>>,
     timers: TimerQueue,
-    activities: HashSet<Arc<str>>,
+    /// Shared with the steps that are taken elsewhere
+    activities: Arc<HashSet<Arc<str>>>,
     queues: ActivityQueues<R>,
     names: RecentNames,
     /// Inputs by urgency.
@@ -65,6 +68,8 @@ pub struct Shard<R> {
     sequence: u64,
     /// Batches that wait for their commit.
     in_flight: VecDeque<InFlight<R>>,
+    /// Parked executions that stay in memory for a while, by when they came, with their newest batch then.
+    lingering: VecDeque<(ExecutionKey, u64)>,
     /// The turn at work.
     turn: TurnAtWork<R>,
 }
@@ -91,7 +96,9 @@ struct InFlight<R> {
 enum Slot<R> {
     Resident(Box<Resident>),
     /// Asked for; commands wait.
-    Loading(Vec<(Command, ReplyTo<R>)>),
+    Loading(Vec<Waiting<R>>),
+    /// A step of it is taken elsewhere; commands wait.
+    Away(Vec<Waiting<R>>),
     /// A bug was met.
     Quarantined,
     /// An asynchronous Express execution that runs outside.
@@ -115,6 +122,8 @@ struct TurnAtWork<R> {
     loads: Vec<Load>,
     /// Executions whose slice ended.
     unfinished: Vec<ExecutionKey>,
+    /// Executions that go on elsewhere, with the command.
+    heavy: Vec<(ExecutionKey, Box<Resident>, Command)>,
     /// Activity tasks for workers that poll at this shard.
     offers: Vec<ActivityOffer>,
 }
@@ -130,6 +139,7 @@ impl<R> Default for TurnAtWork<R> {
             leaving: Vec::new(),
             loads: Vec::new(),
             unfinished: Vec::new(),
+            heavy: Vec::new(),
             offers: Vec::new(),
         }
     }
@@ -145,12 +155,13 @@ impl<R> Shard<R> {
             config,
             table: HashMap::new(),
             timers: TimerQueue::default(),
-            activities: HashSet::new(),
+            activities: Arc::default(),
             queues,
             names,
             inbox: Default::default(),
             sequence: 0,
             in_flight: VecDeque::new(),
+            lingering: VecDeque::new(),
             turn: TurnAtWork::default(),
         }
     }
@@ -163,7 +174,7 @@ impl<R> Shard<R> {
     pub fn enqueue(&mut self, input: Input<R>) -> Result<(), Input<R>> {
         let urgency = match &input {
             Input::Committed { .. } => COMMITS,
-            Input::Loaded { .. } => LOADS,
+            Input::Loaded { .. } | Input::HeavyStepTaken(_) => LOADS,
             Input::Command { reply: ReplyTo::Nobody, .. }
             | Input::Command { reply: ReplyTo::Worker { .. }, .. }
             | Input::Due { .. }
@@ -217,9 +228,16 @@ impl<R> Shard<R> {
         self.table.len()
     }
 
+    /// Parked executions in memory that could leave it.
+    #[must_use]
+    pub fn lingering_len(&self) -> usize {
+        let lingers = |slot: &&Slot<R>| matches!(slot, Slot::Resident(resident) if resident.lingers);
+        self.table.values().filter(lingers).count()
+    }
+
     /// The state of an execution in memory, for tests and the simulator.
     #[must_use]
-    pub fn execution(&self, key: ExecutionKey) -> Option<&stepwell_interpreter::Execution> {
+    pub fn execution(&self, key: ExecutionKey) -> Option<&Execution> {
         match self.table.get(&key) {
             Some(Slot::Resident(resident)) => Some(&resident.execution),
             _ => None,
@@ -239,7 +257,7 @@ impl<R> Shard<R> {
             }
         }
         if self.can_decide() {
-            // Commands may wait for what is loaded: deciding them makes a batch like any other.
+            // Commands may wait for what is loaded or comes back: deciding them makes a batch like any other.
             self.drain(LOADS, now);
             self.fire_timers(now);
             for urgency in COMPLETIONS..URGENCIES {
@@ -281,17 +299,51 @@ impl<R> Shard<R> {
         }
     }
 
-    /// Drops an execution from memory, unless something has happened to it after batch `sequence`.
+    /// Drops an execution from memory, unless something has happened to it after batch `sequence`, which is durable. A
+    /// light one that is parked lingers.
     fn leave(&mut self, key: ExecutionKey, sequence: u64, now: Timestamp) {
-        let leaves = match self.table.get(&key) {
-            Some(Slot::Resident(resident)) => {
-                resident.last_batch <= sequence
-                    && resident.leaves(now, self.config.limits.park_after_millis)
-                    && !resident.touched
+        let lingering_max = self.config.limits.lingering_max;
+        let Some(resident) = self.resident_that_leaves(key, sequence, now) else { return };
+        if lingering_max == 0 || !resident.execution.is_open() || !resident.is_light() {
+            self.drop_from_memory(key);
+        } else if !resident.lingers {
+            resident.lingers = true;
+            let newest = resident.last_batch;
+            self.lingering.push_back((key, newest));
+        }
+        while self.lingering.len() > lingering_max
+            && let Some((key, newest)) = self.lingering.pop_front()
+        {
+            let Some(Slot::Resident(resident)) = self.table.get_mut(&key) else { continue };
+            // Of one that is at work now: it comes here again when it is parked the next time.
+            resident.lingers = false;
+            let Some(resident) = self.resident_that_leaves(key, sequence, now) else { continue };
+            if resident.last_batch == newest {
+                self.drop_from_memory(key);
+            } else {
+                // Others have done nothing for longer.
+                resident.lingers = true;
+                let newest = resident.last_batch;
+                self.lingering.push_back((key, newest));
             }
-            _ => false,
-        };
-        if leaves && let Some(Slot::Resident(mut resident)) = self.table.remove(&key) {
+        }
+    }
+
+    fn resident_that_leaves(
+        &mut self,
+        key: ExecutionKey,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Option<&mut Resident> {
+        let Some(Slot::Resident(resident)) = self.table.get_mut(&key) else { return None };
+        let leaves = resident.last_batch <= sequence
+            && resident.leaves(now, self.config.limits.park_after_millis)
+            && !resident.touched;
+        leaves.then_some(&mut **resident)
+    }
+
+    fn drop_from_memory(&mut self, key: ExecutionKey) {
+        if let Some(Slot::Resident(mut resident)) = self.table.remove(&key) {
             self.timers.disarm(key, &mut resident.timers);
         }
     }
@@ -364,13 +416,12 @@ impl<R> Shard<R> {
         }
     }
 
-    fn answer_done(&mut self, key: ExecutionKey, reply: ReplyTo<R>, time: Timestamp) {
+    fn answer_done(&mut self, key: ExecutionKey, execution: &Execution, reply: ReplyTo<R>) {
         match reply {
             ReplyTo::Nobody => {}
-            ReplyTo::Caller(to) => self.reply(to, Reply::Done { time }),
+            ReplyTo::Caller(to) => self.reply(to, Reply::Done { time: execution.last_time }),
             ReplyTo::Worker { poller, task, input, .. } => {
-                let Some(Slot::Resident(resident)) = self.table.get(&key) else { return };
-                let account = account_of(&resident.execution.about().execution_arn);
+                let account = account_of(&execution.about().execution_arn);
                 let token = self.config.token_key.mint(account, key, task);
                 self.reply(poller.reply, Reply::Task { token, input });
             }
@@ -406,22 +457,7 @@ impl<R> Shard<R> {
         let sequence = self.sequence + 1;
         for key in std::mem::take(&mut turn.touched) {
             let Some(Slot::Resident(resident)) = self.table.get_mut(&key) else { continue };
-            resident.touched = false;
-            let park_until = resident.park_until(now, self.config.limits.park_after_millis);
-            let changes = resident.take_changes(key, park_until);
-            if let Some(chunk) = changes.chunk {
-                resident.last_batch = sequence;
-                turn.batch.chunks.push(chunk);
-            }
-            if let Some(row) = changes.row {
-                if row.after.status.is_closed() {
-                    let status = resident.execution.status;
-                    turn.held.push(Released::Ended { key, status });
-                }
-                oblige(&self.config.observers, &row, &mut turn.batch.catalogue, &mut turn.held);
-                turn.batch.rows.push(row);
-            }
-            turn.batch.running.extend(changes.running);
+            self.config.settle(key, resident, sequence, &mut turn, now);
             if resident.may_leave() {
                 turn.leaving.push(key);
             }
@@ -431,6 +467,12 @@ impl<R> Shard<R> {
                 self.timers.disarm(key, &mut resident.timers);
             }
         }
+        let heavy = std::mem::take(&mut turn.heavy);
+        let heavy = heavy.into_iter().map(|(key, mut resident, command)| {
+            self.config.settle(key, &mut resident, sequence, &mut turn, now);
+            self.heavy_step(key, resident, command)
+        });
+        let heavy = heavy.collect();
         // Slices go on behind what waits already, so that a Choice loop cannot hold the shard.
         for key in turn.unfinished {
             let (command, reply) = (Command::Continue, ReplyTo::Nobody);
@@ -458,11 +500,40 @@ impl<R> Shard<R> {
             self.in_flight.push_back(InFlight { sequence, held: Vec::new(), leaving: turn.leaving });
             Some((turn.batch, turn.held))
         };
-        Turn { batch, released, loads: turn.loads, more: self.has_work() }
+        Turn { batch, released, loads: turn.loads, heavy, more: self.has_work() }
     }
 
     /// Forgets the name of an execution that retention removed.
     pub fn forget_name(&mut self, arn: &str) {
         self.names.remove(arn);
+    }
+}
+
+impl Config {
+    /// Adds what the turn has changed of one execution to its batch.
+    fn settle<R>(
+        &self,
+        key: ExecutionKey,
+        resident: &mut Resident,
+        sequence: u64,
+        turn: &mut TurnAtWork<R>,
+        now: Timestamp,
+    ) {
+        resident.touched = false;
+        let park_until = resident.park_until(now, self.limits.park_after_millis);
+        let changes = resident.take_changes(key, park_until);
+        if let Some(chunk) = changes.chunk {
+            resident.last_batch = sequence;
+            turn.batch.chunks.push(chunk);
+        }
+        if let Some(row) = changes.row {
+            if row.after.status.is_closed() {
+                let status = resident.execution.status;
+                turn.held.push(Released::Ended { key, status });
+            }
+            oblige(&self.observers, &row, &mut turn.batch.catalogue, &mut turn.held);
+            turn.batch.rows.push(row);
+        }
+        turn.batch.running.extend(changes.running);
     }
 }

@@ -3,22 +3,28 @@
 
 use std::sync::Arc;
 
-use stepwell_engine::{Config, Input, Limits, Poller, Released, Reply, Shard, StartRequest, TokenKey};
-use stepwell_interpreter::{About, Timestamp, compile};
+use stepwell_engine::{
+    Config, Input, Limits, Poller, Released, Reply, ReplyTo, Shard, StartRequest, TokenKey,
+};
+use stepwell_interpreter::{About, Command, ErrorOutput, Timestamp, compile};
 use stepwell_json::{Payload, Value};
-use stepwell_store::HashRange;
+use stepwell_store::{ExecutionKey, HashRange};
 
 const ACTIVITY: &str = "arn:aws:states:us-east-1:000000000000:activity:a";
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 /// A shard that has the activity's queue, or has not.
 fn shard(has_the_queue: bool) -> Shard<&'static str> {
+    shard_with(has_the_queue, Limits::default())
+}
+
+fn shard_with(has_the_queue: bool, limits: Limits) -> Shard<&'static str> {
     // The half of all hashes in which the ARN is, or the other one.
     let is_low = stepwell_store::arn_hash(ACTIVITY) < 0x8000;
     let mut shard = Shard::new(Config {
         number: 0,
         owned: HashRange::of_shard(u16::from(is_low != has_the_queue), 2),
-        limits: Limits::default(),
+        limits,
         store_seed: [1; 32],
         token_key: TokenKey::new([2; 32]),
         wait_scale: 1.0,
@@ -36,14 +42,18 @@ fn poll() -> Input<&'static str> {
 
 /// Starts an execution of one activity task.
 fn start() -> Input<&'static str> {
+    start_named("e", Value::Null)
+}
+
+fn start_named(name: &str, input: Value) -> Input<&'static str> {
     let text = format!(
         r#"{{"StartAt": "T", "States": {{"T": {{"Type": "Task", "Resource": "{ACTIVITY}", "End": true}}}}}}"#
     );
     let definition = stepwell_asl::analyse(&text, &stepwell_asl::Options::default()).definition.unwrap();
     let about = About {
-        execution_arn: "arn:aws:states:us-east-1:000000000000:execution:m:e".into(),
+        execution_arn: format!("arn:aws:states:us-east-1:000000000000:execution:m:{name}").into(),
         state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:m".into(),
-        name: "e".into(),
+        name: name.into(),
         state_machine_name: "m".into(),
         role_arn: "arn:aws:iam::000000000000:role/r".into(),
         region: "us-east-1".into(),
@@ -59,7 +69,7 @@ fn start() -> Input<&'static str> {
     };
     let request = StartRequest {
         about: Box::new(about),
-        input: Payload::from_value(Value::Null),
+        input: Payload::from_value(input),
         program: Arc::new(compile(definition).unwrap()),
         name_free_at: None,
     };
@@ -111,4 +121,54 @@ fn a_task_whose_queue_is_elsewhere_is_offered_there_when_it_is_durable() {
     assert!(turn.released.is_empty());
     let (_, held) = turn.batch.unwrap();
     assert_eq!(names(&held), ["an offer goes to another shard", "caller is answered"]);
+}
+
+/// Starts an execution whose task a worker takes at once, so that it is parked when this returns.
+fn park(shard: &mut Shard<&'static str>, name: &str, input: Value) -> ExecutionKey {
+    shard.enqueue(poll()).unwrap();
+    shard.enqueue(start_named(name, input)).unwrap();
+    commit(shard)
+}
+
+/// Takes a turn and commits its batch. Gives the execution that the batch is about.
+fn commit(shard: &mut Shard<&'static str>) -> ExecutionKey {
+    let turn = shard.turn(NOW);
+    assert!(turn.loads.is_empty(), "it is in memory");
+    let (batch, _) = turn.batch.unwrap();
+    shard.enqueue(Input::Committed { sequence: batch.sequence }).unwrap();
+    assert!(shard.turn(NOW).batch.is_none());
+    batch.chunks.first().unwrap().key
+}
+
+/// Stops an execution. Gives whether it has to be read from the store for that.
+fn is_read_to_be_stopped(shard: &mut Shard<&'static str>, key: ExecutionKey) -> bool {
+    let command = Command::Stop { error: ErrorOutput::default() };
+    shard.enqueue(Input::Command { key, command, reply: ReplyTo::Nobody }).unwrap();
+    let turn = shard.turn(NOW);
+    assert_ne!(turn.loads.is_empty(), turn.batch.is_none());
+    if let Some((batch, _)) = turn.batch {
+        shard.enqueue(Input::Committed { sequence: batch.sequence }).unwrap();
+        shard.turn(NOW);
+    }
+    !turn.loads.is_empty()
+}
+
+#[test]
+fn a_parked_execution_stays_in_memory_until_enough_others_have_parked() {
+    let mut shard = shard_with(true, Limits { lingering_max: 2, ..Limits::default() });
+    let keys = ["a", "b", "c"].map(|name| park(&mut shard, name, Value::Null));
+    assert_eq!((shard.resident_len(), shard.lingering_len()), (2, 2));
+    assert_eq!(keys.map(|key| is_read_to_be_stopped(&mut shard, key)), [true, false, false]);
+    assert_eq!(shard.lingering_len(), 0, "those that have ended leave at once");
+}
+
+#[test]
+fn only_light_executions_stay_in_memory_and_none_where_none_may() {
+    let heavy = Value::from("x".repeat(9_000).as_str());
+    for (lingering_max, input) in [(2, heavy), (0, Value::Null)] {
+        let mut shard = shard_with(true, Limits { lingering_max, ..Limits::default() });
+        let key = park(&mut shard, "a", input);
+        assert_eq!((shard.resident_len(), shard.lingering_len()), (0, 0));
+        assert!(is_read_to_be_stopped(&mut shard, key));
+    }
 }

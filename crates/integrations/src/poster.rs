@@ -24,6 +24,9 @@ pub struct Posted {
 #[error("{0}")]
 pub struct PostError(String);
 
+/// Unused connections kept for one receiver.
+const CONNECTIONS_KEPT: usize = 16;
+
 /// A pool of connections.
 pub struct Poster {
     client: HttpClient,
@@ -37,7 +40,7 @@ impl std::fmt::Debug for Poster {
 
 impl Default for Poster {
     fn default() -> Self {
-        Self { client: HttpClient::new() }
+        Self { client: HttpClient::new(CONNECTIONS_KEPT) }
     }
 }
 

@@ -6,7 +6,9 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::{
     command::TaskId,
     event::{ErrorOutput, Event, EventKind, FrameIndex, HistoryId, StateIndex},
-    execution::{Debt, Entered, Execution, Fork, ForkIndex, Frame, Phase, Status, TaskPhase, TaskStatus},
+    execution::{
+        Broken, Debt, Entered, Execution, Fork, ForkIndex, Frame, Phase, Status, TaskPhase, TaskStatus,
+    },
     kept,
     limits::REDRIVE_TOKENS_MAX,
     payload::Stored,
@@ -127,17 +129,24 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                 task.submitted = Some(output);
             }
         }
-        EventKind::TaskSucceeded { frame, .. } | EventKind::TaskFailed { frame, .. } => {
-            if let Some(frame) = execution.frames.get_mut(*frame) {
+        EventKind::TaskSucceeded { frame, output, .. } => {
+            let result = output.written_at(ordinal, 0);
+            if let Some((frame, attempt)) = end_task(execution, *frame) {
                 frame.last_event = id;
-                frame.phase = Phase::Entered;
+                frame.phase = Phase::Ended { result, attempt };
             }
         }
-        EventKind::TaskTimedOut { frame, .. } => {
-            give_up_job(program, execution, *frame);
-            if let Some(frame) = execution.frames.get_mut(*frame) {
+        EventKind::TaskFailed { frame, error, .. } => {
+            if let Some((frame, attempt)) = end_task(execution, *frame) {
                 frame.last_event = id;
-                frame.phase = Phase::Entered;
+                frame.phase = broken(error, Some(attempt));
+            }
+        }
+        EventKind::TaskTimedOut { frame, error, .. } => {
+            give_up_job(program, execution, *frame);
+            if let Some((frame, attempt)) = end_task(execution, *frame) {
+                frame.last_event = id;
+                frame.phase = broken(error, Some(attempt));
             }
         }
         EventKind::RetryScheduled { frame, retrier, until } => {
@@ -219,8 +228,14 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         }
         EventKind::ForkBroken { frame, error } => {
             let chain = execution.frames.get(*frame).map_or(0, |frame| frame.last_event);
-            if let Some(fork) = fork_of(execution, *frame) {
-                fork.failure = Some((error.clone(), chain));
+            match fork_of(execution, *frame) {
+                Some(fork) => fork.failure = Some((error.clone(), chain)),
+                // The fork has ended already, or was never opened: there is nothing to stop.
+                None => {
+                    if let Some(frame) = execution.frames.get_mut(*frame) {
+                        frame.phase = broken(error, None);
+                    }
+                }
             }
         }
         EventKind::ForkStopped { frame } => {
@@ -230,19 +245,31 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                 && let Some((error, chain)) = failure
             {
                 frame.last_event = chain;
-                frame.phase = Phase::Broken(error);
+                frame.phase = broken(&error, None);
             }
         }
         EventKind::ForkSucceeded { frame, .. } => {
             // A side note: it does not advance the chain, so that the exit has the same previous event.
             keep_fork(execution, *frame);
             if let Some(frame) = execution.frames.get_mut(*frame) {
-                frame.phase = Phase::Entered;
+                frame.phase = Phase::Joined;
             }
         }
-        EventKind::ForkFailed { frame, .. } | EventKind::EvaluationFailed { frame, .. } => {
+        EventKind::ForkFailed { frame, .. } => {
             if let Some(frame) = execution.frames.get_mut(*frame) {
                 frame.last_event = id;
+                if let Phase::Broken(broken) = &mut frame.phase {
+                    broken.is_reported = true;
+                }
+            }
+        }
+        EventKind::EvaluationFailed { frame, error, .. } => {
+            if let Some(frame) = execution.frames.get_mut(*frame) {
+                frame.last_event = id;
+                // A fork that can't start its next iteration is stopped first.
+                if !matches!(frame.phase, Phase::Forked(_)) {
+                    frame.phase = broken(error, frame.ended_attempt());
+                }
             }
         }
         EventKind::ExecutionSucceeded { output, .. } => {
@@ -331,6 +358,22 @@ fn task_of(execution: &mut Execution, frame: FrameIndex) -> Option<(&mut History
         Phase::Task(task) => Some((&mut frame.last_event, task)),
         _ => None,
     }
+}
+
+/// A frame whose task has ended, and the attempt.
+fn end_task(execution: &mut Execution, frame: FrameIndex) -> Option<(&mut Frame, u32)> {
+    let frame = execution.frames.get_mut(frame)?;
+    match &frame.phase {
+        Phase::Task(task) => {
+            let attempt = task.attempt;
+            Some((frame, attempt))
+        }
+        _ => None,
+    }
+}
+
+fn broken(error: &ErrorOutput, attempt: Option<u32>) -> Phase {
+    Phase::Broken(Box::new(Broken { error: error.clone(), attempt, is_reported: false }))
 }
 
 fn fork_of(execution: &mut Execution, frame: FrameIndex) -> Option<&mut Fork> {

@@ -1,6 +1,6 @@
 //! The context object, and what expressions of a state can read.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, cell::Cell, sync::Arc};
 
 use stepwell_asl::Roots;
 use stepwell_json::{Object, Value};
@@ -9,7 +9,8 @@ use crate::{
     command::TaskId,
     entropy::Entropy,
     event::FrameIndex,
-    execution::Execution,
+    execution::{Execution, Frame},
+    limits::STATE_EXPRESSION_STEPS_MAX,
     program::{State, StateKind},
     scope::Scope,
     step::{Environment, Stepper},
@@ -42,6 +43,12 @@ pub(crate) struct StateRoots<'a> {
     scope: Arc<Scope>,
     entropy: Entropy,
     context: Option<Value>,
+    /// Steps that the expressions here have taken so far
+    steps: u64,
+    /// Steps that all expressions of the interpreter's step have taken so far
+    all_steps: &'a Cell<u64>,
+    /// How many those may be
+    all_steps_max: u64,
 }
 
 impl<'a> StateRoots<'a> {
@@ -51,8 +58,8 @@ impl<'a> StateRoots<'a> {
         let has_token = matches!(&state.kind, StateKind::Task(task) if task.has_token());
         // What is evaluated after a task has ended still sees its token; before, the event that schedules the task
         // comes next, and its ordinal is the attempt.
-        let ended = stepper.ended_task.filter(|task| task.frame == frame);
-        let task = ended.unwrap_or(TaskId { frame, attempt: stepper.execution.next_event });
+        let ended = at.and_then(Frame::ended_attempt);
+        let task = TaskId { frame, attempt: ended.unwrap_or(stepper.execution.next_event) };
         Self {
             input,
             item: None,
@@ -66,6 +73,9 @@ impl<'a> StateRoots<'a> {
             scope: at.map(|frame| frame.scope.clone()).unwrap_or_default(),
             entropy: stepper.entropy(),
             context: None,
+            steps: 0,
+            all_steps: &stepper.expression_steps,
+            all_steps_max: stepper.surroundings.budget.expression_steps_max,
         }
     }
 
@@ -153,5 +163,15 @@ impl Roots for StateRoots<'_> {
 
     fn random_u64(&mut self) -> u64 {
         self.entropy.next_u64()
+    }
+
+    fn steps_left(&mut self) -> u64 {
+        let left_of_step = self.all_steps_max.saturating_sub(self.all_steps.get());
+        STATE_EXPRESSION_STEPS_MAX.saturating_sub(self.steps).min(left_of_step)
+    }
+
+    fn took_steps(&mut self, steps: u64) {
+        self.steps += steps;
+        self.all_steps.set(self.all_steps.get() + steps);
     }
 }

@@ -156,7 +156,7 @@ pub enum Phase {
     Ready,
     /// About to do the work of `state` again, which it has entered before: the execution was redriven.
     Again,
-    /// Entered and at work. Never stands between steps.
+    /// Entered, and nothing has come of it yet. Stands between steps when its expressions were too heavy for one.
     Entered,
     /// In a Wait state.
     Waiting {
@@ -176,8 +176,17 @@ pub enum Phase {
     Task(Box<TaskPhase>),
     /// Blocked until its fork ends.
     Forked(ForkIndex),
-    /// Its fork was stopped by this error, which Retry and Catch have yet to see. Never stands between steps.
-    Broken(ErrorOutput),
+    /// Its task has ended well; what shapes the output comes next.
+    Ended {
+        /// The result.
+        result: Stored,
+        /// The attempt that gave it.
+        attempt: u32,
+    },
+    /// Its children have all ended well; their outputs are in [`Frame::kept`], and what shapes them comes next.
+    Joined,
+    /// Its work failed, and the error is to be dealt with.
+    Broken(Box<Broken>),
     /// Left its last state with this output. Never stands between steps.
     Done(Stored),
     /// The state was entered and did not come to its end. Only in frames that are kept for a redrive.
@@ -185,6 +194,17 @@ pub enum Phase {
         /// Whether by an error of its own, or of its children; else others stopped it.
         failed: bool,
     },
+}
+
+/// An error of a state that Retry and Catch have not dealt with yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broken {
+    /// The error.
+    pub error: ErrorOutput,
+    /// The attempt of the state's task that had ended before.
+    pub attempt: Option<u32>,
+    /// No retrier takes it, and ParallelStateFailed or MapStateFailed has said so.
+    pub is_reported: bool,
 }
 
 /// How far a task has come.
@@ -274,7 +294,25 @@ impl Frame {
     /// Whether it can go on without anything from outside.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::Again)
+        matches!(
+            self.phase,
+            Phase::Ready
+                | Phase::Again
+                | Phase::Entered
+                | Phase::Ended { .. }
+                | Phase::Joined
+                | Phase::Broken(_)
+        )
+    }
+
+    /// The attempt of its task that has ended, while its state is being left.
+    #[must_use]
+    pub fn ended_attempt(&self) -> Option<u32> {
+        match &self.phase {
+            Phase::Ended { attempt, .. } => Some(*attempt),
+            Phase::Broken(broken) => broken.attempt,
+            _ => None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use stepwell_json::Value;
 use crate::{
     context::object,
     event::{ErrorOutput, EventKind, FrameIndex},
-    execution::Phase,
+    execution::{Broken, Phase},
     payload::Stored,
     program::StateKind,
     step::{Decision, Fault, Progress, Stepper},
@@ -57,19 +57,39 @@ pub(crate) fn evaluation_failed(
 
 fn handle_catchable(stepper: &mut Stepper<'_>, frame: FrameIndex, error: ErrorOutput) -> Progress {
     stepper.note(|seen| seen.error = Some(error.clone()));
-    if retry(stepper, frame, &error)? {
-        return Ok(());
-    }
-    let state = stepper.state_of(frame);
-    if matches!(state.kind, StateKind::Parallel(_) | StateKind::Map(_)) {
-        let state = stepper.state_index_of(frame);
-        let previous = stepper.chain(frame);
-        stepper.emit(EventKind::ForkFailed { frame, state, previous })?;
+    // A step that goes on where a catcher was too heavy for the one before finds the error reported.
+    if !known(stepper, frame).is_some_and(|broken| broken.is_reported) {
+        if retry(stepper, frame, &error)? {
+            return Ok(());
+        }
+        report(stepper, frame, &error)?;
     }
     if catch(stepper, frame, &error)? {
         return Ok(());
     }
     propagate(stepper, frame, error)
+}
+
+fn known<'a>(stepper: &'a Stepper<'_>, frame: FrameIndex) -> Option<&'a Broken> {
+    match stepper.execution.frames.get(frame).map(|at| &at.phase) {
+        Some(Phase::Broken(broken)) => Some(broken),
+        _ => None,
+    }
+}
+
+/// No retrier takes the error: of Parallel and Map states history says so.
+fn report(stepper: &mut Stepper<'_>, frame: FrameIndex, error: &ErrorOutput) -> Progress {
+    if !matches!(stepper.state_of(frame).kind, StateKind::Parallel(_) | StateKind::Map(_)) {
+        return Ok(());
+    }
+    if known(stepper, frame).is_none() {
+        // The report does not have the error, and a step that goes on from here must find it.
+        stepper.emit(EventKind::ForkBroken { frame, error: error.clone() })?;
+    }
+    let state = stepper.state_index_of(frame);
+    let previous = stepper.chain(frame);
+    stepper.emit(EventKind::ForkFailed { frame, state, previous })?;
+    Ok(())
 }
 
 fn matches(error_equals: &[std::sync::Arc<str>], error: &ErrorOutput) -> bool {

@@ -54,10 +54,14 @@ impl Inspection {
 
     #[cold]
     #[inline(never)]
-    fn note_value(&self, stage: &Progress<Stored>, place: fn(&mut Seen) -> &mut Option<Value>) {
-        if let Ok(stage) = stage {
-            *place(&mut self.seen.borrow_mut()) = Some(stage.value().clone());
-        }
+    fn noting(
+        &self,
+        place: fn(&mut Seen) -> &mut Option<Value>,
+        stage: impl FnOnce() -> Progress<Stored>,
+    ) -> Progress<Stored> {
+        let stage = stage()?;
+        *place(&mut self.seen.borrow_mut()) = Some(stage.value().clone());
+        Ok(stage)
     }
 
     /// What AWS shows of what was seen: it leaves out stages that a type has, but has nothing to do with (recorded).
@@ -127,11 +131,17 @@ pub struct Seen {
 }
 
 impl Stepper<'_> {
-    /// Notes a stage of the data, if this is a test and the stage was reached.
+    /// Works a stage of the data out and notes it, if this is a test. An execution pays for one branch: what a stage
+    /// gives is not looked at on its way, which would keep it from being made where it is wanted.
     #[inline]
-    pub(crate) fn note_value(&self, stage: &Progress<Stored>, place: fn(&mut Seen) -> &mut Option<Value>) {
-        if let Some(inspection) = self.surroundings.inspection {
-            inspection.note_value(stage, place);
+    pub(crate) fn noting(
+        &self,
+        place: fn(&mut Seen) -> &mut Option<Value>,
+        stage: impl FnOnce() -> Progress<Stored>,
+    ) -> Progress<Stored> {
+        match self.surroundings.inspection {
+            None => stage(),
+            Some(inspection) => inspection.noting(place, stage),
         }
     }
 

@@ -24,12 +24,17 @@ pub const ERROR_CHARACTERS_MAX: usize = 256;
 pub const CAUSE_CHARACTERS_MAX: usize = 32_768;
 /// State transitions that one step makes before it gives the shard back.
 pub const TRANSITIONS_PER_STEP_MAX: u32 = 1_000;
-/// Steps that the expressions of one JSONata state may take together for one purpose (its arguments, or what it leaves
-/// with): twice what one expression may take.
+/// Steps that the expressions of one state may take together for one purpose (its arguments, or what it leaves with):
+/// twice what one JSONata expression may take. A value that a path visits is a step too.
 pub const STATE_EXPRESSION_STEPS_MAX: u64 = 2 * stepwell_jsonata::Limits::STEP_FUNCTIONS.steps;
-/// Steps of JSONata expressions that one step makes before it gives the shard back: some tens of milliseconds.
+/// Steps of expressions after which a step on a thread of its own ends: some tens of milliseconds.
 pub const EXPRESSION_STEPS_PER_STEP_MAX: u64 = 1_000_000;
-/// Steps of JSONata expressions that the ItemSelector of a Map state may take over all items in a test.
+/// Steps of expressions after which a step that others wait for gives the shard back: about a millisecond.
+pub const SHARED_EXPRESSION_STEPS: u64 = 25_000;
+/// Steps of expressions that a step which others wait for may take; where a state needs more, the step goes on
+/// elsewhere. Each state has the difference at least.
+pub const SHARED_EXPRESSION_STEPS_MAX: u64 = 50_000;
+/// Steps of expressions that the ItemSelector of a Map state may take over all items in a test.
 pub const EXPRESSION_STEPS_PER_TEST_MAX: u64 = 10 * EXPRESSION_STEPS_PER_STEP_MAX;
 /// Items of a Map state for which a test works an ItemSelector out.
 pub const MOCKED_ITEMS_MAX: usize = 10_000;

@@ -13,8 +13,8 @@ use crate::{
     execution::{Debt, Entered, Execution, ForkIndex, Phase, Status},
     inspection::Inspection,
     limits::{
-        CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, STEP_BYTES_MAX,
-        TRANSITIONS_PER_STEP_MAX,
+        CAUSE_CHARACTERS_MAX, EXPRESSION_STEPS_PER_STEP_MAX, HISTORY_EVENTS_MAX, SHARED_EXPRESSION_STEPS,
+        SHARED_EXPRESSION_STEPS_MAX, STEP_BYTES_MAX, TRANSITIONS_PER_STEP_MAX,
     },
     program::{Program, State, StateKind},
     states,
@@ -67,11 +67,32 @@ pub struct Budget {
     pub transitions: u32,
     /// Bytes of new payloads.
     pub bytes: usize,
+    /// Steps of expressions after which no further state is begun.
+    pub expression_steps: u64,
+    /// Steps of expressions after which a state is given up as heavy: see [`Outcome::heavy`].
+    pub expression_steps_max: u64,
 }
 
+impl Budget {
+    /// For a thread that serves other executions too.
+    pub const SHARED: Self = Self {
+        transitions: TRANSITIONS_PER_STEP_MAX,
+        bytes: STEP_BYTES_MAX,
+        expression_steps: SHARED_EXPRESSION_STEPS,
+        expression_steps_max: SHARED_EXPRESSION_STEPS_MAX,
+    };
+
+    /// The same for a thread that nobody else waits for: no state is too heavy.
+    #[must_use]
+    pub const fn alone(self) -> Self {
+        Self { expression_steps: EXPRESSION_STEPS_PER_STEP_MAX, expression_steps_max: u64::MAX, ..self }
+    }
+}
+
+/// For a thread that nobody else waits for.
 impl Default for Budget {
     fn default() -> Self {
-        Self { transitions: TRANSITIONS_PER_STEP_MAX, bytes: STEP_BYTES_MAX }
+        Self::SHARED.alone()
     }
 }
 
@@ -86,6 +107,9 @@ pub struct Outcome {
     pub timers: Vec<Timer>,
     /// The budget ended before the work: send `Command::Continue`.
     pub unfinished: bool,
+    /// The expressions of a state need more than the budget has. What was decided before stands; the step goes on with
+    /// this command where nobody waits for it, with [`Budget::alone`].
+    pub heavy: Option<Command>,
 }
 
 /// Why a state cannot go on.
@@ -120,6 +144,8 @@ pub(crate) enum Halt {
     Fault(Fault),
     /// The history is full.
     HistoryFull,
+    /// Its expressions need more than the step's budget has.
+    Heavy,
 }
 
 pub(crate) type Progress<T = ()> = Result<T, Halt>;
@@ -158,12 +184,21 @@ pub fn step(
         time: surroundings.now.max(execution.last_time),
         evaluations: Cell::new(0),
         expression_steps: Cell::new(0),
-        ended_task: None,
         execution,
+    };
+    // A timer is the only command that may get to expressions before it has led to an event. Afterwards state says it all.
+    let timer = match command {
+        Command::TimerFired { timer } => Some(timer),
+        _ => None,
     };
     match stepper.command(command).and_then(|()| stepper.run().map_err(Refusal::Halt)) {
         Ok(()) => Ok(()),
         Err(Refusal::Rejected(rejection)) => Err(rejection),
+        Err(Refusal::Halt(Halt::Heavy)) => {
+            let timer = timer.filter(|_| stepper.out.events.is_empty());
+            stepper.out.heavy = Some(timer.map_or(Command::Continue, |timer| Command::TimerFired { timer }));
+            Ok(())
+        }
         Err(Refusal::Halt(Halt::HistoryFull)) => {
             let error = ErrorOutput::new(
                 "States.Runtime",
@@ -212,10 +247,8 @@ pub(crate) struct Stepper<'a> {
     bytes_left: usize,
     /// Fields evaluated since the last event.
     evaluations: Cell<u32>,
-    /// Steps of JSONata expressions so far
+    /// Steps of expressions so far
     pub(crate) expression_steps: Cell<u64>,
-    /// The task that this step has ended: its state is being left.
-    pub(crate) ended_task: Option<TaskId>,
 }
 
 impl<'a> Stepper<'a> {
@@ -380,24 +413,40 @@ impl<'a> Stepper<'a> {
                 self.out.unfinished = true;
                 return Ok(());
             }
-            let entered = EventKind::StateEntered {
+            // A redrive does not enter a state a second time, except Fail (documented).
+            let enters = match &at.phase {
+                Phase::Ready => true,
+                Phase::Again => matches!(self.state_of(frame).kind, StateKind::Fail(_)),
+                _ => false,
+            };
+            let entered = enters.then(|| EventKind::StateEntered {
                 frame,
                 state: at.state,
                 input: at.input.clone(),
                 previous: at.last_event,
-            };
-            // A redrive does not enter a state a second time, except Fail (documented).
-            let is_entered = at.phase == Phase::Again
-                && !matches!(self.program.get(at.state).map(|state| &state.kind), Some(StateKind::Fail(_)));
+            });
             self.spend_transition();
-            if !is_entered {
+            if let Some(entered) = entered {
                 self.emit(entered)?;
             }
-            if let Err(halt) = self.enter(frame) {
+            if let Err(halt) = self.go_on(frame) {
                 self.handle_halt(frame, halt)?;
             }
         }
         Ok(())
+    }
+
+    /// Does what comes next in the state of a frame: its work, or what an earlier step found too heavy after it.
+    fn go_on(&mut self, frame: FrameIndex) -> Progress {
+        match self.execution.frames.get(frame).map(|at| &at.phase) {
+            Some(Phase::Ended { result, .. }) => {
+                let result = result.clone();
+                states::task::leave(self, frame, result)
+            }
+            Some(Phase::Joined) => states::fork::leave(self, frame),
+            Some(Phase::Broken(broken)) => Err(Fault::Catchable(broken.error.clone()).into()),
+            _ => self.enter(frame),
+        }
     }
 
     /// Does the work of the state that the frame has entered.
@@ -418,7 +467,7 @@ impl<'a> Stepper<'a> {
     /// Deals with what stopped a frame's state: Retry, Catch, or the end of its fork or execution.
     pub(crate) fn handle_halt(&mut self, frame: FrameIndex, halt: Halt) -> Progress {
         match halt {
-            Halt::HistoryFull => Err(Halt::HistoryFull),
+            Halt::HistoryFull | Halt::Heavy => Err(halt),
             Halt::Fault(fault) => {
                 match crate::failure::handle(self, frame, fault) {
                     // An expression of a catcher failed: the new error leaves the state, for the states around it.
@@ -499,7 +548,7 @@ impl<'a> Stepper<'a> {
     pub(crate) fn is_spent(&self) -> bool {
         self.transitions_left == 0
             || self.bytes_left == 0
-            || self.expression_steps.get() >= EXPRESSION_STEPS_PER_STEP_MAX
+            || self.expression_steps.get() >= self.surroundings.budget.expression_steps
     }
 
     /// The state that the frame is in. Frames that a step works on exist.
@@ -547,6 +596,10 @@ impl<'a> Stepper<'a> {
 
     /// What an evaluation error means: `States.Runtime` ends the execution, others can be handled.
     pub(crate) fn evaluation_fault(&self, frame: FrameIndex, error: &EvaluationError) -> Halt {
+        if self.expression_steps.get() >= self.surroundings.budget.expression_steps_max {
+            // It may be for want of steps alone; where there are enough the state is worked out from its beginning.
+            return Halt::Heavy;
+        }
         let name = error.error_name();
         let output = ErrorOutput::new(name, self.cause(frame, error));
         match error {

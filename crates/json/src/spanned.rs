@@ -156,30 +156,50 @@ impl<'a> LineIndex<'a> {
 
 /// Reads a definition: what could be read of it, and what was wrong. No errors means that the text is JSON.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
-    if let Err(error) = crate::parse(text) {
-        return Recovering::new(text).run(error);
+    let (node, mut errors) = Recovering::new(text).document();
+    if !errors.is_empty()
+        && let Err(first) = crate::parse(text)
+    {
+        errors.retain(|error| error.offset > first.offset);
+        errors.insert(0, first);
+        errors.truncate(ERRORS_MAX);
     }
-    Recovering::new(text).document()
+    (node, errors)
+}
+
+/// Short texts that were read lately: those that a definition repeats, as the names of fields, are kept once.
+struct Recent([Option<Arc<str>>; Recent::PLACES]);
+
+impl Recent {
+    const PLACES: usize = 64;
+    /// Bytes of the longest text that is looked for.
+    const BYTES_MAX: usize = 32;
+
+    fn share(&mut self, text: &str) -> Arc<str> {
+        if text.len() > Self::BYTES_MAX {
+            return text.into();
+        }
+        // Any spread will do: a place that two texts want belongs to the later one.
+        let spread = text.bytes().fold(text.len(), |sum, byte| sum.wrapping_mul(31) ^ usize::from(byte));
+        let place = &mut self.0[spread % Self::PLACES];
+        match place {
+            Some(recent) if **recent == *text => recent.clone(),
+            _ => place.insert(text.into()).clone(),
+        }
+    }
 }
 
 struct Recovering<'a> {
     scanner: Scanner<'a>,
+    recent: Recent,
     errors: Vec<SyntaxError>,
     depth: u32,
 }
 
 impl<'a> Recovering<'a> {
     fn new(text: &'a str) -> Self {
-        Recovering { scanner: Scanner::new(text), errors: Vec::new(), depth: 0 }
-    }
-
-    /// Reads an invalid text, of which the strict parser said `first`.
-    fn run(self, first: SyntaxError) -> (Option<Node>, Vec<SyntaxError>) {
-        let (node, mut errors) = self.document();
-        errors.retain(|error| error.offset > first.offset);
-        errors.insert(0, first);
-        errors.truncate(ERRORS_MAX);
-        (node, errors)
+        let recent = Recent([const { None }; Recent::PLACES]);
+        Recovering { scanner: Scanner::new(text), recent, errors: Vec::new(), depth: 0 }
     }
 
     fn document(mut self) -> (Option<Node>, Vec<SyntaxError>) {
@@ -227,8 +247,8 @@ impl<'a> Recovering<'a> {
 
     fn string(&mut self, role: Role) -> Result<Arc<str>, SyntaxError> {
         Ok(match self.scanner.string(role)? {
-            Scanned::Plain(text) => text.into(),
-            Scanned::Decoded => self.scanner.decoded.as_str().into(),
+            Scanned::Plain(text) => self.recent.share(text),
+            Scanned::Decoded => self.recent.share(&self.scanner.decoded),
         })
     }
 
@@ -313,6 +333,7 @@ impl<'a> Recovering<'a> {
                 }
             }
         }
+        items.shrink_to_fit();
         self.close(start, NodeKind::Array(items))
     }
 
@@ -327,6 +348,7 @@ impl<'a> Recovering<'a> {
                 }
             }
         }
+        members.shrink_to_fit();
         self.close(start, NodeKind::Object(members))
     }
 

@@ -16,20 +16,22 @@ pub const WORK_MAX: u64 = 4_000_000;
 /// Beginning of a foreign value that a message shows, in characters.
 const FOUND_SHOWN_MAX: usize = 200;
 
-/// What is left of [`WORK_MAX`]
+/// How many values may still be visited
 pub(crate) struct Budget(Cell<u64>);
 
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget(Cell::new(WORK_MAX))
-    }
-}
-
 impl Budget {
+    pub(crate) fn new(visits: u64) -> Budget {
+        Budget(Cell::new(visits))
+    }
+
     pub(crate) fn spend(&self, visits: usize) -> Result<(), PathError> {
-        let left = self.0.get().checked_sub(visits as u64).ok_or(PathError::TooMuchWork)?;
-        self.0.set(left);
-        Ok(())
+        let left = self.0.get().checked_sub(visits as u64);
+        self.0.set(left.unwrap_or(0));
+        left.map(|_| ()).ok_or(PathError::TooMuchWork)
+    }
+
+    pub(crate) fn left(&self) -> u64 {
+        self.0.get()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A compiled path
 
-use crate::evaluate::{self, Budget};
+use crate::evaluate::{self, Budget, WORK_MAX};
 use crate::parse;
 use crate::segment::{Segment, bracket_notation};
 use crate::{PathError, SyntaxError};
@@ -96,11 +96,24 @@ impl Path {
     /// Where a definite path leads nowhere, or an indefinite one exceeds a limit. An indefinite path whose beginning
     /// leads nowhere answers an empty array (recorded on AWS), but a filter on a plain value is an error (the library's).
     pub fn evaluate(&self, root: &Value) -> Result<Value, PathError> {
+        let mut visits = WORK_MAX;
+        self.evaluate_within(root, &mut visits)
+    }
+
+    /// The same, with fewer values to be visited: for those who share a bound among several paths. What has been visited
+    /// is taken off `visits`; a definite path visits none.
+    ///
+    /// # Errors
+    /// As [`Path::evaluate`].
+    pub fn evaluate_within(&self, root: &Value, visits: &mut u64) -> Result<Value, PathError> {
         if self.is_definite() {
             return evaluate::definite(&self.0.segments, root);
         }
-        let budget = Budget::default();
-        let found = evaluate::indefinite(&self.0.segments, self.0.definite_count, root, root, &budget)?;
+        let most = WORK_MAX.min(*visits);
+        let budget = Budget::new(most);
+        let found = evaluate::indefinite(&self.0.segments, self.0.definite_count, root, root, &budget);
+        *visits -= most - budget.left();
+        let found = found?;
         let matches = Value::from(found.unwrap_or_default());
         // A filter keeps objects themselves, so the array can be one level deeper than the root.
         if matches.depth() > DEPTH_MAX { Err(PathError::TooDeep) } else { Ok(matches) }

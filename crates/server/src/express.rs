@@ -32,7 +32,7 @@ pub(crate) async fn run(
     program: Arc<Program>,
     guard: impl Send + 'static,
 ) -> Option<End> {
-    let run = ExpressRun::new(program, random::seed(), operations.settings.wait_scale);
+    let run = ExpressRun::new(program, random::seed(), operations.settings.wait_scale).on_shared_thread();
     let mut at_work =
         AtWork { operations: operations.clone(), about: Arc::new(about), run, completions: None };
     let step = at_work.start(input)?;
@@ -93,7 +93,11 @@ impl AtWork {
             if let Some(end) = self.end() {
                 return Some(end);
             }
-            step = if step.unfinished {
+            step = if let Some(command) = step.heavy.take() {
+                let (at_work, step) = self.feed_alone(command).await?;
+                self = at_work;
+                step
+            } else if step.unfinished {
                 // Slices leave room for others.
                 tokio::task::yield_now().await;
                 self.feed(Command::Continue)?
@@ -134,6 +138,18 @@ impl AtWork {
         // A completion that comes too late is of no use to anybody.
         let step = guarded(&self.about, || self.run.feed(command, now).unwrap_or_default())?;
         Some(self.logged(step))
+    }
+
+    /// Goes on where nobody waits for the thread.
+    async fn feed_alone(mut self, command: Command) -> Option<(Self, ExpressStep)> {
+        let operations = self.operations.clone();
+        let work = move || {
+            let now = self.operations.clock.now();
+            let step = guarded(&self.about, || self.run.feed_alone(command, now).unwrap_or_default())?;
+            let step = self.logged(step);
+            Some((self, step))
+        };
+        operations.heavy.run(work).await.flatten()
     }
 }
 

@@ -10,6 +10,7 @@ mod catalogue;
 mod drivers;
 mod events;
 mod express;
+mod heavy;
 mod history;
 mod logs;
 mod metrics;

@@ -133,6 +133,11 @@ impl Metrics {
                 "Status change events that webhooks are owed.",
                 operations.webhooks.counts().pending(),
             ),
+            (
+                "stepwell_heavy_steps_waiting",
+                "Steps with heavy expressions, and tests of states, that wait for a thread.",
+                operations.heavy.waiting() as u64,
+            ),
             ("stepwell_executions_open", "Executions that run or owe something.", status.open),
             ("stepwell_store_below_reserve", "1 while the disk is nearly full.", status.below_reserve.into()),
         ];

@@ -8,7 +8,8 @@ use std::{
 
 use stepwell_api::{identity::IdentityDefaults, pagination::PageTokens};
 use stepwell_engine::TokenKey;
-use stepwell_integrations::{ConfigError, Lambda, Poster};
+use stepwell_integrations::{ConfigError, Lambda, Poster, api_gateway::ApiGateway, kubernetes::Kubernetes};
+use stepwell_local_jobs::LocalJobs;
 use stepwell_store::Store;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -21,6 +22,7 @@ use crate::{
     catalogue::{Catalogue, CatalogueError},
     drivers::{Calls, Drivers, JobWaits},
     events::{self, Webhooks},
+    heavy::HeavyThreads,
     logs::Logs,
     metrics::Metrics,
     mocks::{MockError, Mocks},
@@ -58,6 +60,9 @@ pub enum StartError {
     /// The mock file can't be used.
     #[error(transparent)]
     Mock(#[from] MockError),
+    /// Jobs can't be run on this machine.
+    #[error(transparent)]
+    Jobs(#[from] stepwell_local_jobs::StartError),
     /// The system gives no thread.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
@@ -106,7 +111,8 @@ impl Server {
         };
         let local_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         check_endpoints(&settings, local_address)?;
-        let aws = Arc::new(stepwell_integrations::aws::Aws::new(aws_config(&settings)));
+        let aws_config = aws_config(&settings);
+        let aws = Arc::new(stepwell_integrations::aws::Aws::new(aws_config.clone()));
         let lambda = Arc::new(Lambda::new(settings.lambda.clone(), aws.clone())?);
         let mocks = Mocks::open(settings.mock_file.clone()).await?;
         let programs_max = settings.limits.programs_max;
@@ -115,6 +121,7 @@ impl Server {
             .await
             .map_err(|error| StartError::Thread(error.into()))??;
         let catalogue = Arc::new(catalogue);
+        let jobs = jobs(&settings).await?;
         let secret = catalogue.token_key();
         let token_key = TokenKey::new(secret);
         let clock = Arc::new(Clock::new());
@@ -122,6 +129,7 @@ impl Server {
         let (stop, stop_receiver) = watch::channel(false);
         let poster = Arc::new(Poster::default());
         let logs = Logs::start(&settings.logs, &aws, &clock, catalogue.clone());
+        let heavy = Arc::new(HeavyThreads::start().map_err(StartError::Thread)?);
         let (webhooks, lanes) = Webhooks::new(&settings.webhooks);
         let operations = Arc::new(Operations {
             logs,
@@ -137,13 +145,17 @@ impl Server {
             catalogue: catalogue.clone(),
             router: router.clone(),
             clock: clock.clone(),
+            heavy: heavy.clone(),
             tokens: PageTokens::new(&secret),
             token_key: token_key.clone(),
             waiters: Waiters::default(),
             metrics: Metrics::new(),
             lambda,
             mocks,
+            api_gateway: ApiGateway::new(&aws_config, &settings.http.section.allow),
+            kubernetes: Kubernetes::new(settings.kubernetes.clone(), &aws_config),
             aws,
+            jobs,
             http: stepwell_integrations::http_task::HttpTask::new(settings.http.clone()),
             job_waits: JobWaits::default(),
             pollers: AtomicU64::new(1),
@@ -169,7 +181,7 @@ impl Server {
         tokio::task::spawn_blocking(move || recovering.webhooks.recover(&*recovering.store))
             .await
             .map_err(|error| StartError::Thread(error.into()))??;
-        let runtime = Runtime::start(inboxes, router, clock, store, catalogue, drivers, &shard_settings)
+        let runtime = Runtime::start(inboxes, clock, store, catalogue, drivers, heavy, &shard_settings)
             .map_err(StartError::Thread)?;
         let mut background = events::start(&operations, &poster, lanes);
         // Deletions that a crash interrupted go on.
@@ -232,6 +244,11 @@ impl Server {
         // Calls under way end as interrupted: a restart makes them again.
         self.operations.aws.shutdown();
         self.operations.http.shutdown();
+        if let Some(jobs) = &self.operations.jobs {
+            jobs.shutdown().await;
+        }
+        self.operations.api_gateway.shutdown();
+        self.operations.kubernetes.shutdown();
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());
@@ -263,6 +280,15 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Jobs are run when the settings have any, and taken up when a server before has left any.
+async fn jobs(settings: &Settings) -> Result<Option<LocalJobs>, StartError> {
+    let has_left_jobs = settings.jobs.directory.as_ref().is_some_and(|directory| directory.is_dir());
+    if settings.jobs.is_empty() && !has_left_jobs {
+        return Ok(None);
+    }
+    Ok(Some(LocalJobs::start(settings.jobs.clone()).await?))
 }
 
 fn aws_config(settings: &Settings) -> stepwell_integrations::aws::AwsConfig {

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
-use stepwell_integrations::{LambdaConfig, aws::AwsConfig, http_task::HttpConfig};
+use stepwell_integrations::{
+    LambdaConfig, aws::AwsConfig, http_task::HttpConfig, kubernetes::KubernetesConfig,
+};
+use stepwell_local_jobs::JobsConfig;
 
 use crate::{events::Webhook, logs::LogSettings};
 
@@ -24,8 +27,12 @@ pub struct Settings {
     pub lambda: LambdaConfig,
     /// How AWS services are called.
     pub aws: AwsConfig,
+    /// The Batch jobs and ECS tasks that run on this machine.
+    pub jobs: JobsConfig,
     /// Where HTTP Tasks may go, and their connections.
     pub http: HttpConfig,
+    /// Where Kubernetes clusters are, and how they are called.
+    pub kubernetes: KubernetesConfig,
     /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
     /// Where the logs of executions go.
@@ -53,7 +60,9 @@ impl Default for Settings {
             allow_unauthenticated: false,
             lambda: LambdaConfig::default(),
             aws: AwsConfig::default(),
+            jobs: JobsConfig::default(),
             http: HttpConfig::default(),
+            kubernetes: KubernetesConfig::default(),
             service_endpoints: BTreeMap::new(),
             logs: LogSettings::default(),
             webhooks: Vec::new(),

@@ -82,6 +82,7 @@ async fn parked_executions_go_on_when_their_time_comes() {
     let directory = tempfile::tempdir().unwrap();
     let mut settings = Settings::default();
     settings.limits.shard.park_after_millis = 300;
+    settings.limits.shard.lingering_max = 0;
     let server = TestServer::with(settings.clone(), open_store(directory.path()).await).await;
     let machine = server.machine("m", wait(2)).await;
     let mut executions = Vec::new();

@@ -73,7 +73,7 @@ pub fn outcome(case: &Value) -> Result<Value, String> {
     let (_, program) = compiled(&members.get("definition").ok_or("there is no definition")?.to_string())?;
     let once = |options: &Options| run_once(members, &program, options);
     let ran = once(&Options::default())?;
-    let slices = Budget { transitions: 1, bytes: 1 };
+    let slices = Budget { transitions: 1, bytes: 1, expression_steps: 1, expression_steps_max: 0 };
     let disturbed = Options { seed: 1, budget: slices, reload_percent: 100, checks_steps: true };
     // A long history is folded from its beginning at every reload: the limits of history are tested without.
     if ran.events.len() < 2_000 {

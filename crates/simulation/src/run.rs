@@ -59,6 +59,8 @@ pub struct Counts {
     pub reloads: u64,
     /// A slice ended before its work.
     pub slices: u64,
+    /// A step was given up as heavy, and gone on with elsewhere.
+    pub heavy_steps: u64,
     /// An answer came for a task that had ended.
     pub late_answers: u64,
     /// A task timed out.
@@ -227,14 +229,43 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Feeds a command. Where a step is given up as heavy, nothing happens to the execution until it has gone on.
     fn feed(&mut self, command: Command) -> Result<(), String> {
+        let mut heavy = self.feed_within(self.options.budget, command)?;
+        while let Some(command) = heavy {
+            self.counts.heavy_steps += 1;
+            if self.options.reload_percent > 0 && self.random.percent(self.options.reload_percent) {
+                self.go_on_from_state(&command)?;
+            }
+            heavy = self.feed_within(self.options.budget.alone(), command)?;
+        }
+        Ok(())
+    }
+
+    /// A crash while a step is taken elsewhere: the state is folded anew, and says what the step is to do.
+    fn go_on_from_state(&mut self, command: &Command) -> Result<(), String> {
+        self.counts.reloads += 1;
+        let mut folded = self.shadow.fold_again()?;
+        checks::same_state(&self.execution, &folded)?;
+        checks::keep_heartbeats(&self.execution, &mut folded);
+        let is_found = match command {
+            Command::TimerFired { timer } => {
+                folded.frame_timers(timer.frame).any(|armed| armed.id == *timer && armed.at <= self.now)
+            }
+            _ => folded.has_ready_work(),
+        };
+        self.execution = folded;
+        if is_found { Ok(()) } else { Err(format!("state does not say that {command:?} comes next")) }
+    }
+
+    fn feed_within(&mut self, budget: Budget, command: Command) -> Result<Option<Command>, String> {
         let told = command.clone();
         let was_out = completes(&command).map(|task| self.execution.task(task).is_some());
         let mut outcome = Outcome::default();
         let surroundings = Surroundings {
             now: self.now,
             seed: [7; 32],
-            budget: self.options.budget,
+            budget,
             wait_scale: 1.0,
             environment: &Facts,
             inspection: None,
@@ -276,7 +307,10 @@ impl Runner<'_> {
         if self.options.checks_steps && self.has_turn() {
             self.shadow.compare(&self.execution)?;
             checks::effects(&self.program, &self.execution, &outcome.effects, &self.shadow)?;
-            checks::timers(&self.program, &self.execution, &self.agenda)?;
+            // The timer that a heavy step goes on with has fired, and state still has it.
+            if outcome.heavy.is_none() {
+                checks::timers(&self.program, &self.execution, &self.agenda)?;
+            }
         }
         self.events.append(&mut outcome.events);
         for effect in outcome.effects {
@@ -286,7 +320,7 @@ impl Runner<'_> {
             self.counts.slices += 1;
             self.agenda.add(self.now, Happening::Command(Command::Continue));
         }
-        Ok(())
+        Ok(outcome.heavy)
     }
 
     /// Whether a check that looks at the whole state is made now: always in short histories, and so seldom in long

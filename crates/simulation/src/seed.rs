@@ -144,9 +144,11 @@ pub fn check(seed: u64, shape: &Shape) -> Result<Shown, String> {
     let mut random = Random::named(seed, "options");
     let transitions = *random.pick(&[1, 2, 3, 7, 50]);
     let bytes = *random.pick(&[1, 100, 10_000]);
+    let expression_steps = *random.pick(&[1, 30, 1_000_000]);
+    let expression_steps_max = *random.pick(&[0, 3, 40, u64::MAX]);
     let options = Options {
         seed,
-        budget: Budget { transitions, bytes },
+        budget: Budget { transitions, bytes, expression_steps, expression_steps_max },
         reload_percent: random.below(60),
         checks_steps: true,
     };

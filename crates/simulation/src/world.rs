@@ -130,6 +130,10 @@ impl World<'_> {
     fn happen(&mut self, happening: Happening) -> Result<(), String> {
         match happening {
             Happening::Input { shard, input } => self.enqueue(shard, input),
+            Happening::HeavyStep { shard, step } => {
+                self.take_heavy_step(shard, *step);
+                Ok(())
+            }
             Happening::Commit => self.commit_next(),
             Happening::Load { shard, load } => self.load(shard, load),
             Happening::ReadAhead => {

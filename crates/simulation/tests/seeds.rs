@@ -48,6 +48,7 @@ fn random_workflows_end_as_the_oracle_says_and_reloads_do_not_show() {
     let rare = [
         counts.reloads,
         counts.slices,
+        counts.heavy_steps,
         counts.late_answers,
         counts.timeouts,
         counts.retries,
@@ -66,6 +67,7 @@ fn add(total: &mut stepwell_simulation::run::Counts, counts: &stepwell_simulatio
     total.steps += counts.steps;
     total.reloads += counts.reloads;
     total.slices += counts.slices;
+    total.heavy_steps += counts.heavy_steps;
     total.late_answers += counts.late_answers;
     total.timeouts += counts.timeouts;
     total.retries += counts.retries;

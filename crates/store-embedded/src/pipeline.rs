@@ -37,6 +37,8 @@ pub(crate) struct Pipeline {
 #[derive(Default)]
 pub(crate) struct Queue {
     pub(crate) waiting: VecDeque<(Batch, CommitDone)>,
+    /// Somebody writes a record.
+    pub(crate) is_writing: bool,
     /// Nothing is taken any more.
     pub(crate) is_closed: bool,
 }
@@ -145,18 +147,51 @@ impl Pipeline {
         }
     }
 
-    /// Queues a batch; returns it at once as failed if the store has stopped.
+    /// Queues a batch; fails it at once if the store has stopped.
     pub(crate) fn enqueue(&self, batch: Batch, done: CommitDone) {
-        {
-            let mut queue = self.lock_queue();
-            if !queue.is_closed && self.stopped.get().is_none() {
-                queue.waiting.push_back((batch, done));
-                drop(queue);
+        if let Some(queue) = self.push(batch, done) {
+            let is_writing = queue.is_writing;
+            drop(queue);
+            // Whoever writes looks at the queue afterwards.
+            if !is_writing {
                 self.queue_changed.notify_one();
-                return;
             }
         }
-        self.refuse([done]);
+    }
+
+    /// Queues a batch and takes what the next record is to hold, this batch among it, unless somebody writes one: then
+    /// the batch waits for the record after that. The caller writes what it gets, and says so by [`Self::has_written`].
+    pub(crate) fn enqueue_and_take(&self, batch: Batch, done: CommitDone) -> Vec<(Batch, CommitDone)> {
+        match self.push(batch, done) {
+            Some(mut queue) if !queue.is_writing => {
+                let taken = Self::take(&mut queue);
+                queue.is_writing = true;
+                taken
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The end of what began with batches that were taken. Those that can't be written yet come first again. Gives
+    /// whether there is more for the committer to do.
+    pub(crate) fn has_written(&self, left: Vec<(Batch, CommitDone)>) -> bool {
+        let mut queue = self.lock_queue();
+        queue.is_writing = false;
+        for batch in left.into_iter().rev() {
+            queue.waiting.push_front(batch);
+        }
+        !queue.waiting.is_empty() || queue.is_closed
+    }
+
+    fn push(&self, batch: Batch, done: CommitDone) -> Option<MutexGuard<'_, Queue>> {
+        let mut queue = self.lock_queue();
+        if queue.is_closed || self.stopped.get().is_some() {
+            drop(queue);
+            self.refuse([done]);
+            return None;
+        }
+        queue.waiting.push_back((batch, done));
+        Some(queue)
     }
 
     /// Takes what the next record is to hold.

@@ -84,10 +84,7 @@ impl EmbeddedStore {
                     has_committed = true;
                 }
                 Attempt::NoRoom(taken) => {
-                    let mut queue = self.pipeline.lock_queue();
-                    for waiting in taken.into_iter().rev() {
-                        queue.waiting.push_front(waiting);
-                    }
+                    let _ = self.pipeline.has_written(taken);
                 }
                 Attempt::Stopped => {}
             }
@@ -118,6 +115,13 @@ impl EmbeddedStore {
 impl Store for EmbeddedStore {
     fn commit(&self, batch: Batch, done: CommitDone) {
         self.pipeline.enqueue(batch, done);
+    }
+
+    fn commit_here(&self, batch: Batch, done: CommitDone) {
+        match &self.threads {
+            Some(threads) => threads.commit_here(batch, done),
+            None => self.pipeline.enqueue(batch, done),
+        }
     }
 
     fn find(&self, arn: &str) -> Result<Option<ExecutionKey>, StoreError> {

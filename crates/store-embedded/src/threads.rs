@@ -1,13 +1,14 @@
-//! The threads of an open store: the committer writes and syncs records, the feeder brings them into the tables while the
-//! next one syncs, the housekeeper makes segments ahead and checkpoints.
+//! The threads of an open store: the committer writes and syncs records unless a caller does it itself, the feeder brings
+//! them into the tables while the next one syncs, the housekeeper makes segments ahead and checkpoints.
 
 use crate::error::FatalError;
 use crate::options::Durability;
-use crate::pipeline::{Attempt, Pipeline, Written};
+use crate::pipeline::{Attempt, Pipeline, Queue, Written};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
+use stepwell_store::{Batch, CommitDone};
 
 /// Records that may wait for the feeder. The committer waits when there are more.
 const FEED_BACKLOG_MAX: usize = 2;
@@ -18,6 +19,9 @@ const NO_ROOM_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) struct Threads {
     pipeline: Arc<Pipeline>,
+    signals: Arc<Signals>,
+    /// For records that callers write. Held only by the one that writes.
+    buffer: Mutex<Vec<u8>>,
     handles: Mutex<Vec<JoinHandle<()>>>,
     ids: Vec<ThreadId>,
 }
@@ -67,7 +71,38 @@ impl Threads {
             })?);
         }
         let ids = handles.iter().map(|handle| handle.thread().id()).collect();
-        Ok(Threads { pipeline: Arc::clone(pipeline), handles: Mutex::new(handles), ids })
+        let pipeline = Arc::clone(pipeline);
+        Ok(Threads { pipeline, signals, buffer: Mutex::default(), handles: Mutex::new(handles), ids })
+    }
+
+    /// Commits a batch on this thread, and what waits with it. The committer does it while somebody else writes, and where
+    /// syncs come later or there is no room: it can wait for both.
+    pub(crate) fn commit_here(&self, batch: Batch, done: CommitDone) {
+        let (pipeline, signals) = (&*self.pipeline, &*self.signals);
+        if matches!(pipeline.options.durability, Durability::Interval(_)) {
+            pipeline.enqueue(batch, done);
+            return;
+        }
+        let taken = pipeline.enqueue_and_take(batch, done);
+        if taken.is_empty() {
+            return;
+        }
+        let guard = StopOnPanic { pipeline, signals };
+        let mut buffer = lock(&self.buffer);
+        let left = match pipeline.write(taken, &mut buffer) {
+            Attempt::Written(written) => {
+                hand_over(pipeline, signals, written);
+                want_chores_that_are_due(pipeline, signals);
+                Vec::new()
+            }
+            Attempt::Stopped => Vec::new(),
+            Attempt::NoRoom(taken) => taken,
+        };
+        drop(buffer);
+        std::mem::forget(guard);
+        if pipeline.has_written(left) {
+            pipeline.queue_changed.notify_one();
+        }
     }
 
     /// Lets the committer and the feeder finish what is queued, and ends all threads.
@@ -129,8 +164,11 @@ fn run_committer(pipeline: &Pipeline, signals: &Signals) {
     loop {
         let taken = {
             let mut queue = pipeline.lock_queue();
-            while queue.waiting.is_empty() && !queue.is_closed && sync_at.is_none_or(|at| Instant::now() < at)
-            {
+            let has_work = |queue: &Queue| {
+                let is_due = sync_at.is_some_and(|at| Instant::now() >= at);
+                !queue.is_writing && (!queue.waiting.is_empty() || queue.is_closed || is_due)
+            };
+            while !has_work(&queue) {
                 queue = match sync_at {
                     None => pipeline.queue_changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
                     Some(at) => {
@@ -146,6 +184,7 @@ fn run_committer(pipeline: &Pipeline, signals: &Signals) {
             if queue.waiting.is_empty() && queue.is_closed {
                 break;
             }
+            queue.is_writing = true;
             Pipeline::take(&mut queue)
         };
         if sync_at.is_some_and(|at| Instant::now() >= at) {
@@ -153,18 +192,17 @@ fn run_committer(pipeline: &Pipeline, signals: &Signals) {
             // A failure has stopped the store, which is all there is to do.
             let _ = pipeline.sync();
         }
-        if taken.is_empty() {
-            continue;
-        }
-        if let Some(written) = write_when_there_is_room(pipeline, signals, taken, &mut buffer) {
+        if !taken.is_empty()
+            && let Some(written) = write_when_there_is_room(pipeline, signals, taken, &mut buffer)
+        {
             hand_over(pipeline, signals, written);
             if let Some(interval) = interval {
                 sync_at.get_or_insert_with(|| Instant::now() + interval);
             }
         }
-        if pipeline.is_checkpoint_due() || pipeline.preparer.is_wanted() {
-            signals.want_chores();
-        }
+        want_chores_that_are_due(pipeline, signals);
+        // The loop looks at once what else there is.
+        let _ = pipeline.has_written(Vec::new());
     }
     if interval.is_some() && pipeline.stopped().is_none() {
         let _ = pipeline.sync();
@@ -173,11 +211,17 @@ fn run_committer(pipeline: &Pipeline, signals: &Signals) {
     signals.close_chores();
 }
 
+fn want_chores_that_are_due(pipeline: &Pipeline, signals: &Signals) {
+    if pipeline.is_checkpoint_due() || pipeline.preparer.is_wanted() {
+        signals.want_chores();
+    }
+}
+
 /// Writes a record, waiting while the disk is full. None if the store has stopped.
 fn write_when_there_is_room(
     pipeline: &Pipeline,
     signals: &Signals,
-    mut taken: Vec<(stepwell_store::Batch, stepwell_store::CommitDone)>,
+    mut taken: Vec<(Batch, CommitDone)>,
     buffer: &mut Vec<u8>,
 ) -> Option<Written> {
     let mut has_warned = false;

@@ -73,6 +73,12 @@ pub trait Store: Send + Sync {
     /// it before this method returns, others from a thread of their own: `done` must be quick and must not block.
     fn commit(&self, batch: Batch, done: CommitDone);
 
+    /// The same, and this thread may do the work itself before the method returns: for threads that have nothing else to
+    /// do until the batch is durable, which are spared the way to another thread and back.
+    fn commit_here(&self, batch: Batch, done: CommitDone) {
+        self.commit(batch, done);
+    }
+
     /// Commits a batch and waits for it. Not to be called from within a [`CommitDone`].
     fn commit_and_wait(&self, batch: Batch) -> Result<(), CommitError> {
         let (sender, receiver) = mpsc::sync_channel(1);

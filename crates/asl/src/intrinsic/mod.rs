@@ -15,7 +15,7 @@ use stepwell_json::Value;
 use stepwell_jsonpath::{Path, Root};
 
 use crate::error::EvaluationError;
-use crate::expression::{Budget, Failure, Roots, look_up};
+use crate::expression::{Budget, Failure, Roots, go_through, look_up, size};
 
 pub(crate) use parse::parse;
 
@@ -137,6 +137,7 @@ impl Call {
                 Argument::Path(path) => self.follow(path, roots)?,
             };
             budget.take(&value)?;
+            go_through(size(&value), roots)?;
             values.push(value);
         }
         let result = match (self.function, self.arguments.first()) {

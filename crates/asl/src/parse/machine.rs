@@ -131,6 +131,8 @@ impl<'a> Reader<'a> {
         if fields.members.is_empty() {
             self.invalid("Value cannot be empty", place, tree.span);
         }
+        states.reserve_exact(fields.members.len());
+        scope.states.reserve_exact(fields.members.len());
         for member in &fields.members {
             let at = self.key(place, &member.key);
             if member.key.is_empty() || member.key.chars().count() > NAME_CHARACTERS_MAX {

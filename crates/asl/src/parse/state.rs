@@ -42,6 +42,7 @@ impl<'a> Reader<'a> {
             is_incomplete: false,
         };
         let state = self.state_parts(member, place, &mut context);
+        context.targets.shrink_to_fit();
         scope.is_incomplete |= context.is_incomplete;
         scope.states.push(Vertex {
             name: &member.key,

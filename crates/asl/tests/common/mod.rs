@@ -15,6 +15,10 @@ pub(crate) struct TestRoots {
     pub(crate) variables: HashMap<String, Value>,
     /// The next random number; each one drawn adds one.
     pub(crate) random: u64,
+    /// Steps that were taken.
+    pub(crate) steps: u64,
+    /// How many may be; any number when none.
+    pub(crate) steps_max: Option<u64>,
 }
 
 impl Roots for TestRoots {
@@ -33,6 +37,14 @@ impl Roots for TestRoots {
     fn random_u64(&mut self) -> u64 {
         self.random = self.random.wrapping_add(1);
         self.random
+    }
+
+    fn steps_left(&mut self) -> u64 {
+        self.steps_max.map_or(u64::MAX, |max| max - self.steps)
+    }
+
+    fn took_steps(&mut self, steps: u64) {
+        self.steps += steps;
     }
 }
 

@@ -13,6 +13,8 @@ use stepwell_api::{ApiError, arn};
 use stepwell_integrations::LambdaConfig;
 use stepwell_integrations::aws::{AwsConfig, RoleSection};
 use stepwell_integrations::http_task::HttpConfig;
+use stepwell_integrations::kubernetes::KubernetesConfig;
+use stepwell_local_jobs::JobsConfig;
 use stepwell_server::{MockError, Operations, Server, Settings, StartError};
 use stepwell_store::{MemoryStore, Store};
 use stepwell_store_embedded::{EmbeddedStore, OpenError, Options};
@@ -22,6 +24,7 @@ use super::validate::TypeName;
 use crate::config::Config;
 use crate::config::endpoints::{self, Endpoint};
 use crate::config::server::{self, Durability};
+use crate::definition::plain_json;
 use crate::environment::Environment;
 use crate::failure::Failure;
 
@@ -90,7 +93,7 @@ impl Plan<'_> {
                 functions: self.config.lambda.functions.clone(),
                 endpoint: endpoints.get("lambda").map(|endpoint| endpoint.url.clone()),
                 integration: self.config.integration.clone(),
-                base_dir,
+                base_dir: base_dir.clone(),
                 handler_environment: handler_environment(self.listen),
                 region: region.clone(),
             },
@@ -106,6 +109,8 @@ impl Plan<'_> {
                 .map_err(Failure::Usage)?,
             aws,
             http: self.http_config()?,
+            kubernetes: self.kubernetes_config(&base_dir)?,
+            jobs: self.jobs_config(base_dir)?,
             service_endpoints: urls(&endpoints),
             mock_file: self.mock_file.clone(),
             default_region: region,
@@ -116,6 +121,28 @@ impl Plan<'_> {
 }
 
 impl Plan<'_> {
+    fn jobs_config(&self, base_dir: PathBuf) -> Result<JobsConfig, Failure> {
+        let mut environment = handler_environment(self.listen);
+        // Jobs use SDKs against local services, which refuse to start without credentials of some kind.
+        let has_credentials =
+            ["AWS_ACCESS_KEY_ID", "AWS_PROFILE"].iter().any(|name| self.environment.get(name).is_some());
+        if !has_credentials {
+            for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+                environment.insert(name.to_owned(), "test".to_owned());
+            }
+        }
+        let program = std::env::current_exe().map_err(Failure::internal)?;
+        Ok(JobsConfig {
+            batch: self.config.batch.clone(),
+            ecs: self.config.ecs.clone(),
+            containers: self.config.containers.clone(),
+            base_dir,
+            directory: self.data_directory.map(|directory| directory.join("jobs")),
+            environment,
+            shim: vec![program.into_os_string(), crate::JOB_SHIM.into()],
+        })
+    }
+
     fn http_config(&self) -> Result<HttpConfig, Failure> {
         let variable = |name: &str| self.environment.get(name).map(str::to_owned);
         let connections = self.config.connections.iter();
@@ -124,6 +151,16 @@ impl Plan<'_> {
             .collect::<Result<_, stepwell_integrations::ConfigError>>()
             .map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(HttpConfig { section: self.config.http.clone(), connections })
+    }
+
+    fn kubernetes_config(&self, directory: &Path) -> Result<KubernetesConfig, Failure> {
+        let variable = |name: &str| self.environment.get(name).map(str::to_owned);
+        let clusters = self.config.clusters.iter();
+        let clusters = clusters
+            .map(|(name, section)| Ok((name.clone(), section.resolve(name, directory, &variable)?)))
+            .collect::<Result<_, stepwell_integrations::ConfigError>>()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(KubernetesConfig { clusters, yaml: Some(plain_json) })
     }
 
     fn aws_config(&self) -> Result<AwsConfig, Failure> {

@@ -79,9 +79,6 @@ pub(crate) fn run(arguments: &RunArguments, format: Format) -> Result<(), Failur
     let environment = Environment::of_process();
     let beside = arguments.file.parent().map(Path::to_path_buf).unwrap_or_default();
     let config = Config::load(None, &[beside, PathBuf::from(".")]).map_err(Failure::Usage)?;
-    for warning in &config.warnings {
-        output::warning(warning);
-    }
     crate::log::for_run();
     let wait_scale =
         if arguments.skip_waits { 0.0 } else { server::wait_scale(&environment).map_err(Failure::Usage)? };

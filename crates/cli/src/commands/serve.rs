@@ -54,9 +54,6 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let file = arguments.config.clone().or_else(|| environment.get("STEPWELL_CONFIG").map(PathBuf::from));
     let config = Config::load(file.as_deref(), &[PathBuf::from(".")]).map_err(Failure::Usage)?;
-    for warning in &config.warnings {
-        output::warning(warning);
-    }
     let mut options = server::resolve(&arguments.flags, &environment, &config).map_err(Failure::Usage)?;
     crate::log::for_server(options.log_level, options.log_format);
     let definitions = definitions(&arguments.directories)?;

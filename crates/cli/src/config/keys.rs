@@ -14,15 +14,27 @@ enum Keys {
     Named(&'static Keys),
     /// A list of tables.
     Tables(&'static Keys),
-    /// A section that a later version will use.
-    Later,
 }
 
 static DOCUMENT: Keys = Keys::Table(&[
     ("aws", Keys::Table(&[("allow", Keys::Any), ("roles", Keys::Named(&ROLE))])),
-    ("batch", Keys::Later),
+    (
+        "batch",
+        Keys::Table(&[
+            ("job_definitions", Keys::Named(&JOB_DEFINITION)),
+            ("queues", Keys::Named(&CONCURRENCY)),
+        ]),
+    ),
     ("connections", Keys::Named(&CONNECTION)),
-    ("ecs", Keys::Later),
+    ("containers", Keys::Table(&[("socket", Keys::Any)])),
+    (
+        "ecs",
+        Keys::Table(&[
+            ("clusters", Keys::Named(&CONCURRENCY)),
+            ("task_definitions", Keys::Named(&TASK_DEFINITION)),
+        ]),
+    ),
+    ("eks", Keys::Table(&[("clusters", Keys::Named(&CLUSTER))])),
     ("endpoints", Keys::Any),
     ("events", Keys::Table(&[("webhooks", Keys::Tables(&WEBHOOK))])),
     (
@@ -39,6 +51,55 @@ static DOCUMENT: Keys = Keys::Table(&[
     ("logs", Keys::Table(&[("default", LOG_DESTINATION), ("groups", Keys::Named(&LOG_DESTINATION))])),
     ("mock", Keys::Table(&[("file", Keys::Any)])),
     ("server", SERVER),
+]);
+
+static CONCURRENCY: Keys = Keys::Table(&[("concurrency", Keys::Any)]);
+
+static JOB_DEFINITION: Keys = Keys::Table(&[
+    ("attempts", Keys::Any),
+    ("command", Keys::Any),
+    ("cpus", Keys::Any),
+    ("dir", Keys::Any),
+    ("entrypoint", Keys::Any),
+    ("env", Keys::Any),
+    ("image", Keys::Any),
+    ("log_max_megabytes", Keys::Any),
+    ("memory_megabytes", Keys::Any),
+    ("network", Keys::Any),
+    ("parameters", Keys::Any),
+    ("stop_timeout_seconds", Keys::Any),
+    ("timeout_seconds", Keys::Any),
+    ("volumes", Keys::Any),
+]);
+
+static TASK_DEFINITION: Keys = Keys::Table(&[
+    ("command", Keys::Any),
+    ("containers", Keys::Named(&CONTAINER)),
+    ("cpus", Keys::Any),
+    ("dir", Keys::Any),
+    ("entrypoint", Keys::Any),
+    ("env", Keys::Any),
+    ("image", Keys::Any),
+    ("log_max_megabytes", Keys::Any),
+    ("memory_megabytes", Keys::Any),
+    ("network", Keys::Any),
+    ("stop_timeout_seconds", Keys::Any),
+    ("volumes", Keys::Any),
+]);
+
+static CONTAINER: Keys = Keys::Table(&[
+    ("command", Keys::Any),
+    ("cpus", Keys::Any),
+    ("dir", Keys::Any),
+    ("entrypoint", Keys::Any),
+    ("env", Keys::Any),
+    ("essential", Keys::Any),
+    ("image", Keys::Any),
+    ("log_max_megabytes", Keys::Any),
+    ("memory_megabytes", Keys::Any),
+    ("network", Keys::Any),
+    ("stop_timeout_seconds", Keys::Any),
+    ("volumes", Keys::Any),
 ]);
 
 static WEBHOOK: Keys = Keys::Table(&[
@@ -72,6 +133,19 @@ static CONNECTION: Keys = Keys::Table(&[
     ("token_url", Keys::Any),
     ("type", Keys::Any),
     ("username", Keys::Any),
+]);
+
+static CLUSTER: Keys = Keys::Table(&[
+    ("aws_token", Keys::Any),
+    ("certificate_authority", Keys::Any),
+    ("client_certificate", Keys::Any),
+    ("client_key", Keys::Any),
+    ("context", Keys::Any),
+    ("endpoint", Keys::Any),
+    ("kubeconfig", Keys::Any),
+    ("token", Keys::Any),
+    ("token_env", Keys::Any),
+    ("token_file", Keys::Any),
 ]);
 
 static ROLE: Keys = Keys::Table(&[
@@ -114,30 +188,20 @@ pub(super) struct Problem {
     pub(super) message: String,
 }
 
-/// A file in which every key is known.
-#[derive(Default)]
-pub(super) struct Checked {
-    /// Sections of later versions: where they stand, and their names.
-    pub(super) unused: Vec<(usize, String)>,
-}
-
 /// Checks that every key of the text is known.
-pub(super) fn check(text: &str) -> Result<Checked, Problem> {
+pub(super) fn check(text: &str) -> Result<(), Problem> {
     let root = DeTable::parse(text).map_err(|error| Problem {
         offset: error.span().map(|span| span.start),
         message: super::one_line(error.message()),
     })?;
-    let mut checked = Checked::default();
-    check_table(root.get_ref(), &DOCUMENT, "", &mut checked)?;
-    checked.unused.sort();
-    Ok(checked)
+    check_table(root.get_ref(), &DOCUMENT, "")
 }
 
-fn check_table(table: &DeTable<'_>, keys: &Keys, path: &str, checked: &mut Checked) -> Result<(), Problem> {
+fn check_table(table: &DeTable<'_>, keys: &Keys, path: &str) -> Result<(), Problem> {
     for (key, value) in table.iter() {
         let name = key.get_ref().as_ref();
         let inner = match keys {
-            Keys::Any | Keys::Later | Keys::Tables(_) => return Ok(()),
+            Keys::Any | Keys::Tables(_) => return Ok(()),
             Keys::Named(inner) => inner,
             Keys::Table(known) => match known.iter().find(|(known, _)| *known == name) {
                 Some((_, inner)) => inner,
@@ -150,11 +214,10 @@ fn check_table(table: &DeTable<'_>, keys: &Keys, path: &str, checked: &mut Check
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         match (inner, value.get_ref()) {
             (Keys::Any, _) => {}
-            (Keys::Later, _) => checked.unused.push((key.span().start, path)),
             (Keys::Tables(item), DeValue::Array(items)) => {
                 for value in items.iter() {
                     match value.get_ref() {
-                        DeValue::Table(table) => check_table(table, item, &path, checked)?,
+                        DeValue::Table(table) => check_table(table, item, &path)?,
                         _ => return Err(not_a_table(value.span().start, &path)),
                     }
                 }
@@ -163,7 +226,7 @@ fn check_table(table: &DeTable<'_>, keys: &Keys, path: &str, checked: &mut Check
                 let message = format!("write [[{path}]]: there can be several");
                 return Err(Problem { offset: Some(value.span().start), message });
             }
-            (_, DeValue::Table(table)) => check_table(table, inner, &path, checked)?,
+            (_, DeValue::Table(table)) => check_table(table, inner, &path)?,
             _ => return Err(not_a_table(value.span().start, &path)),
         }
     }

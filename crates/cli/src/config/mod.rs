@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use stepwell_integrations::aws::{AwsIntegration, AwsSection};
 use stepwell_integrations::http_task::{ConnectionSection, HttpSection};
+use stepwell_integrations::kubernetes::ClusterSection;
 use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
+use stepwell_local_jobs::{BatchSection, ContainersSection, EcsSection};
 
 pub(crate) use events::EventsSection;
 pub(crate) use logs::LogsSection;
@@ -44,6 +46,12 @@ pub(crate) struct Config {
     pub(crate) integrations: BTreeMap<String, AwsIntegration>,
     /// `[aws]`.
     pub(crate) aws: AwsSection,
+    /// `[batch]`.
+    pub(crate) batch: BatchSection,
+    /// `[ecs]`.
+    pub(crate) ecs: EcsSection,
+    /// `[containers]`.
+    pub(crate) containers: ContainersSection,
     /// `[endpoints]`.
     pub(crate) endpoints: BTreeMap<String, String>,
     /// `[logs]`.
@@ -54,13 +62,13 @@ pub(crate) struct Config {
     pub(crate) http: HttpSection,
     /// `[connections.*]`.
     pub(crate) connections: BTreeMap<String, ConnectionSection>,
+    /// `[eks.clusters.*]`.
+    pub(crate) clusters: BTreeMap<String, ClusterSection>,
     /// `[mock]`.
     pub(crate) mock: MockSection,
-    /// What the user should know, though it is no error: sections that this version does not use.
-    pub(crate) warnings: Vec<String>,
 }
 
-/// The sections that this version uses. Unknown keys were refused before; the sections of later versions are skipped.
+/// The sections. Unknown keys were refused before.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Document {
@@ -68,12 +76,22 @@ struct Document {
     lambda: LambdaSection,
     integrations: Integrations,
     aws: AwsSection,
+    batch: BatchSection,
+    ecs: EcsSection,
+    containers: ContainersSection,
     endpoints: BTreeMap<String, String>,
     logs: LogsSection,
     events: EventsSection,
     http: HttpSection,
     connections: BTreeMap<String, ConnectionSection>,
+    eks: EksSection,
     mock: MockSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct EksSection {
+    clusters: BTreeMap<String, ClusterSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,7 +128,7 @@ impl Config {
                 format!("{}:{line}:{column}: {message}", path.display())
             }
         };
-        let checked = keys::check(text).map_err(|problem| at(problem.offset, &problem.message))?;
+        keys::check(text).map_err(|problem| at(problem.offset, &problem.message))?;
         let document: Document = toml::from_str(text)
             .map_err(|error| at(error.span().map(|span| span.start), &one_line(error.message())))?;
         for (name, function) in &document.lambda.functions {
@@ -120,7 +138,11 @@ impl Config {
         }
         let mut checks = vec![document.http.check()];
         checks.extend(document.connections.iter().map(|(name, section)| section.check(name)));
+        checks.extend(document.eks.clusters.iter().map(|(name, section)| section.check(name)));
         if let Some(error) = checks.into_iter().find_map(Result::err) {
+            return Err(at(keys::offset_of(text, &error.setting), &error.to_string()));
+        }
+        if let Err(error) = document.batch.check().and_then(|()| document.ecs.check()) {
             return Err(at(keys::offset_of(text, &error.setting), &error.to_string()));
         }
         if document.integrations.lambda.concurrency == 0 {
@@ -146,13 +168,6 @@ impl Config {
                 at(keys::offset_of(text, &format!("endpoints.{name}")), &format!("[endpoints]: {message}"))
             })?;
         }
-        let warnings = checked
-            .unused
-            .iter()
-            .map(|(offset, section)| {
-                at(Some(*offset), &format!("[{section}] is not used yet by this version of Stepwell"))
-            })
-            .collect();
         // An empty parent is what a bare file name has.
         let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
         Ok(Config {
@@ -163,13 +178,16 @@ impl Config {
             integration: document.integrations.lambda,
             integrations: document.integrations.others,
             aws: document.aws,
+            batch: document.batch,
+            ecs: document.ecs,
+            containers: document.containers,
             endpoints: document.endpoints,
             logs: document.logs,
             events: document.events,
             http: document.http,
             connections: document.connections,
+            clusters: document.eks.clusters,
             mock: document.mock,
-            warnings,
         })
     }
 }
@@ -179,7 +197,7 @@ impl Config {
 /// # Errors
 /// The nearest name.
 pub(crate) fn check_service(name: &str) -> Result<(), String> {
-    if name == "*" || stepwell_aws_model::service_called(name).is_some() {
+    if name == "*" || endpoints::is_execute_api(name) || stepwell_aws_model::service_called(name).is_some() {
         return Ok(());
     }
     let names = stepwell_aws_model::services().map(|service| service.word);
@@ -265,12 +283,46 @@ type = "basic"
 username = "u"
 password_env = "BILLING_PASSWORD"
 headers = { x-tenant = "a", x-trace = { env = "TRACE" } }
+
+[batch.queues.slow]
+concurrency = 2
+
 [batch.job_definitions.nightly]
-image = "x"
+entrypoint = ["python3", "report.py"]
+command = ["Ref::day"]
+dir = "jobs"
+env = { STAGE = "dev" }
+parameters = { day = "today" }
+attempts = 3
+timeout_seconds = 3600
+stop_timeout_seconds = 10
+log_max_megabytes = 4
+
+[containers]
+socket = "/run/engine.sock"
+
+[ecs.clusters.main]
+concurrency = 4
+
 [ecs.task_definitions.worker]
-image = "x"
+command = ["./worker"]
+
+[ecs.task_definitions.pair.containers.app]
+image = "busybox"
+cpus = 0.5
+memory_megabytes = 64
+network = "host"
+volumes = ["/data:/data:ro"]
+
+[ecs.task_definitions.pair.containers.side]
+command = ["./side"]
+essential = false
+
 [http]
 allow = ["localhost:*"]
+[eks.clusters.kind]
+kubeconfig = "kubeconfig.yaml"
+context = "kind-kind"
 "#;
 
     #[test]
@@ -282,11 +334,13 @@ allow = ["localhost:*"]
         assert_eq!(config.lambda.functions.len(), 4);
         assert_eq!(config.integration.concurrency, 8);
         assert_eq!(config.endpoints["sqs"], "http://127.0.0.1:4566");
-        let sections: Vec<&str> =
-            config.warnings.iter().filter_map(|text| text.split(['[', ']']).nth(1)).collect();
-        assert_eq!(sections, ["batch", "ecs"]);
+        assert_eq!(config.batch.job_definitions["nightly"].attempts, Some(3));
+        assert_eq!(config.containers.socket.as_deref(), Some("/run/engine.sock"));
+        assert_eq!(config.batch.queues["slow"].concurrency, Some(2));
+        assert_eq!(config.ecs.task_definitions["pair"].containers["side"].essential, Some(false));
         assert_eq!(config.http.allow, ["localhost:*"]);
         assert!(config.connections.contains_key("billing"));
+        assert_eq!(config.clusters["kind"].context.as_deref(), Some("kind-kind"));
         assert!(!config.aws.allow);
         assert_eq!(config.aws.roles["arn:aws:iam::123456789012:role/r"].access_key_id, "key");
         assert_eq!(config.integrations["sqs"].timeout_seconds, 5);
@@ -325,6 +379,23 @@ allow = ["localhost:*"]
             (
                 "[integrations.lambda]\nconcurrency = 0\n",
                 "f.toml:2:1: integrations.lambda.concurrency: must be at least 1",
+            ),
+            (
+                "[batch.job_definitions.a]\ncomand = [\"x\"]\n",
+                "f.toml:2:1: unknown key \"comand\" in [batch.job_definitions.a]; did you mean \"command\"?",
+            ),
+            ("[batch.job_definitions.a]\ncommand = \"x\"\n", "f.toml:2:11: invalid type: string"),
+            (
+                "[batch.job_definitions.a]\nenv = { A = \"b\" }\n",
+                "f.toml:1:24: batch.job_definitions.a.command: is missing",
+            ),
+            (
+                "[ecs.task_definitions.t.containers.a]\ncommand = [\"x\"]\nessental = false\n",
+                "f.toml:3:1: unknown key \"essental\" in [ecs.task_definitions.t.containers.a]; did you mean \"essential\"?",
+            ),
+            (
+                "[batch.queues.q]\nconcurrency = 0\n",
+                "f.toml:2:1: batch.queues.q.concurrency: must be between 1 and",
             ),
             (
                 "[logs.defualt]\nto = \"off\"\n",
@@ -370,6 +441,27 @@ allow = ["localhost:*"]
                 "f.toml:2:1: http.allow: \"http://localhost\" is neither HOST nor",
             ),
             ("[endpoints]\nsqz = \"http://a\"\n", "f.toml:2:1: [endpoints]: there is no service \"sqz\""),
+            (
+                "[eks.clusters.a]\nendpont = \"https://h\"\n",
+                "f.toml:2:1: unknown key \"endpont\" in [eks.clusters.a]; did you mean \"endpoint\"?",
+            ),
+            ("[eks.clusters.a]\n", "f.toml:1:15: eks.clusters.a: needs kubeconfig or endpoint"),
+            (
+                "[eks.clusters.a]\nkubeconfig = \"k\"\ntoken = \"t\"\n",
+                "f.toml:3:1: eks.clusters.a.token: does not go with kubeconfig",
+            ),
+            (
+                "[eks.clusters.a]\nendpoint = \"https://h\"\n",
+                "f.toml:1:15: eks.clusters.a: needs one of token, token_env",
+            ),
+            (
+                "[eks.clusters.a]\nendpoint = \"https://h\"\ntoken = \"t\"\naws_token = true\n",
+                "f.toml:4:1: eks.clusters.a.aws_token: does not go with token",
+            ),
+            (
+                "[eks.clusters.a]\nendpoint = \"https://h\"\nclient_certificate = \"c.pem\"\n",
+                "f.toml:1:15: eks.clusters.a.client_key: is missing",
+            ),
         ] {
             let error = Config::parse(Path::new("f.toml"), text).unwrap_err();
             assert!(error.contains(message), "{text}\n{error}");

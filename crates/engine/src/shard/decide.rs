@@ -1,14 +1,8 @@
 //! Decisions: what each input does, one interpreter step at a time.
 
-use std::{
-    collections::HashSet,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use stepwell_interpreter::{
-    Command, Environment, Event, LogEvents, Outcome, Rejection, Surroundings, TaskId, Timestamp, step,
-};
+use stepwell_interpreter::{Command, Event, LogEvents, Rejection, Timestamp};
 use stepwell_store::{ExecutionKey, ExecutionRow};
 
 use super::{Shard, Slot};
@@ -17,7 +11,7 @@ use crate::{
     input::{ActivityOffer, Input, Load, Logged, Poller, Released, Reply, ReplyTo, StartRequest},
     recent_names::NameCheck,
     resident::Resident,
-    task_token::{TokenKey, account_of},
+    step::{Circumstances, Stepped, take_step},
 };
 
 impl<R> Shard<R> {
@@ -52,11 +46,12 @@ impl<R> Shard<R> {
                 }
             }
             Input::ActivityCreated { activity } => {
-                self.activities.insert(activity);
+                Arc::make_mut(&mut self.activities).insert(activity);
             }
             Input::ActivityDeleted { activity } => {
-                self.activities.remove(&activity);
+                Arc::make_mut(&mut self.activities).remove(&activity);
             }
+            Input::HeavyStepTaken(taken) => self.heavy_step_taken(*taken, now),
             Input::Loaded { key, found } => self.loaded(key, found, now),
             Input::Committed { .. } => {}
         }
@@ -107,13 +102,13 @@ impl<R> Shard<R> {
         }
         let command = Command::Start { about, input };
         match self.step(key, &mut resident, command, now) {
-            Stepped::Ok => {
-                self.table.insert(key, Slot::Resident(resident));
-                self.touch(key);
+            Decided::Done { heavy, unfinished } => {
+                self.turn.unfinished.extend(unfinished.then_some(key));
+                self.put(key, resident, heavy);
                 self.reply(reply, Reply::Started { key, start_time: now });
             }
-            Stepped::Rejected(rejection) => self.reply(reply, Reply::Rejected(rejection)),
-            Stepped::Panicked => self.reply(reply, Reply::Internal),
+            Decided::Rejected(rejection) => self.reply(reply, Reply::Rejected(rejection)),
+            Decided::Panicked => self.reply(reply, Reply::Internal),
         }
     }
 
@@ -127,14 +122,13 @@ impl<R> Shard<R> {
                 return;
             }
             Some(Slot::Loading(mut waiting)) => {
-                if waiting.len() >= self.config.limits.load_waiters_max
-                    && let ReplyTo::Caller(to) = reply
-                {
-                    self.reply(to, Reply::Throttled);
-                } else {
-                    waiting.push((command, reply));
-                }
+                self.wait(&mut waiting, command, reply);
                 self.table.insert(key, Slot::Loading(waiting));
+                return;
+            }
+            Some(Slot::Away(mut waiting)) => {
+                self.wait(&mut waiting, command, reply);
+                self.table.insert(key, Slot::Away(waiting));
                 return;
             }
             Some(slot @ Slot::Quarantined) => {
@@ -147,92 +141,85 @@ impl<R> Shard<R> {
             }
         };
         match self.step(key, &mut resident, command, now) {
-            Stepped::Ok => {
-                let time = resident.execution.last_time;
-                self.table.insert(key, Slot::Resident(resident));
-                self.touch(key);
-                self.answer_done(key, reply, time);
+            Decided::Done { heavy, unfinished } => {
+                self.turn.unfinished.extend(unfinished.then_some(key));
+                self.answer_done(key, &resident.execution, reply);
+                self.put(key, resident, heavy);
             }
-            Stepped::Rejected(rejection) => {
-                self.table.insert(key, Slot::Resident(resident));
+            Decided::Rejected(rejection) => {
                 // An execution that was loaded for nothing leaves memory again.
-                self.touch(key);
+                self.put(key, resident, None);
                 self.answer(reply, Reply::Rejected(rejection));
             }
-            Stepped::Panicked => {
-                self.timers.disarm(key, &mut resident.timers);
-                self.keep(resident.take_earlier_changes(key));
-                self.table.insert(key, Slot::Quarantined);
+            Decided::Panicked => {
+                self.quarantine(key, resident);
                 self.answer(reply, Reply::Internal);
             }
         }
     }
 
-    /// Decides one command. A panic is a bug of ours: it costs this execution, not the shard.
+    /// What earlier commands of the turn have changed stands; the execution takes no more.
+    pub(super) fn quarantine(&mut self, key: ExecutionKey, mut resident: Box<Resident>) {
+        self.timers.disarm(key, &mut resident.timers);
+        self.keep(resident.take_earlier_changes(key));
+        self.table.insert(key, Slot::Quarantined);
+    }
+
+    /// Decides one command.
     fn step(
         &mut self,
         key: ExecutionKey,
-        resident: &mut Box<Resident>,
+        resident: &mut Resident,
         command: Command,
         now: Timestamp,
-    ) -> Stepped {
+    ) -> Decided {
         let number = command.number();
-        let mut outcome = Outcome::default();
-        let arn = match (&command, &resident.execution.about) {
-            (Command::Start { about, .. }, _) => Some(about.execution_arn.clone()),
-            (_, about) => about.as_ref().map(|about| about.execution_arn.clone()),
-        };
-        let facts = Facts {
-            activities: &self.activities,
-            token_key: &self.config.token_key,
-            key,
-            arn: arn.as_deref(),
-        };
-        let surroundings = Surroundings {
-            now,
-            seed: resident.seed,
-            budget: self.config.budget,
-            wait_scale: self.config.wait_scale,
-            environment: &facts,
-            inspection: None,
-        };
         let new_definition = match &command {
             Command::Redrive { request } => request.definition.as_ref().map(|new| new.program.clone()),
             _ => None,
         };
-        let (program, execution) = (&resident.program, &mut resident.execution);
-        let result =
-            catch_unwind(AssertUnwindSafe(|| step(program, execution, command, &surroundings, &mut outcome)));
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(rejection)) => {
-                // A timer that came too early is armed again.
-                resident.timers.add(outcome.timers);
-                return Stepped::Rejected(rejection);
-            }
-            Err(panic) => {
-                let reason = panic_text(panic.as_ref());
-                self.turn.held.push(Released::Quarantined { key, reason });
-                return Stepped::Panicked;
-            }
-        }
-        if let Some(program) = new_definition {
+        let circumstances = Circumstances {
+            budget: self.config.budget,
+            wait_scale: self.config.wait_scale,
+            activities: &self.activities,
+            token_key: &self.config.token_key,
+        };
+        let stepped = take_step(key, resident, command, &circumstances, now);
+        if let (Stepped::Ok(_), Some(program)) = (&stepped, new_definition) {
             resident.program = program;
         }
+        self.decided(key, resident, number, stepped)
+    }
+
+    /// Keeps what a step has decided, and holds what it wants done.
+    pub(super) fn decided(
+        &mut self,
+        key: ExecutionKey,
+        resident: &mut Resident,
+        number: u8,
+        stepped: Stepped,
+    ) -> Decided {
+        let outcome = match stepped {
+            Stepped::Ok(outcome) => outcome,
+            Stepped::Rejected(rejection, outcome) => {
+                // A timer that came too early is armed again.
+                resident.timers.add(outcome.timers);
+                return Decided::Rejected(rejection);
+            }
+            Stepped::Panicked(reason) => {
+                self.turn.held.push(Released::Quarantined { key, reason });
+                return Decided::Panicked;
+            }
+        };
         self.turn.bytes += resident.record(&outcome.events, number);
         resident.timers.add(outcome.timers);
-        if outcome.unfinished {
-            self.turn.unfinished.push(key);
-        }
         self.hold_effects(key, resident, outcome.effects, false);
         if let Some(log) = resident.execution.about().log {
             self.hold_for_log(resident, log, outcome.events);
         }
-        Stepped::Ok
+        Decided::Done { heavy: outcome.heavy, unfinished: outcome.unfinished }
     }
-}
 
-impl<R> Shard<R> {
     /// Holds events for the execution's log until they are durable.
     fn hold_for_log(&mut self, resident: &Resident, log: LogEvents, mut events: Vec<Event>) {
         events.retain(|event| log.may_show(&event.kind));
@@ -247,32 +234,14 @@ impl<R> Shard<R> {
     }
 }
 
-enum Stepped {
-    Ok,
+/// What a step led to.
+pub(super) enum Decided {
+    Done {
+        /// With what the execution goes on elsewhere, if it does.
+        heavy: Option<Command>,
+        /// A slice ended, and the next one is to follow.
+        unfinished: bool,
+    },
     Rejected(Rejection),
     Panicked,
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without text".to_owned())
-}
-
-/// What a step asks of its shard.
-struct Facts<'a> {
-    activities: &'a HashSet<Arc<str>>,
-    token_key: &'a TokenKey,
-    key: ExecutionKey,
-    arn: Option<&'a str>,
-}
-
-impl Environment for Facts<'_> {
-    fn activity_exists(&self, arn: &str) -> bool {
-        self.activities.contains(arn)
-    }
-
-    fn task_token(&self, task: TaskId) -> String {
-        self.token_key.mint(account_of(self.arn.unwrap_or_default()), self.key, task)
-    }
 }

@@ -4,10 +4,7 @@ use std::{
     collections::HashMap,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -15,16 +12,16 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use hyper::{
     Method,
-    header::{HeaderName, HeaderValue},
+    header::{HeaderMap, HeaderName, HeaderValue},
 };
 use stepwell_aws_model::{AuthType, Operation, Service};
 use stepwell_json::{Object, Value};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 pub use super::read::Era;
 use super::{
     checksum,
-    config::{AwsConfig, AwsIntegration},
+    config::{self, AwsConfig, AwsIntegration},
     credentials::{Actor, CredentialStore, account_of_role},
     endpoint::{self, Target},
     read, retry, schema, sign,
@@ -32,16 +29,30 @@ use super::{
     write,
 };
 use crate::{
-    config::OnUncertain,
+    config::{CONCURRENCY_DEFAULT, OnUncertain},
     http_client::{HttpClient, HttpError, check_address},
-    lambda::{Counted, QUEUE_MAX},
+    turns::Turns,
 };
 
 /// The longest answer that is read for a result, in bytes: a result may have 256 KiB, and XML says the same at greater
 /// length.
 pub const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
-/// Places that may have limits of their own.
-const PLACES_MAX: usize = 10_000;
+/// Parameters that name what a call is for, where one of a service can be slow while others are not: a function that
+/// runs long, a queue that is waited at.
+const TARGET_PARAMETERS: [&str; 10] = [
+    "FunctionName",
+    "QueueUrl",
+    "TopicArn",
+    "TableName",
+    "Bucket",
+    "StateMachineArn",
+    "StreamName",
+    "EndpointName",
+    "ModelId",
+    "JobQueue",
+];
+/// The services whose jobs may run on this machine. Their requests have all members in a body of JSON.
+const LOCAL_JOBS: &[&str] = &["batch", "ecs"];
 
 /// A call of an operation.
 #[derive(Debug, Clone)]
@@ -66,12 +77,6 @@ pub struct Call<'a> {
     pub token_seed: &'a str,
     /// The role that the task wants to act in.
     pub role: Option<&'a str>,
-}
-
-impl Call<'_> {
-    fn actor(&self) -> Actor<'_> {
-        Actor { region: self.region, account: self.account, role: self.role }
-    }
 }
 
 /// What came of a call.
@@ -155,16 +160,32 @@ pub struct LocalAnswer {
     pub body: Vec<u8>,
 }
 
-/// The Step Functions API of this server, called without leaving the process.
+/// A call of a service within this process.
+#[derive(Debug, Clone)]
+pub struct LocalCall<'a> {
+    /// The service, by its word.
+    pub service: &'a str,
+    /// The operation (`StartExecution`).
+    pub operation: &'a str,
+    /// The region of the execution.
+    pub region: &'a str,
+    /// The account of the execution, or that of the task's role.
+    pub account: &'a str,
+    /// The body of the request.
+    pub body: Bytes,
+}
+
+/// What a [`LocalService`] does in its own time.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What of the services is to be had without leaving the process: this server's own API, and jobs that it runs.
 pub trait LocalService: Send + Sync {
-    /// Calls an operation (`StartExecution`) with the body of its request.
-    fn call<'a>(
-        &'a self,
-        operation: &'a str,
-        region: &'a str,
-        account: &'a str,
-        body: Bytes,
-    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>>;
+    /// Calls an operation. None when the call is about nothing that is here, so that it goes to the service's endpoint.
+    fn call<'a>(&'a self, call: LocalCall<'a>) -> LocalFuture<'a, Option<LocalAnswer>>;
+
+    /// Resolves when the job ended that a call which asks for its state, with these parameters, is about. None when the
+    /// job is not here, so that it has to be asked for time and again.
+    fn job_ended<'a>(&'a self, service: &'a str, ask: &'a Value) -> Option<LocalFuture<'a, ()>>;
 }
 
 /// Calls AWS services, or servers that speak the same APIs.
@@ -172,8 +193,8 @@ pub struct Aws {
     pub(super) config: AwsConfig,
     client: HttpClient,
     pub(super) credentials: CredentialStore,
-    places: Mutex<HashMap<String, Arc<Semaphore>>>,
-    waiting: AtomicUsize,
+    /// By the word of the service.
+    turns: Mutex<HashMap<Box<str>, Arc<Turns>>>,
     stop: watch::Sender<bool>,
 }
 
@@ -188,12 +209,13 @@ impl Aws {
     #[must_use]
     pub fn new(config: AwsConfig) -> Self {
         let config = config.by_word();
+        let concurrency = config.integrations.values().map(|section| section.concurrency);
+        let connections_kept = concurrency.fold(CONCURRENCY_DEFAULT, usize::max);
         Self {
             credentials: CredentialStore::new(&config),
             config,
-            client: HttpClient::new(),
-            places: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+            client: HttpClient::new(connections_kept),
+            turns: Mutex::default(),
             stop: watch::Sender::new(false),
         }
     }
@@ -209,10 +231,13 @@ impl Aws {
         self.integration(service).on_uncertain
     }
 
-    /// Whether the service is this server itself.
-    #[must_use]
-    pub fn is_local(&self, service: &Service) -> bool {
-        &*service.word == "sfn" && !self.config.endpoints.contains_key("sfn")
+    /// Whether a call of the service may be one of this process. Where a job runs is the job's business: a definition that
+    /// is known here wins over the endpoint of its service.
+    fn may_be_local(&self, service: &Service) -> bool {
+        match &*service.word {
+            "sfn" => !self.config.endpoints.contains_key("sfn"),
+            word => LOCAL_JOBS.contains(&word),
+        }
     }
 
     /// Whether the service would be called at AWS itself.
@@ -223,24 +248,40 @@ impl Aws {
 
     /// Sleeps; none when the server is stopping.
     pub(super) async fn sleep(&self, pause: Duration) -> Option<()> {
-        let mut stop = self.stop.subscribe();
-        tokio::time::timeout(pause, stop.wait_for(|stopped| *stopped)).await.is_err().then_some(())
+        self.until_stop(tokio::time::sleep(pause)).await
     }
 
-    fn integration(&self, service: &Service) -> AwsIntegration {
-        self.config.integrations.get(&*service.word).cloned().unwrap_or_default()
-    }
-
-    /// Makes a call. `local` is this server's own API.
-    pub async fn call(&self, call: &Call<'_>, local: Option<&dyn LocalService>) -> CallOutcome {
+    /// Waits for something; none when the server is stopping.
+    pub(super) async fn until_stop<T>(&self, something: impl Future<Output = T>) -> Option<T> {
         let mut stop = self.stop.subscribe();
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stopped| *stopped) => CallOutcome::Interrupted,
-            outcome = self.carry_out(call, local) => match outcome {
-                Ok(answer) => CallOutcome::Answered(answer),
-                Err(error) => CallOutcome::Failed(error),
-            },
+            _ = stop.wait_for(|stopped| *stopped) => None,
+            value = something => Some(value),
+        }
+    }
+
+    fn integration(&self, service: &Service) -> AwsIntegration {
+        self.config.integration(&service.word)
+    }
+
+    /// Whether AWS itself may be called.
+    pub(crate) fn allows_aws(&self) -> bool {
+        self.config.section.allow
+    }
+
+    /// The address that the configuration has for APIs behind API Gateway.
+    pub(crate) fn execute_api_endpoint(&self) -> Option<&str> {
+        let found = [config::EXECUTE_API, "apigateway", "*"];
+        found.iter().find_map(|name| self.config.endpoints.get(*name)).map(String::as_str)
+    }
+
+    /// Makes a call. `local` is what of the services is in this process.
+    pub async fn call(&self, call: &Call<'_>, local: Option<&dyn LocalService>) -> CallOutcome {
+        match self.until_stop(self.carry_out(call, local)).await {
+            None => CallOutcome::Interrupted,
+            Some(Ok(answer)) => CallOutcome::Answered(answer),
+            Some(Err(error)) => CallOutcome::Failed(error),
         }
     }
 
@@ -275,8 +316,12 @@ impl Aws {
         if let Some(body) = &call.body {
             request.body = body.clone();
         }
-        let (answer, attempts) = match local.filter(|_| self.is_local(service)) {
-            Some(local) => (self.call_local(local, call, operation, request).await, 1),
+        let answered = match local.filter(|_| self.may_be_local(service)) {
+            Some(local) => call_local(local, call, operation, &request).await,
+            None => None,
+        };
+        let (answer, attempts) = match answered {
+            Some(answer) => (answer, 1),
             None => self.send(call, service, operation, request, &wire).await?,
         };
         if !(200..300).contains(&answer.status) {
@@ -297,19 +342,6 @@ impl Aws {
         Ok(Answer { result, status: answer.status, body: answer.body, headers: answer.headers, request_id })
     }
 
-    async fn call_local(
-        &self,
-        local: &dyn LocalService,
-        call: &Call<'_>,
-        operation: &Operation,
-        request: WireRequest,
-    ) -> WireAnswer {
-        let account = call.role.and_then(account_of_role).unwrap_or(call.account);
-        let answer = local.call(&operation.name, call.region, account, request.body).await;
-        let headers = vec![("content-type".to_owned(), "application/x-amz-json-1.0".to_owned())];
-        WireAnswer { status: answer.status, headers, body: answer.body.into() }
-    }
-
     async fn send(
         &self,
         call: &Call<'_>,
@@ -322,18 +354,12 @@ impl Aws {
             endpoint::target(&self.config, service, call.region).map_err(|reason| no_answer(reason, 0))?;
         let credentials = match operation.auth {
             AuthType::None => None,
-            _ => Some(self.credentials(&call.actor(), &target).await?),
+            _ => Some(self.credentials(&Actor::of(call), target.is_aws).await?),
         };
         let integration = self.integration(service);
-        let place = self.place(service, &target, integration.concurrency);
-        if self.waiting.load(Ordering::Relaxed) >= QUEUE_MAX {
-            return Err(no_answer(format!("more than {QUEUE_MAX} calls wait for their turn"), 0));
-        }
-        let permit = {
-            let _waiting = Counted::new(&self.waiting);
-            place.acquire_owned().await
-        };
-        let Ok(_permit) = permit else { return Err(no_answer("the server is stopping".to_owned(), 0)) };
+        let turns = self.turns(service, integration.concurrency);
+        let turn = turns.take(&target_name(&target, call.parameters)).await;
+        let _turn = turn.map_err(|reason| no_answer(reason.to_string(), 0))?;
         let bounds = Bounds { answer_max_bytes: call.answer_max_bytes, timeout: integration.timeout() };
         let mut attempts = 0;
         loop {
@@ -378,27 +404,20 @@ impl Aws {
         headers.extend(checksum::headers(service, operation, &request.body));
         if let Some(credentials) = credentials {
             let scope = sign::Scope { region: &target.signing_region, service: &target.signing_name };
-            let signed = sign::headers(
-                service,
-                operation,
-                credentials,
-                &scope,
-                &request.method,
-                &url,
-                &headers,
-                &request.body,
-                SystemTime::now(),
-            )
-            .map_err(|reason| fatal(format!("the request can't be signed: {reason}")))?;
+            let unsigned =
+                sign::Unsigned { method: &request.method, url: &url, headers: &headers, body: &request.body };
+            let now = SystemTime::now();
+            let signed = sign::operation_headers(service, operation, credentials, &scope, &unsigned, now)
+                .map_err(|reason| fatal(format!("the request can't be signed: {reason}")))?;
             headers.extend(signed);
         }
         headers.push(("user-agent".to_owned(), crate::lambda::USER_AGENT_VALUE.to_owned()));
-        let mut checked = Vec::with_capacity(headers.len());
+        let mut checked = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers.iter().filter(|(name, _)| name != "host") {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| fatal(error.to_string()))?;
             let value = HeaderValue::from_str(value)
                 .map_err(|_| fatal(format!("the value of {name} can't be sent in an HTTP header")))?;
-            checked.push((name, value));
+            checked.append(name, value);
         }
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|error| fatal(error.to_string()))?;
@@ -422,14 +441,17 @@ impl Aws {
         }
     }
 
-    /// The limit of calls at once to a place.
-    fn place(&self, service: &Service, target: &Target, concurrency: usize) -> Arc<Semaphore> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= PLACES_MAX {
-            places.clear();
+    /// The turns of a service.
+    fn turns(&self, service: &Service, concurrency: usize) -> Arc<Turns> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        match turns.get(&*service.word) {
+            Some(turns) => turns.clone(),
+            None => {
+                let new = Arc::new(Turns::new(concurrency));
+                turns.insert(service.word.clone(), new.clone());
+                new
+            }
         }
-        let key = format!("{} {}", service.word, target.base);
-        places.entry(key).or_insert_with(|| Arc::new(Semaphore::new(concurrency))).clone()
     }
 }
 
@@ -437,6 +459,25 @@ impl Aws {
 struct Bounds {
     answer_max_bytes: usize,
     timeout: Duration,
+}
+
+async fn call_local(
+    local: &dyn LocalService,
+    call: &Call<'_>,
+    operation: &Operation,
+    request: &WireRequest,
+) -> Option<WireAnswer> {
+    let account = call.role.and_then(account_of_role).unwrap_or(call.account);
+    let local_call = LocalCall {
+        service: &call.service.word,
+        operation: &operation.name,
+        region: call.region,
+        account,
+        body: request.body.clone(),
+    };
+    let answer = local.call(local_call).await?;
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    Some(WireAnswer { status: answer.status, headers, body: answer.body.into() })
 }
 
 /// Trouble with one try.
@@ -467,8 +508,17 @@ fn service_error(error: WireError, status: u16, attempts: u32) -> ServiceError {
     }
 }
 
+/// What a call is for, among all that are for the same service.
+fn target_name(target: &Target, parameters: &Value) -> String {
+    let named = TARGET_PARAMETERS.iter().find_map(|name| parameters.get(name)?.as_str());
+    match named {
+        Some(named) => format!("{} {named}", target.base),
+        None => target.base.clone(),
+    }
+}
+
 /// A uniform number from 0 to 1, for pauses.
-pub(super) fn random() -> f64 {
+pub(crate) fn random() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u128() as u32;
     f64::from(bits) / f64::from(u32::MAX)
 }

@@ -15,24 +15,13 @@ use stepwell_json::{Object, Value};
 use super::{
     client::{ANSWER_MAX_BYTES, Aws, Call, CallError, Era, no_answer},
     config::{AwsConfig, RoleSection},
-    endpoint::{self, Target},
+    endpoint,
 };
 
 /// Temporary credentials are renewed this long before they end.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 /// Roles whose credentials are kept.
 const ROLES_MAX: usize = 1_000;
-
-/// Who a call is made for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Actor<'a> {
-    /// The region of the execution.
-    pub(crate) region: &'a str,
-    /// The account of the execution.
-    pub(crate) account: &'a str,
-    /// `Credentials.RoleArn` of the task.
-    pub(crate) role: Option<&'a str>,
-}
 
 /// The credentials of this process, and those of roles that tasks named.
 pub(super) struct CredentialStore {
@@ -140,17 +129,36 @@ impl CredentialStore {
     }
 }
 
+/// Who calls.
+pub(crate) struct Actor<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    /// The role that the task wants to act in.
+    pub(crate) role: Option<&'a str>,
+}
+
+impl<'a> Actor<'a> {
+    pub(super) fn of(call: &Call<'a>) -> Self {
+        Self { region: call.region, account: call.account, role: call.role }
+    }
+}
+
 impl Aws {
-    /// What a call is signed with.
+    /// What a call is signed with; `is_aws`: at AWS itself.
     ///
     /// # Errors
-    /// Why there are no credentials.
-    pub(super) async fn credentials(
+    /// There is nothing to sign with, or the role can't be taken on.
+    pub(crate) async fn credentials(
         &self,
         actor: &Actor<'_>,
-        target: &Target,
+        is_aws: bool,
     ) -> Result<Credentials, CallError> {
-        let Some(role) = actor.role else { return self.own_credentials(actor.account, target).await };
+        let Some(role) = actor.role else {
+            return match is_aws {
+                true => self.credentials.standard().await.map_err(|reason| no_answer(reason, 0)),
+                false => Ok(self.credentials.environment().unwrap_or_else(|| placeholder(actor.account))),
+            };
+        };
         if let Some(section) = self.config.section.roles.get(role) {
             return Ok(of_section(section));
         }
@@ -158,20 +166,16 @@ impl Aws {
             return Ok(known);
         }
         let sts = service("sts").ok_or_else(|| CallError::Role("the model of STS is missing".to_owned()))?;
-        if endpoint::target(&self.config, &sts, actor.region).is_err() {
+        if let Err(reason) = endpoint::target(&self.config, &sts, actor.region) {
+            if is_aws {
+                return Err(CallError::Role(format!("The role {role} could not be assumed: {reason}")));
+            }
             // Nobody can be asked; emulators read the account from the access key.
             return Ok(placeholder(account_of_role(role).unwrap_or(actor.account)));
         }
         let assumed = self.assume(&sts, role, actor).await?;
         self.credentials.remember(role, assumed.clone());
         Ok(assumed)
-    }
-
-    async fn own_credentials(&self, account: &str, target: &Target) -> Result<Credentials, CallError> {
-        if !target.is_aws {
-            return Ok(self.credentials.environment().unwrap_or_else(|| placeholder(account)));
-        }
-        self.credentials.standard().await.map_err(|reason| no_answer(reason, 0))
     }
 
     /// Asks STS, which is a call as any other.

@@ -69,8 +69,12 @@ fn server(answer: fn(&str) -> (u16, String)) -> SocketAddr {
             reader.read_exact(&mut body).expect("a body");
             request.push_str(&String::from_utf8_lossy(&body));
             let (status, text) = answer(&request);
-            let head =
-                format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
+            // Instances say how long the token of a session is good for.
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\
+                 x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n\r\n",
+                text.len()
+            );
             let _ = stream.write_all((head + &text).as_bytes());
         }
     });

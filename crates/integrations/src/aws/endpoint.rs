@@ -1,18 +1,18 @@
 //! Where a service is.
 
-use stepwell_aws_model::Service;
+use stepwell_aws_model::{Service, service};
 
-use super::{config::AwsConfig, wire::WireRequest};
+use super::{client::Aws, config::AwsConfig, wire::WireRequest};
 
 /// Where to send a request and what to sign it for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     /// `http://127.0.0.1:4566` or `https://sqs.eu-west-1.amazonaws.com`, without a slash at the end.
     pub(crate) base: String,
-    pub(super) signing_name: String,
-    pub(super) signing_region: String,
+    pub(crate) signing_name: String,
+    pub(crate) signing_region: String,
     /// It is AWS itself.
-    pub(super) is_aws: bool,
+    pub(crate) is_aws: bool,
 }
 
 /// Where a service is, as configured.
@@ -28,10 +28,19 @@ pub(super) fn target(config: &AwsConfig, service: &Service, region: &str) -> Res
     }
     let name = &service.word;
     let variable = variable_of(service);
+    let run_here = match &**name {
+        "batch" => {
+            " To run the job on this machine, give its definition a section [batch.job_definitions.NAME]."
+        }
+        "ecs" => {
+            " To run the task on this machine, give its definition a section [ecs.task_definitions.NAME]."
+        }
+        _ => "",
+    };
     Err(format!(
         "no endpoint is set for {name}, and calls to AWS itself are not allowed: start the server with \
          --service-endpoint {name}=http://HOST:PORT, set {name} under [endpoints] of stepwell.toml or the variable \
-         {variable}, or allow AWS with --allow-aws"
+         {variable}, or allow AWS with --allow-aws.{run_here}"
     ))
 }
 
@@ -48,6 +57,19 @@ pub(super) fn at_aws(service: &Service, region: &str) -> Target {
         signing_name: place.signing_name,
         signing_region: place.signing_region,
         is_aws: true,
+    }
+}
+
+impl Aws {
+    /// A service at a base address of its own; none for a service that there is not.
+    pub(crate) fn target_at(&self, word: &str, base: &str, region: &str) -> Option<Target> {
+        Some(at(&*service(word)?, base, region))
+    }
+
+    /// A service at AWS itself, if that may be called.
+    pub(crate) fn target_at_aws(&self, word: &str, region: &str) -> Option<Target> {
+        let service = service(word).filter(|_| self.config.section.allow)?;
+        Some(at_aws(&service, region))
     }
 }
 
@@ -93,7 +115,6 @@ pub(super) fn address(service: &Service, target: &Target, request: &WireRequest)
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use stepwell_aws_model::service;
 
     use super::*;
 

@@ -15,11 +15,11 @@ use super::{
 use crate::lambda::TaskError;
 
 /// Looks at a job at AWS: the first pause, and the longest.
-const POLL_AWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+pub(crate) const POLL_AWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// The same at another server, which is near.
-const POLL_NEAR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+pub(crate) const POLL_NEAR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Looks in a row that bring nothing before the task fails.
-const FAILED_LOOKS_MAX: u32 = 10;
+pub(crate) const FAILED_LOOKS_MAX: u32 = 10;
 
 /// The task that makes a call.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +53,7 @@ pub enum JobOutcome {
 pub struct Work<'a> {
     /// The client.
     pub aws: &'a Aws,
-    /// This server's own API.
+    /// What of the services is in this process.
     pub local: Option<&'a dyn LocalService>,
     /// What is called.
     pub integration: &'static Optimized,
@@ -133,6 +133,14 @@ impl Work<'_> {
                 if failed_looks >= FAILED_LOOKS_MAX {
                     return trouble;
                 }
+            }
+            if let Some(ended) = self.local.and_then(|local| local.job_ended(self.integration.service, &ask))
+            {
+                // A job of this process tells its end itself.
+                if self.aws.until_stop(ended).await.is_none() {
+                    return JobOutcome::Interrupted;
+                }
+                continue;
             }
             // Tasks that were started together don't look together.
             if self.aws.sleep(pause.mul_f64(0.75 + random() / 4.0)).await.is_none() {
@@ -280,9 +288,41 @@ fn is_gone(code: &str) -> bool {
     code.contains("NotFound")
 }
 
+/// Whether a task that has stopped did not do what it should. A container without an exit code was not started, or
+/// nobody knows how it ended.
 fn has_failed_container(task: &Value) -> bool {
-    let has_not_started = task.get("StopCode").and_then(Value::as_str) == Some("TaskFailedToStart");
+    let stop_code = task.get("StopCode").and_then(Value::as_str).unwrap_or_default();
     let containers = task.get("Containers").and_then(Value::as_array).map(Array::items).unwrap_or_default();
-    let exit_code = |container: &Value| container.get("ExitCode").and_then(Value::as_i64);
-    has_not_started || containers.iter().any(|container| exit_code(container).is_some_and(|code| code != 0))
+    let mut exit_codes = containers.iter().map(|container| container.get("ExitCode").and_then(Value::as_i64));
+    match stop_code {
+        "TaskFailedToStart" | "TerminationNotice" | "SpotInterruption" => true,
+        "UserInitiated" => exit_codes.any(|code| code != Some(0)),
+        _ => exit_codes.any(|code| code.is_some_and(|code| code != 0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_of_ecs_has_failed_when_its_containers_have_or_nobody_knows() {
+        for (task, expected) in [
+            (
+                r#"{"StopCode": "EssentialContainerExited", "Containers": [{"ExitCode": 0}, {"ExitCode": 0}]}"#,
+                false,
+            ),
+            (
+                r#"{"StopCode": "EssentialContainerExited", "Containers": [{"ExitCode": 0}, {"ExitCode": 3}]}"#,
+                true,
+            ),
+            (r#"{"Containers": [{"Name": "of an emulator that has no exit codes"}]}"#, false),
+            (r#"{"StopCode": "TaskFailedToStart", "Containers": [{}]}"#, true),
+            (r#"{"StopCode": "TerminationNotice", "Containers": [{}]}"#, true),
+            (r#"{"StopCode": "UserInitiated", "Containers": [{}]}"#, true),
+            (r#"{"StopCode": "UserInitiated", "Containers": [{"ExitCode": 0}]}"#, false),
+        ] {
+            assert_eq!(has_failed_container(&stepwell_json::parse(task).unwrap()), expected, "{task}");
+        }
+    }
 }

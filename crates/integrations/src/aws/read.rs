@@ -70,6 +70,14 @@ impl Reader {
             entries.push((is_body, member.shown_name().into(), value));
             Ok(())
         })?;
+        // A body without bytes is there, too (recorded for S3).
+        for member in members.iter().filter(|member| member.is_payload) {
+            let is_streamed = member.is_streaming || self.schemas.service.shape(member.shape).is_streaming;
+            let name = member.shown_name();
+            if is_streamed && !entries.iter().any(|(_, known, _)| **known == *name) {
+                entries.push((true, name.into(), Value::from("")));
+            }
+        }
         entries.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
         Ok(Object::from_entries(entries.into_iter().map(|(_, key, value)| (key, value)).collect()))
     }

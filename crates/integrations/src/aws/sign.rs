@@ -1,43 +1,41 @@
 //! Signature version 4.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::{
     http_request::{
-        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-        UriPathNormalizationMode, sign,
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+        SigningInstructions, SigningSettings, UriPathNormalizationMode, sign,
     },
     sign::v4,
 };
-use stepwell_aws_model::{AuthType, Operation, Service, service};
-
-use super::{
-    client::{Aws, CallError, no_answer},
-    credentials::Actor,
-    endpoint::{self, Target},
-};
+use stepwell_aws_model::{AuthType, Operation, Service};
 
 /// What a signature is for.
-pub(super) struct Scope<'a> {
-    pub(super) region: &'a str,
-    pub(super) service: &'a str,
+pub(crate) struct Scope<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
 }
 
-/// The headers to add.
+/// What is signed; the URL as it is sent.
+pub(crate) struct Unsigned<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) body: &'a [u8],
+}
+
+/// The headers to add to a call of an operation.
 ///
 /// # Errors
 /// Why the request can't be signed.
-#[expect(clippy::too_many_arguments, reason = "each is a part of what is signed")]
-pub(super) fn headers(
+pub(super) fn operation_headers(
     service: &Service,
     operation: &Operation,
     credentials: &Credentials,
     scope: &Scope<'_>,
-    method: &str,
-    url: &str,
-    headers: &[(String, String)],
-    body: &[u8],
+    request: &Unsigned<'_>,
     now: SystemTime,
 ) -> Result<Vec<(String, String)>, String> {
     let is_s3 = matches!(scope.service, "s3" | "s3express" | "s3-outposts" | "s3-object-lambda")
@@ -48,6 +46,52 @@ pub(super) fn headers(
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
+    let body = match operation.auth {
+        AuthType::UnsignedPayload => SignableBody::UnsignedPayload,
+        AuthType::Signed | AuthType::None => SignableBody::Bytes(request.body),
+    };
+    Ok(header_list(&signed(credentials, scope, request, body, settings, now)?))
+}
+
+/// The headers to add to a request that is no call of an operation.
+///
+/// # Errors
+/// Why the request can't be signed.
+pub(crate) fn headers(
+    credentials: &Credentials,
+    scope: &Scope<'_>,
+    request: &Unsigned<'_>,
+    now: SystemTime,
+) -> Result<Vec<(String, String)>, String> {
+    let body = SignableBody::Bytes(request.body);
+    Ok(header_list(&signed(credentials, scope, request, body, SigningSettings::default(), now)?))
+}
+
+/// The query parameters to add to a request that somebody else will make, names and values as they are.
+///
+/// # Errors
+/// Why the request can't be signed.
+pub(crate) fn query(
+    credentials: &Credentials,
+    scope: &Scope<'_>,
+    request: &Unsigned<'_>,
+    (now, life): (SystemTime, Duration),
+) -> Result<Vec<(String, String)>, String> {
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(life);
+    let signed = signed(credentials, scope, request, SignableBody::Bytes(request.body), settings, now)?;
+    Ok(signed.params().iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect())
+}
+
+fn signed(
+    credentials: &Credentials,
+    scope: &Scope<'_>,
+    request: &Unsigned<'_>,
+    body: SignableBody<'_>,
+    settings: SigningSettings,
+    now: SystemTime,
+) -> Result<SigningInstructions, String> {
     let identity = credentials.clone().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
@@ -58,70 +102,51 @@ pub(super) fn headers(
         .build()
         .map_err(|error| error.to_string())?
         .into();
-    let body = match operation.auth {
-        AuthType::UnsignedPayload => SignableBody::UnsignedPayload,
-        AuthType::Signed | AuthType::None => SignableBody::Bytes(body),
-    };
-    let signed = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let request = SignableRequest::new(method, url, signed, body).map_err(|error| error.to_string())?;
-    let (instructions, _) = sign(request, &parameters).map_err(|error| error.to_string())?.into_parts();
-    Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let request = SignableRequest::new(request.method, request.url, headers, body)
+        .map_err(|error| error.to_string())?;
+    Ok(sign(request, &parameters).map_err(|error| error.to_string())?.into_parts().0)
 }
 
-/// A request that is made elsewhere.
-pub(crate) struct Unsigned<'a> {
-    /// The word of the service.
-    pub(crate) service: &'a str,
-    /// The operation.
-    pub(crate) operation: &'a str,
-    pub(crate) method: &'a str,
-    pub(crate) url: &'a str,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: &'a [u8],
+fn header_list(instructions: &SigningInstructions) -> Vec<(String, String)> {
+    instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-impl Aws {
-    /// A service at a base address of its own; none for a service that there is not.
-    pub(crate) fn target_at(&self, word: &str, base: &str, region: &str) -> Option<Target> {
-        Some(endpoint::at(&*service(word)?, base, region))
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// 2025-03-04T05:06:07Z.
+    const NOW: Duration = Duration::from_secs(1_741_064_767);
+
+    fn credentials(token: Option<&str>) -> Credentials {
+        let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+        Credentials::new("AKIDEXAMPLE", secret, token.map(str::to_owned), None, "test")
     }
 
-    /// A service at AWS itself, if that may be called.
-    pub(crate) fn target_at_aws(&self, word: &str, region: &str) -> Option<Target> {
-        let service = service(word).filter(|_| self.config.section.allow)?;
-        Some(endpoint::at_aws(&service, region))
-    }
-
-    /// The headers of a request with those that sign it.
-    ///
-    /// # Errors
-    /// Why it can't be signed.
-    pub(crate) async fn signed(
-        &self,
-        request: Unsigned<'_>,
-        actor: &Actor<'_>,
-        target: &Target,
-    ) -> Result<Vec<(String, String)>, CallError> {
-        let unknown = || no_answer(format!("there is no {} of {}", request.operation, request.service), 0);
-        let service = service(request.service).ok_or_else(unknown)?;
-        let operation = service.operation(request.operation).ok_or_else(unknown)?;
-        let credentials = self.credentials(actor, target).await?;
-        let scope = Scope { region: &target.signing_region, service: &target.signing_name };
-        let mut signed = request.headers.clone();
-        let authority = request.url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next());
-        signed.extend(authority.map(|authority| ("host".to_owned(), authority.to_owned())));
-        let added = headers(
-            &service,
-            operation,
-            &credentials,
-            &scope,
-            request.method,
-            request.url,
-            &signed,
-            request.body,
-            SystemTime::now(),
-        )
-        .map_err(|reason| no_answer(format!("the request can't be signed: {reason}"), 0))?;
-        Ok(request.headers.into_iter().chain(added).collect())
+    #[test]
+    fn signatures_of_headers_are_those_of_botocore() {
+        for (token, expected) in [
+            (None, "776f6a18f42591e1fd82189f48485d14fc1bd409bf7bf90f193b963bbaacafbc"),
+            (Some("session/token+x="), "7e784d2ce77aff55c7934c490d57410aae82436ebd3fbe1d73ced763256b0b07"),
+        ] {
+            let host = "abc.execute-api.eu-west-1.amazonaws.com";
+            let sent = [("host", host), ("content-type", "application/json")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let request = Unsigned {
+                method: "POST",
+                url: &format!("https://{host}/Prod/@connections/A%20b=?q=%C3%A4%20b&r=1&r=2"),
+                headers: &sent,
+                body: br#"{"a":1}"#,
+            };
+            let scope = Scope { region: "eu-west-1", service: "execute-api" };
+            let now = SystemTime::UNIX_EPOCH + NOW;
+            let added = headers(&credentials(token), &scope, &request, now).expect("signed");
+            let authorization = added.iter().find(|(name, _)| name == "authorization").expect("signed");
+            assert!(authorization.1.ends_with(&format!("Signature={expected}")), "{added:?}");
+            assert_eq!(added.iter().any(|(name, _)| name == "x-amz-security-token"), token.is_some());
+        }
     }
 }

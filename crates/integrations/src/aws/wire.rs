@@ -180,6 +180,11 @@ impl Wire for SmithyWire {
         let mut headers: Vec<(String, String)> =
             request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+        if input.streams_untyped_body() {
+            // As the SDK types a text (recorded for S3).
+            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+            headers.push(("content-type".to_owned(), "text/plain; charset=UTF-8".to_owned()));
+        }
         if self.schemas.service.is_query_compatible {
             // Asks for the error codes of the former protocol, which the errors' classes are named after.
             headers.push(("x-amzn-query-mode".to_owned(), "true".to_owned()));

@@ -9,7 +9,7 @@ use aws_smithy_schema::{
 use aws_smithy_types::{Blob, DateTime, Document, Number as SmithyNumber, date_time::Format};
 use base64::Engine;
 use sha2::{Digest, Sha256};
-use stepwell_aws_model::{Member, Operation, Protocol, Service, Shape, ShapeId, ShapeKind};
+use stepwell_aws_model::{Location, Member, Operation, Protocol, Service, Shape, ShapeId, ShapeKind};
 use stepwell_json::{Object, Value};
 
 use super::schema::{Schemas, Side};
@@ -62,8 +62,11 @@ fn check_structure(service: &Service, id: ShapeId, object: &Object, found: &mut 
         }
     }
     for member in shape.members().iter().filter(|member| member.is_required && !member.is_idempotency_token) {
+        // Null is given: the service itself says that it misses a value (recorded). A part of the address it can't be.
+        let is_in_address = member.location == Some(Location::Uri) || member.is_host_label;
         let is_there = object.iter().any(|(key, value)| {
-            !value.is_null() && shape.member(key).is_some_and(|given| std::ptr::eq(given, member))
+            let is_enough = !(value.is_null() && is_in_address);
+            is_enough && shape.member(key).is_some_and(|given| std::ptr::eq(given, member))
         });
         if !is_there {
             found.push(missing(&member.shown_name()));
@@ -189,6 +192,16 @@ impl<'a> Input<'a> {
         Self { schemas, schema, shape, values, rules }
     }
 
+    /// Whether a body is streamed whose type nobody says.
+    pub(super) fn streams_untyped_body(&self) -> bool {
+        let members = self.shape.map_or(&[][..], Shape::members);
+        let mut given = members.iter().zip(&self.values).filter(|(_, value)| value.is_some());
+        let streams =
+            |member: &Member| member.is_streaming || self.schemas.service.shape(member.shape).is_streaming;
+        given.clone().any(|(member, _)| streams(member))
+            && !given.any(|(member, _)| member.wire_name().eq_ignore_ascii_case("content-type"))
+    }
+
     /// The text of a member that is put into the host's name.
     pub(super) fn label(&self, name: &str) -> Option<String> {
         let position = self
@@ -256,6 +269,10 @@ impl Input<'_> {
             }
             ShapeKind::Float | ShapeKind::Double => {
                 serializer.write_double(schema, double(value).ok_or_else(wrong)?)
+            }
+            // A streamed body is the JSON of the value: a text is in quotation marks (recorded for S3).
+            ShapeKind::Blob if member.is_streaming || shape.is_streaming => {
+                serializer.write_blob(schema, Blob::new(value.to_text()))
             }
             ShapeKind::Blob => serializer.write_blob(schema, Blob::new(self.bytes(value).ok_or_else(wrong)?)),
             ShapeKind::Timestamp { .. } => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::address::Exception;
+use crate::address::Exception;
 use crate::config::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, ConfigError, OnUncertain};
 use crate::http_client::check_address;
 
@@ -56,6 +56,9 @@ impl HttpSection {
         }
     }
 }
+
+/// What is shown for a secret.
+pub(super) const HIDDEN: &str = "***";
 
 /// A text that stays out of every message and log line.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -176,9 +179,9 @@ impl Additions {
     /// The same with every value hidden.
     pub(super) fn masked(&self) -> Self {
         let hide = |pairs: &[(String, String)]| {
-            pairs.iter().map(|(name, _)| (name.clone(), "***".to_owned())).collect()
+            pairs.iter().map(|(name, _)| (name.clone(), HIDDEN.to_owned())).collect()
         };
-        let hidden = HeaderValue::from_static("***");
+        let hidden = HeaderValue::from_static(HIDDEN);
         Self {
             headers: self.headers.iter().map(|(name, _)| (name.clone(), hidden.clone())).collect(),
             query: hide(&self.query),

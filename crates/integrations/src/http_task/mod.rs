@@ -3,7 +3,6 @@
 //! [`HttpTask`] makes the request of a task's parameters and its connection, sends it where it may go, and shows the
 //! answer as the task's result or error.
 
-mod address;
 mod config;
 mod form;
 mod request;
@@ -12,31 +11,27 @@ mod response;
 mod tests;
 mod token;
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use stepwell_json::Value;
-use tokio::sync::{Semaphore, watch};
 
 pub use self::config::{
     Connection, ConnectionKind, ConnectionSection, HttpSection, Parameter, Secret, TIMEOUT_MAX_SECONDS,
     TokenMethod,
 };
 use self::{
-    address::Exception,
-    config::{Additions, Authorization},
+    config::Authorization,
     request::{Prepared, prepare, unusable},
     token::TokenCache,
 };
 use crate::{
+    address::{self, Exception},
     aws::too_large,
     config::OnUncertain,
+    gate::Gate,
     http_client::{HttpClient, HttpError, Resolver, Response},
-    lambda::{Counted, QUEUE_MAX, TaskError},
+    lambda::TaskError,
 };
 
 /// The longest body of an answer, in bytes: what a result may have.
@@ -99,9 +94,7 @@ pub struct HttpTask {
     guarded: HttpClient,
     /// For exceptions and for the servers of tokens, which the operator names.
     open: HttpClient,
-    turns: Semaphore,
-    waiting: AtomicUsize,
-    stop: watch::Sender<bool>,
+    gate: Gate,
 }
 
 impl std::fmt::Debug for HttpTask {
@@ -114,27 +107,26 @@ impl HttpTask {
     /// A client; nothing is called yet.
     #[must_use]
     pub fn new(config: HttpConfig) -> Self {
-        Self::with_resolver(config, Resolver::system(address::is_public))
+        Self::with_resolver(config, Resolver::system(address::is_public, address::ALLOWED_NAME))
     }
 
     fn with_resolver(config: HttpConfig, resolver: Resolver) -> Self {
         let exceptions = config.section.allow.iter().filter_map(|text| Exception::parse(text)).collect();
         let connections = config.connections.into_iter();
+        let concurrency = config.section.concurrency.max(1);
         Self {
             exceptions,
             connections: connections.map(|(name, found)| (name, (found, TokenCache::default()))).collect(),
-            guarded: HttpClient::with_resolver(resolver),
-            open: HttpClient::new(),
-            turns: Semaphore::new(config.section.concurrency.max(1)),
-            waiting: AtomicUsize::new(0),
-            stop: watch::Sender::new(false),
+            guarded: HttpClient::with_resolver(resolver, concurrency),
+            open: HttpClient::new(concurrency),
+            gate: Gate::new(concurrency),
             section: config.section,
         }
     }
 
     /// Calls under way end as [`HttpOutcome::Interrupted`], and so do later ones.
     pub fn shutdown(&self) {
-        self.stop.send_replace(true);
+        self.gate.close();
     }
 
     /// What to do with a call whose outcome a crash made unknown.
@@ -152,14 +144,10 @@ impl HttpTask {
         trace: Option<&mut Trace>,
         reveals_secrets: bool,
     ) -> HttpOutcome {
-        let mut stop = self.stop.subscribe();
-        tokio::select! {
-            biased;
-            _ = stop.wait_for(|stopped| *stopped) => HttpOutcome::Interrupted,
-            outcome = self.carry_out(parameters, region, trace, reveals_secrets) => match outcome {
-                Ok(result) => HttpOutcome::Answered(result),
-                Err(error) => HttpOutcome::Failed(error),
-            },
+        match self.gate.unless_closed(self.carry_out(parameters, region, trace, reveals_secrets)).await {
+            None => HttpOutcome::Interrupted,
+            Some(Ok(result)) => HttpOutcome::Answered(result),
+            Some(Err(error)) => HttpOutcome::Failed(error),
         }
     }
 
@@ -171,36 +159,34 @@ impl HttpTask {
         reveals_secrets: bool,
     ) -> Result<Value, TaskError> {
         let (name, (connection, tokens)) = self.connection(parameters)?;
-        if self.waiting.load(Ordering::Relaxed) >= QUEUE_MAX {
-            let cause = format!("More than {QUEUE_MAX} HTTP Tasks wait for their turn");
-            return Err(TaskError::new("States.TaskFailed", cause));
-        }
-        let turn = {
-            let _waiting = Counted::new(&self.waiting);
-            self.turns.acquire().await
-        };
-        let Ok(_turn) = turn else {
-            return Err(TaskError::new("States.TaskFailed", "The server is stopping"));
-        };
+        let mut prepared = prepare(parameters, &connection.additions, &self.exceptions, region)?;
+        let host = prepared.uri.authority().map_or("", |authority| authority.as_str());
+        let turn = self.gate.turn(&format!("{name} {host}")).await;
+        let _turn = turn.map_err(|reason| {
+            TaskError::new(
+                "States.TaskFailed",
+                format!("{host} was not called by way of connection {name}: {reason}"),
+            )
+        })?;
         let mut refused = None;
         loop {
-            let mut additions = connection.additions.clone();
             let mut kept_token = None;
             if let Authorization::OAuth(source) = &connection.authorization {
                 let got = tokens.get(&self.open, source, refused.as_ref(), self.timeout()).await;
                 let (value, was_kept) = got.map_err(|reason| not_authorized(name, &reason))?;
                 kept_token = was_kept.then(|| value.clone());
-                additions.headers.push((AUTHORIZATION, value));
+                prepared.headers.insert(AUTHORIZATION, value);
             }
-            let prepared = self.prepare(parameters, &additions, region)?;
             if let Some(trace) = trace.as_deref_mut() {
-                let shown = match reveals_secrets {
+                let masked = connection.additions.masked();
+                trace.request = Some(match reveals_secrets {
                     true => traced_request(&prepared),
-                    false => traced_request(&self.prepare(parameters, &additions.masked(), region)?),
-                };
-                trace.request = Some(shown);
+                    false => {
+                        traced_request(&prepared.masked(parameters, &masked, &self.exceptions, region)?)
+                    }
+                });
             }
-            let response = self.send(prepared).await?;
+            let response = self.send(&prepared).await?;
             if let Some(trace) = trace.as_deref_mut() {
                 trace.response = Some(traced_response(&response));
             }
@@ -212,28 +198,14 @@ impl HttpTask {
         }
     }
 
-    fn prepare(
-        &self,
-        parameters: &Value,
-        additions: &Additions,
-        region: &str,
-    ) -> Result<Prepared, TaskError> {
-        prepare(parameters, additions, &self.exceptions, region)
-    }
-
     fn timeout(&self) -> Duration {
         Duration::from_secs(self.section.timeout_seconds)
     }
 
-    async fn send(&self, prepared: Prepared) -> Result<Response, TaskError> {
+    async fn send(&self, prepared: &Prepared) -> Result<Response, TaskError> {
         let client = if prepared.is_excepted { &self.open } else { &self.guarded };
-        let mut headers = Vec::new();
-        for (name, value) in &prepared.headers {
-            headers.push((name.clone(), value.clone()));
-        }
-        let sent = client
-            .send(prepared.method, prepared.uri, headers, prepared.body, ANSWER_MAX_BYTES, self.timeout())
-            .await;
+        let Prepared { method, uri, headers, body, .. } = prepared.clone();
+        let sent = client.send(method, uri, headers, body, ANSWER_MAX_BYTES, self.timeout()).await;
         sent.map_err(|error| match error {
             HttpError::NoConnection(reason) => TaskError::new("States.TaskFailed", reason),
             HttpError::NoAnswer(reason) => TaskError::new("States.Http.Socket", reason),

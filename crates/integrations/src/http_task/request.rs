@@ -3,16 +3,19 @@
 use bytes::Bytes;
 use hyper::{
     Method, Uri,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, USER_AGENT},
 };
 use stepwell_json::{Object, Value};
 
 use super::{
-    address::{self, Exception, Refusal},
-    config::Additions,
+    config::{Additions, HIDDEN},
     form::{self, ArrayFormat, join, plain},
 };
-use crate::{http_client::percent_encode, lambda::TaskError};
+use crate::{
+    address::{self, Exception, Refusal},
+    http_client::percent_encode,
+    lambda::TaskError,
+};
 
 /// Headers that a task must not set (AWS's list).
 const FORBIDDEN_HEADERS: [&str; 32] = [
@@ -54,7 +57,7 @@ const FORBIDDEN_PREFIXES: [&str; 3] = ["x-forwarded-", "x-amz-", "x-amzn-"];
 const OWN_HEADERS: [HeaderName; 3] = [USER_AGENT, RANGE, hyper::header::CONTENT_LENGTH];
 
 /// A request that can be sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Prepared {
     pub(super) method: Method,
     pub(super) uri: Uri,
@@ -62,6 +65,26 @@ pub(super) struct Prepared {
     pub(super) is_excepted: bool,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+}
+
+impl Prepared {
+    /// The same with what the connection adds, its token among it, hidden: `masked`.
+    ///
+    /// # Errors
+    /// As [`prepare`].
+    pub(super) fn masked(
+        &self,
+        parameters: &Value,
+        masked: &Additions,
+        exceptions: &[Exception],
+        region: &str,
+    ) -> Result<Self, TaskError> {
+        let mut shown = prepare(parameters, masked, exceptions, region)?;
+        if self.headers.contains_key(AUTHORIZATION) {
+            shown.headers.insert(AUTHORIZATION, HeaderValue::from_static(HIDDEN));
+        }
+        Ok(shown)
+    }
 }
 
 /// What the definition says can't be sent.
@@ -92,7 +115,7 @@ pub(super) fn prepare(
         other => return Err(unusable(format!("The Method {other:?} is not supported in an HTTP Task"))),
     };
     let url = needed("ApiEndpoint")?;
-    let place = address::check(url, exceptions).map_err(|refusal| match refusal {
+    let place = address::check("ApiEndpoint", url, exceptions).map_err(|refusal| match refusal {
         Refusal::Invalid(cause) => unusable(cause),
         Refusal::Forbidden(cause) => TaskError::new("States.TaskFailed", cause),
     })?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::{
     Method,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use stepwell_json::Value;
 use tokio::sync::Mutex;
@@ -61,14 +61,15 @@ impl TokenCache {
 async fn fetch(client: &HttpClient, source: &TokenSource, timeout: Duration) -> Result<Token, String> {
     let pairs: Vec<(String, String)> =
         source.parameters.iter().map(|(name, value)| (percent_encode(name), percent_encode(value))).collect();
-    let mut headers = vec![(ACCEPT, HeaderValue::from_static("application/json"))];
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let (method, url, body) = match source.method {
         TokenMethod::Get => {
             let separator = if source.url.contains('?') { '&' } else { '?' };
             (Method::GET, format!("{}{separator}{}", source.url, join(&pairs)), Bytes::new())
         }
         method => {
-            headers.push((CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
             let method = if method == TokenMethod::Put { Method::PUT } else { Method::POST };
             (method, source.url.clone(), join(&pairs).into())
         }

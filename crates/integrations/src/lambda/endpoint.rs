@@ -2,14 +2,14 @@
 //! Stepwell, which check no signatures.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use stepwell_aws_model::service;
 
 use super::{ANSWER_MAX_BYTES, ANSWER_TIMEOUT, Answer, FunctionName, Invocation, Outcome, TaskError};
-use crate::aws::{Actor, Aws, CallError, Target, Unsigned};
+use crate::aws::{Actor, Aws, CallError, Target, sign};
 use crate::http_client::{HttpClient, HttpError, Response, check_address, percent_encode};
 
 /// The header that marks an answer as the handler's error.
@@ -88,18 +88,9 @@ async fn request_headers(
         ("x-amz-tenant-id", request.tenant_id.clone()),
         ("x-amz-durable-execution-name", request.durable_execution_name.clone()),
     ];
-    let headers: Vec<(String, String)> =
+    let mut headers: Vec<(String, String)> =
         texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect();
-    let unsigned = Unsigned { service: "lambda", operation: "Invoke", method: "POST", url, headers, body };
-    // Emulators read region and account from the credential scope, so it is that of the function.
-    let role = invocation.role.as_deref();
-    let actor = Actor { region: &function.region, account: &function.account, role };
-    let mut headers =
-        place.aws.signed(unsigned, &actor, &place.target).await.map_err(|error| match error {
-            CallError::Role(cause) => TaskError::new("States.TaskFailed", cause),
-            CallError::NoAnswer { reason, .. } => TaskError::sdk_client(&reason),
-            other => TaskError::sdk_client(&format!("the request can't be signed: {other:?}")),
-        })?;
+    headers.extend(signature(place, function, invocation, url, &headers, body).await?);
     headers.push(("user-agent".to_owned(), USER_AGENT_VALUE.to_owned()));
     headers
         .into_iter()
@@ -112,6 +103,33 @@ async fn request_headers(
             Ok((name, value))
         })
         .collect()
+}
+
+/// The headers that sign a request. Emulators read region and account from the credential scope, so it is that of the
+/// function.
+async fn signature(
+    place: &Place<'_>,
+    function: &FunctionName,
+    invocation: &Invocation,
+    url: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> Result<Vec<(String, String)>, TaskError> {
+    let actor =
+        Actor { region: &function.region, account: &function.account, role: invocation.role.as_deref() };
+    let credentials =
+        place.aws.credentials(&actor, place.target.is_aws).await.map_err(|error| match error {
+            CallError::Role(cause) => TaskError::new("States.TaskFailed", cause),
+            CallError::NoAnswer { reason, .. } => TaskError::sdk_client(&reason),
+            other => TaskError::sdk_client(&format!("there are no credentials: {other:?}")),
+        })?;
+    let mut headers = headers.to_vec();
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next());
+    headers.extend(authority.map(|authority| ("host".to_owned(), authority.to_owned())));
+    let scope = sign::Scope { region: &place.target.signing_region, service: &place.target.signing_name };
+    let request = sign::Unsigned { method: "POST", url, headers: &headers, body };
+    sign::headers(&credentials, &scope, &request, SystemTime::now())
+        .map_err(|reason| TaskError::sdk_client(&format!("the request can't be signed: {reason}")))
 }
 
 fn read_answer(response: &Response) -> Answer {

@@ -7,15 +7,15 @@ mod plain_url;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::aws::Aws;
 use crate::config::{CONCURRENCY_MAX, ConfigError, LambdaConfig, OnUncertain, Target};
 use crate::http_client::{HttpClient, check_address};
 use crate::runner::Runner;
+use crate::turns::{NoTurn, Turn, Turns};
 pub(crate) use endpoint::USER_AGENT_VALUE;
 pub(crate) use function_name::FunctionName;
 pub use invoke_result::{InvokeRequest, function_arn_result, invoke_request, invoke_result};
@@ -24,8 +24,6 @@ pub use invoke_result::{InvokeRequest, function_arn_result, invoke_request, invo
 pub const ANSWER_MAX_BYTES: usize = 6_291_556;
 /// How long an answer is waited for when the task has no time limit: Lambda's longest run and some margin.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(915);
-/// Calls that may wait for their turn, over all functions; above it a call is refused as Lambda refuses it.
-pub const QUEUE_MAX: usize = 100_000;
 /// Longest error name that Step Functions records, in characters.
 const ERROR_MAX_CHARACTERS: usize = 256;
 /// Longest cause that Step Functions records, in characters.
@@ -108,13 +106,23 @@ pub struct Answer {
 impl Answer {
     /// An answer of our own making, with fresh ids and the present date.
     pub(crate) fn local(status: u16, payload: impl Into<Arc<str>>, request_id: String) -> Self {
+        Self::traced(status, payload, request_id, new_trace_id())
+    }
+
+    /// The same for a request that has a trace id.
+    pub(crate) fn traced(
+        status: u16,
+        payload: impl Into<Arc<str>>,
+        request_id: String,
+        trace_id: String,
+    ) -> Self {
         Self {
             status,
             payload: payload.into(),
             function_error: false,
             executed_version: Some("$LATEST".into()),
             request_id,
-            trace_id: new_trace_id(),
+            trace_id,
             date: http_date(),
             content_type: "application/json".into(),
             log_result: None,
@@ -213,8 +221,7 @@ struct Shared {
     on_uncertain: OnUncertain,
     client: HttpClient,
     runner: Runner,
-    running: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    turns: Turns,
     stop: watch::Sender<bool>,
 }
 
@@ -250,10 +257,9 @@ impl Lambda {
                 endpoint: config.endpoint,
                 aws,
                 on_uncertain: config.integration.on_uncertain,
-                client: HttpClient::new(),
+                client: HttpClient::new(concurrency),
                 runner,
-                running: Arc::new(Semaphore::new(concurrency)),
-                waiting: AtomicUsize::new(0),
+                turns: Turns::new(concurrency),
                 stop: watch::Sender::new(false),
             }),
         })
@@ -289,7 +295,7 @@ impl Lambda {
     /// Ends all handler processes and waits until they are gone; calls under way end as [`Outcome::Interrupted`].
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
-        self.shared.running.close();
+        self.shared.turns.close();
         self.shared.runner.shutdown().await;
     }
 }
@@ -317,11 +323,11 @@ impl Shared {
             }
             Some(_) => kind == InvocationKind::Event,
         };
-        if self.waiting.load(Ordering::Relaxed) >= QUEUE_MAX {
-            return Outcome::Failed(TaskError::too_many_requests());
-        }
         if !in_background {
             return self.call(section, function, invocation).await;
+        }
+        if self.turns.look(section.as_deref().unwrap_or(&function.name)).is_err() {
+            return Outcome::Failed(TaskError::too_many_requests());
         }
         tokio::spawn(async move {
             let execution_arn = invocation.execution_arn.clone();
@@ -337,65 +343,41 @@ impl Shared {
     }
 
     async fn call(&self, section: Option<String>, function: FunctionName, invocation: Invocation) -> Outcome {
-        match section.as_ref().and_then(|name| self.targets.get(name)) {
-            Some(Target::Process(_)) => {
-                self.runner.invoke(&section.unwrap_or_default(), function, invocation, &self.running).await
-            }
-            Some(Target::Endpoint { endpoint, name }) => {
-                let name = name.as_deref().unwrap_or(&function.name);
-                let target = self.aws.target_at("lambda", endpoint, &function.region);
-                self.call_api(target, name, &function, &invocation).await
-            }
-            Some(Target::Url(url)) => {
-                let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
-                plain_url::invoke(&self.client, url, &invocation).await
-            }
-            None => {
-                let target = match &self.endpoint {
-                    Some(endpoint) => self.aws.target_at("lambda", endpoint, &function.region),
-                    None => self.aws.target_at_aws("lambda", &function.region),
-                };
-                self.call_api(target, &function.name, &function, &invocation).await
-            }
+        let target = section.as_ref().and_then(|name| self.targets.get(name));
+        if let Some(Target::Process(_)) = target {
+            // How many processes a function has is a setting of its own.
+            let in_all = self.turns.in_all();
+            return self.runner.invoke(&section.unwrap_or_default(), function, invocation, in_all).await;
         }
-    }
-
-    /// Calls a function over a Lambda Invoke API; none where nobody is to be called.
-    async fn call_api(
-        &self,
-        target: Option<crate::aws::Target>,
-        name: &str,
-        function: &FunctionName,
-        invocation: &Invocation,
-    ) -> Outcome {
-        let Some(target) = target else {
-            return Outcome::Failed(TaskError::function_not_found(function));
+        if let Some(Target::Url(url)) = target {
+            return match self.turn(section.as_deref(), &function).await {
+                Ok(_turn) => plain_url::invoke(&self.client, url, &invocation).await,
+                Err(outcome) => outcome,
+            };
+        }
+        let (api, name) = match (target, &self.endpoint) {
+            (Some(Target::Endpoint { endpoint, name }), _) => {
+                (self.aws.target_at("lambda", endpoint, &function.region), name.as_deref())
+            }
+            (_, Some(endpoint)) => (self.aws.target_at("lambda", endpoint, &function.region), None),
+            (_, None) => (self.aws.target_at_aws("lambda", &function.region), None),
         };
-        let Some(_permit) = self.permit().await else { return Outcome::Interrupted };
-        let place = endpoint::Place { client: &self.client, aws: &self.aws, target };
-        endpoint::invoke(&place, name, function, invocation).await
+        // Nobody is to be called.
+        let Some(api) = api else { return Outcome::Failed(TaskError::function_not_found(&function)) };
+        let _turn = match self.turn(section.as_deref(), &function).await {
+            Ok(turn) => turn,
+            Err(outcome) => return outcome,
+        };
+        let place = endpoint::Place { client: &self.client, aws: &self.aws, target: api };
+        endpoint::invoke(&place, name.unwrap_or(&function.name), &function, &invocation).await
     }
 
-    /// A place among the calls that run at once; `None` after shutdown.
-    async fn permit(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        let _waiting = Counted::new(&self.waiting);
-        self.running.clone().acquire_owned().await.ok()
-    }
-}
-
-/// Counts one more for as long as it lives.
-pub(crate) struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    pub(crate) fn new(counter: &'a AtomicUsize) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    /// A turn among the calls of a function that run at once.
+    async fn turn(&self, section: Option<&str>, function: &FunctionName) -> Result<Turn, Outcome> {
+        self.turns.take(section.unwrap_or(&function.name)).await.map_err(|reason| match reason {
+            NoTurn::QueueIsFull(_) => Outcome::Failed(TaskError::too_many_requests()),
+            NoTurn::Stopped => Outcome::Interrupted,
+        })
     }
 }
 

@@ -1,19 +1,21 @@
 //! What a worker prints, line by line into the server's log, with the execution and request that it belongs to.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 
 /// Longest line in the log, in bytes; what is longer continues on the next line.
 const LINE_MAX_BYTES: usize = 8 * 1024;
 /// How much of the log `LogType: Tail` brings, in bytes (AWS: the last 4 KB).
 const TAIL_BYTES: usize = 4 * 1024;
-/// How long the end of an invocation waits for the lines that were printed before it.
-const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
+/// How much the end of an invocation reads of what was printed before it: as much as a pipe holds, in bytes. A stream
+/// that is never silent is not waited for.
+const PIPE_BYTES: usize = 64 * 1024;
 
 /// What the lines belong to.
 #[derive(Default)]
@@ -29,20 +31,51 @@ type Shared = Arc<Mutex<Label>>;
 /// The readers of one worker's standard output and error.
 pub(super) struct LogLines {
     label: Shared,
-    flushes: Vec<mpsc::Sender<oneshot::Sender<()>>>,
+    streams: Vec<Arc<Stream>>,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// One of the two streams. Whoever holds the lock of its lines reads.
+struct Stream {
+    name: &'static str,
+    source: pipe::Receiver,
+    lines: Mutex<Lines>,
+    label: Shared,
+}
+
+/// What was read of a stream.
+struct Lines {
+    /// The beginning of a line whose end has not come yet.
+    begun: Vec<u8>,
+    chunk: Box<[u8]>,
+}
+
+/// What came of an attempt to read.
+enum Piece {
+    /// So many bytes.
+    Read(usize),
+    /// There is nothing at the moment.
+    Nothing,
+    /// There will be nothing any more.
+    End,
 }
 
 impl LogLines {
     pub(super) fn new() -> Self {
-        Self { label: Shared::default(), flushes: Vec::new(), tasks: Vec::new() }
+        Self { label: Shared::default(), streams: Vec::new(), tasks: Vec::new() }
     }
 
     /// Reads a stream until it ends.
-    pub(super) fn follow(&mut self, stream: &'static str, source: impl AsyncRead + Unpin + Send + 'static) {
-        let (flush, flushes) = mpsc::channel(1);
-        self.flushes.push(flush);
-        self.tasks.push(tokio::spawn(read_lines(stream, source, self.label.clone(), flushes)));
+    ///
+    /// # Errors
+    /// When it is no pipe, or can't be waited for.
+    pub(super) fn follow(&mut self, name: &'static str, source: OwnedFd) -> std::io::Result<()> {
+        let lines = Lines { begun: Vec::new(), chunk: vec![0; LINE_MAX_BYTES].into() };
+        let source = pipe::Receiver::from_owned_fd(source)?;
+        let stream = Arc::new(Stream { name, source, lines: Mutex::new(lines), label: self.label.clone() });
+        self.streams.push(stream.clone());
+        self.tasks.push(tokio::spawn(async move { stream.follow().await }));
+        Ok(())
     }
 
     /// From now on lines belong to this request.
@@ -57,14 +90,10 @@ impl LogLines {
         label.keep(&format!("START RequestId: {} Version: $LATEST\n", event.request_id));
     }
 
-    /// Waits until what the worker has printed so far is read, and gives the tail if one is kept.
-    pub(super) async fn finish(&self, duration: Duration, memory_megabytes: u32) -> Option<Vec<u8>> {
-        for flush in &self.flushes {
-            let (done, read) = oneshot::channel();
-            if flush.try_send(done).is_ok() {
-                // A stream that is never silent, or has ended, is not waited for.
-                let _ = tokio::time::timeout(FLUSH_TIMEOUT, read).await;
-            }
+    /// Reads what the worker has printed so far, and gives the tail if one is kept.
+    pub(super) fn finish(&self, duration: Duration, memory_megabytes: u32) -> Option<Vec<u8>> {
+        for stream in &self.streams {
+            stream.catch_up();
         }
         let mut label = self.label.lock().unwrap_or_else(PoisonError::into_inner);
         let id = label.request_id.clone();
@@ -94,29 +123,48 @@ impl Label {
     }
 }
 
-async fn read_lines(
-    stream: &'static str,
-    mut source: impl AsyncRead + Unpin,
-    label: Shared,
-    mut flushes: mpsc::Receiver<oneshot::Sender<()>>,
-) {
-    let mut buffer = Vec::with_capacity(LINE_MAX_BYTES);
-    let mut chunk = vec![0; LINE_MAX_BYTES];
-    loop {
-        // Biased: a flush is answered only when there is nothing to read.
-        tokio::select! {
-            biased;
-            read = source.read(&mut chunk) => match read {
-                Ok(0) | Err(_) => break,
-                Ok(length) => take_lines(stream, &mut buffer, &chunk[..length], &label),
-            },
-            Some(done) = flushes.recv() => {
-                let _ = done.send(());
+impl Stream {
+    async fn follow(&self) {
+        while self.source.readable().await.is_ok() {
+            // With tokio's own read, which knows from it when to wait again.
+            if let Piece::End = self.read(|chunk| self.source.try_read(chunk)) {
+                break;
             }
         }
+        let lines = self.lines();
+        if !lines.begun.is_empty() {
+            write_line(self.name, &lines.begun, &self.label);
+        }
     }
-    if !buffer.is_empty() {
-        write_line(stream, &buffer, &label);
+
+    /// Reads what the pipe holds. Straight from it: tokio may not know yet that there is something.
+    fn catch_up(&self) {
+        let mut total = 0;
+        while total < PIPE_BYTES
+            && let Piece::Read(length) = self.read(|chunk| Ok(rustix::io::read(&self.source, chunk)?))
+        {
+            total += length;
+        }
+    }
+
+    fn read(&self, read: impl FnOnce(&mut [u8]) -> std::io::Result<usize>) -> Piece {
+        let mut lines = self.lines();
+        let Lines { begun, chunk } = &mut *lines;
+        match read(chunk) {
+            Ok(0) => Piece::End,
+            Ok(length) => {
+                take_lines(self.name, begun, &chunk[..length], &self.label);
+                Piece::Read(length)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Piece::Nothing
+            }
+            Err(_) => Piece::End,
+        }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

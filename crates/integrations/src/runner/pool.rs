@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::Event;
 use super::bootstrap::Bootstraps;
 use super::worker::{End, ProcessFunction, Worker, describe_exit};
-use crate::lambda::{Answer, Counted, QUEUE_MAX};
+use crate::lambda::Answer;
+use crate::turns::QUEUE_MAX;
 
 /// Shortest and longest pause between looks at unused workers.
 const REAP_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -92,8 +93,7 @@ impl Pool {
                 // Each round uses up one of the warm workers; a fresh one never ends this way.
                 End::NotDelivered => continue,
                 End::Response { payload, tail } => {
-                    let mut answer = Answer::local(200, payload, request_id);
-                    answer.trace_id.clone_from(&event.trace_id);
+                    let mut answer = Answer::traced(200, payload, request_id, event.trace_id.clone());
                     answer.log_result =
                         tail.map(|tail| base64::engine::general_purpose::STANDARD.encode(tail));
                     answer
@@ -199,6 +199,22 @@ async fn reap(pool: Weak<Pool>) {
         if !goes_on {
             return;
         }
+    }
+}
+
+/// Counts one more for as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::Instant;
 
 use super::Event;
@@ -147,11 +147,12 @@ impl Worker {
             .spawn()
             .map_err(|error| format!("{program:?} can't be started in {}: {error}", dir.display()))?;
         let mut logs = LogLines::new();
-        if let Some(stdout) = child.stdout.take() {
-            logs.follow("stdout", stdout);
-        }
-        if let Some(stderr) = child.stderr.take() {
-            logs.follow("stderr", stderr);
+        let stdout = child.stdout.take().map(ChildStdout::into_owned_fd).transpose();
+        let stderr = child.stderr.take().map(ChildStderr::into_owned_fd).transpose();
+        for (name, stream) in [("stdout", stdout), ("stderr", stderr)] {
+            let followed =
+                stream.and_then(|stream| stream.map_or(Ok(()), |stream| logs.follow(name, stream)));
+            followed.map_err(|error| format!("its {name} can't be read: {error}"))?;
         }
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let lifeline = child.stdin.take();
@@ -217,7 +218,7 @@ impl Worker {
         if matches!(end, End::TimedOut) {
             self.kill().await;
         }
-        let tail = self.logs.finish(started.elapsed(), self.memory_megabytes).await;
+        let tail = self.logs.finish(started.elapsed(), self.memory_megabytes);
         match end {
             End::Response { payload, .. } => End::Response { payload, tail },
             end => end,

@@ -1,6 +1,5 @@
 //! The way of data through a JSONata state: expressions over `$states` and variables, Output and Assign.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use stepwell_asl::{EvaluationError, Field, JsonataExit, JsonataTemplate};
@@ -10,7 +9,6 @@ use stepwell_jsonata::Host;
 use crate::{
     context::{StateRoots, object},
     event::{FrameIndex, StateIndex},
-    limits::STATE_EXPRESSION_STEPS_MAX,
     payload::Stored,
     step::{Progress, Stepper},
     time::Timestamp,
@@ -27,10 +25,6 @@ pub(crate) struct JsonataRoots<'a> {
     /// `$states`, once an expression has asked for it.
     states: Option<Value>,
     time: Timestamp,
-    /// Steps that the expressions here have taken so far
-    steps: u64,
-    /// Steps that all expressions of the interpreter's step have taken so far
-    all_steps: &'a Cell<u64>,
 }
 
 impl<'a> JsonataRoots<'a> {
@@ -41,8 +35,7 @@ impl<'a> JsonataRoots<'a> {
     ) -> Self {
         let input = stepper.raw_input(frame).value().clone();
         let roots = StateRoots::new(stepper, frame, input);
-        let all_steps = &stepper.expression_steps;
-        Self { roots, extra, has_context: false, states: None, time: stepper.time, steps: 0, all_steps }
+        Self { roots, extra, has_context: false, states: None, time: stepper.time }
     }
 
     /// Works a field out.
@@ -104,12 +97,11 @@ impl Host for JsonataRoots<'_> {
     }
 
     fn steps_left(&mut self) -> u64 {
-        STATE_EXPRESSION_STEPS_MAX.saturating_sub(self.steps)
+        stepwell_asl::Roots::steps_left(&mut self.roots)
     }
 
     fn took_steps(&mut self, steps: u64) {
-        self.steps += steps;
-        self.all_steps.set(self.all_steps.get() + steps);
+        stepwell_asl::Roots::took_steps(&mut self.roots, steps);
     }
 }
 

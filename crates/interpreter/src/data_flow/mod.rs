@@ -26,35 +26,34 @@ impl Stepper<'_> {
     /// The input that the state works on: after InputPath in a JSONPath state.
     pub(crate) fn effective_input(&self, frame: FrameIndex, state: &State) -> Progress<Stored> {
         let raw = self.raw_input(frame);
-        let effective = match &state.flow {
-            DataFlow::JsonPath(flow) => self.path_or_null(frame, flow.input_path.as_ref(), raw),
-            DataFlow::Jsonata(_) => return Ok(raw),
-        };
-        self.note_value(&effective, |seen| &mut seen.after_input_path);
-        effective
+        match &state.flow {
+            DataFlow::JsonPath(flow) => self.noting(
+                |seen| &mut seen.after_input_path,
+                || self.path_or_null(frame, flow.input_path.as_ref(), raw),
+            ),
+            DataFlow::Jsonata(_) => Ok(raw),
+        }
     }
 
     /// What the state hands to its task, branches or result: Parameters or Arguments; the effective input without them.
     pub(crate) fn arguments(&self, frame: FrameIndex, state: &State, effective: Stored) -> Progress<Stored> {
         match &state.flow {
-            DataFlow::JsonPath(flow) => {
-                let parameters = match &flow.parameters {
+            DataFlow::JsonPath(flow) => self.noting(
+                |seen| &mut seen.after_parameters,
+                || match &flow.parameters {
                     None => Ok(effective),
                     Some(template) => self.fill(frame, template, effective.value()).map(Stored::from_value),
-                };
-                self.note_value(&parameters, |seen| &mut seen.after_parameters);
-                parameters
-            }
-            DataFlow::Jsonata(flow) => {
-                let arguments = match &flow.arguments {
+                },
+            ),
+            DataFlow::Jsonata(flow) => self.noting(
+                |seen| &mut seen.after_arguments,
+                || match &flow.arguments {
                     None => Ok(effective),
                     Some(template) => {
                         self.evaluate(frame, template, Field::State("Arguments")).map(Stored::from_value)
                     }
-                };
-                self.note_value(&arguments, |seen| &mut seen.after_arguments);
-                arguments
-            }
+                },
+            ),
         }
     }
 

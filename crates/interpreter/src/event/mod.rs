@@ -362,7 +362,8 @@ pub enum EventKind {
         #[n(0)]
         frame: FrameIndex,
     },
-    /// A Map could not start an iteration: the error fails the Map. Internal.
+    /// A Map could not start an iteration: the error fails the Map. Or a Parallel or Map has an error that no other event
+    /// shows. Internal.
     #[n(24)]
     ForkBroken {
         #[n(0)]

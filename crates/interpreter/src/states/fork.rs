@@ -23,7 +23,7 @@ pub(crate) fn run(stepper: &mut Stepper<'_>, fork_index: ForkIndex) -> Progress 
     if fork.failure.is_some() {
         stop_children(stepper, fork_index, owner)
     } else if fork.is_complete() {
-        join(stepper, fork_index, owner).or_else(|halt| stepper.handle_halt(owner, halt))
+        join(stepper, owner).or_else(|halt| stepper.handle_halt(owner, halt))
     } else {
         start_iterations(stepper, fork_index, owner).or_else(|halt| stepper.handle_halt(owner, halt))
     }
@@ -95,16 +95,20 @@ fn iteration(
     super::map::iteration_input(stepper, owner, map, items, input, index)
 }
 
-/// All children have ended well: their outputs in order are the result.
-fn join(stepper: &mut Stepper<'_>, fork_index: ForkIndex, owner: FrameIndex) -> Progress {
-    let Some(fork) = stepper.execution.forks.get(fork_index) else { return Ok(()) };
-    let outputs = fork.outputs.iter();
-    let outputs = outputs.map(|output| output.as_ref().map_or(Value::Null, |o| o.value().clone())).collect();
-    let result = Value::Array(Array::new(outputs));
+/// All children have ended well.
+fn join(stepper: &mut Stepper<'_>, owner: FrameIndex) -> Progress {
     let previous = stepper.chain(owner);
     let index = stepper.state_index_of(owner);
     stepper.emit(EventKind::ForkSucceeded { frame: owner, state: index, previous })?;
-    let result = stepper.check_depth(owner, result)?;
+    leave(stepper, owner)
+}
+
+/// Leaves the state of a frame whose children have all ended well: their outputs in order are the result.
+pub(crate) fn leave(stepper: &mut Stepper<'_>, owner: FrameIndex) -> Progress {
+    let fork = stepper.execution.frames.get(owner).and_then(|frame| frame.kept.as_ref());
+    let outputs = fork.map_or(&[] as &[_], |fork| &fork.outputs).iter();
+    let outputs = outputs.map(|output| output.as_ref().map_or(Value::Null, |o| o.value().clone())).collect();
+    let result = stepper.check_depth(owner, Value::Array(Array::new(outputs)))?;
     let result = Stored::from_value(result);
     let state = stepper.state_of(owner);
     match &state.kind {
@@ -132,10 +136,10 @@ fn stop_children(stepper: &mut Stepper<'_>, fork_index: ForkIndex, owner: FrameI
         stop_child(stepper, child, previous)?;
     }
     stepper.emit(EventKind::ForkStopped { frame: owner })?;
-    let Some(Phase::Broken(error)) = stepper.execution.frames.get(owner).map(|at| &at.phase) else {
+    let Some(Phase::Broken(broken)) = stepper.execution.frames.get(owner).map(|at| &at.phase) else {
         return Ok(());
     };
-    let error = error.clone();
+    let error = broken.error.clone();
     stepper.handle_halt(owner, Fault::Catchable(error).into())
 }
 

@@ -23,7 +23,6 @@ pub(crate) fn enter(
     state: &State,
     task: &TaskState,
 ) -> Progress {
-    stepper.ended_task = None;
     let effective = stepper.effective_input(frame, state)?;
     let timeout_seconds = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSeconds", &effective)?;
     let heartbeat_seconds = seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSeconds", &effective)?;
@@ -178,10 +177,8 @@ pub(crate) fn submitted(stepper: &mut Stepper<'_>, task: TaskId, output: Payload
 
 /// The task's result. One that is larger than AWS takes fails the task instead, which Catch can handle.
 pub(crate) fn succeeded(stepper: &mut Stepper<'_>, task: TaskId, output: Payload) -> Progress {
-    stepper.ended_task = Some(task);
     let frame = task.frame;
-    let state = stepper.state_of(frame);
-    let StateKind::Task(kind) = &state.kind else { return Ok(()) };
+    let StateKind::Task(kind) = &stepper.state_of(frame).kind else { return Ok(()) };
     if output.size() > PAYLOAD_BYTES_MAX {
         return failed(stepper, task, data_limit_exceeded(kind.limit_name()));
     }
@@ -190,12 +187,18 @@ pub(crate) fn succeeded(stepper: &mut Stepper<'_>, task: TaskId, output: Payload
     let output = Stored::new(output);
     let ordinal =
         stepper.emit(EventKind::TaskSucceeded { frame, state: index, output: output.clone(), previous })?;
-    stepper.complete(frame, state, output.written_at(ordinal, 0), kind.next)
+    leave(stepper, frame, output.written_at(ordinal, 0))
+}
+
+/// Leaves the state of a task that has ended well.
+pub(crate) fn leave(stepper: &mut Stepper<'_>, frame: FrameIndex, result: Stored) -> Progress {
+    let state = stepper.state_of(frame);
+    let StateKind::Task(task) = &state.kind else { return Ok(()) };
+    stepper.complete(frame, state, result, task.next)
 }
 
 /// The task failed.
 pub(crate) fn failed(stepper: &mut Stepper<'_>, task: TaskId, error: ErrorOutput) -> Progress {
-    stepper.ended_task = Some(task);
     let error = ErrorOutput {
         error: error.error.map(|error| error.shortened(ERROR_CHARACTERS_MAX)),
         cause: error.cause.map(|cause| cause.shortened(CAUSE_CHARACTERS_MAX)),
@@ -210,10 +213,6 @@ pub(crate) fn failed(stepper: &mut Stepper<'_>, task: TaskId, error: ErrorOutput
 
 /// TimeoutSeconds or HeartbeatSeconds passed. History has `States.Timeout` for both (recorded).
 pub(crate) fn timed_out(stepper: &mut Stepper<'_>, frame: FrameIndex, heartbeat: bool) -> Progress {
-    let Some(Phase::Task(task)) = stepper.execution.frames.get(frame).map(|at| &at.phase) else {
-        return Ok(());
-    };
-    stepper.ended_task = Some(TaskId { frame, attempt: task.attempt });
     let error = ErrorOutput::timed_out(heartbeat);
     let state = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);

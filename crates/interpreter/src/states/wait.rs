@@ -9,7 +9,7 @@ use crate::{
     failure::later,
     limits::WAIT_SECONDS_MAX,
     program::{State, StateKind, WaitState},
-    step::{Progress, Stepper},
+    step::{Halt, Progress, Stepper},
     time::Timestamp,
 };
 
@@ -113,6 +113,7 @@ fn seconds_at(stepper: &Stepper<'_>, frame: FrameIndex, path: &Path, input: &Val
     let missing = || format!("The SecondsPath parameter does not reference an input value: {}", path.text());
     let value = match stepper.read_path(frame, path, input) {
         Ok(value) => value,
+        Err(Halt::Heavy) => return Err(Halt::Heavy),
         Err(_) => return Err(stepper.runtime_fault(frame, missing())),
     };
     let shown = format!("{} == {}", path.text(), value.to_text());

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 use stepwell_interpreter::{
-    About, Command, Effect, Environment, ErrorOutput, Event, Execution, Outcome, Program, Surroundings,
-    TaskId, Timestamp, compile, step,
+    About, Budget, Command, Effect, Environment, ErrorOutput, Event, Execution, Outcome, Program,
+    Surroundings, TaskId, Timestamp, compile, step,
 };
 use stepwell_json::Payload;
 
@@ -28,6 +28,8 @@ pub(crate) type Answer<'a> = dyn Fn(&Value) -> Result<Value, (String, String)> +
 pub(crate) struct Ran {
     pub(crate) execution: Execution,
     pub(crate) events: Vec<Event>,
+    /// How often a step was given up as heavy.
+    pub(crate) heavy_steps: usize,
 }
 
 pub(crate) fn run(definition: &Value, input: &Value) -> Execution {
@@ -35,12 +37,21 @@ pub(crate) fn run(definition: &Value, input: &Value) -> Execution {
 }
 
 pub(crate) fn run_with(definition: &Value, input: &Value, answer: &Answer<'_>) -> Ran {
+    run_program(&compiled(definition), input, answer)
+}
+
+pub(crate) fn compiled(definition: &Value) -> Program {
     let analysis = stepwell_asl::analyse(&definition.to_string(), &Default::default());
     let Some(definition) = analysis.definition else { panic!("{:?} in {definition}", analysis.diagnostics) };
-    run_program(&compile(definition).expect("states that exist"), input, answer)
+    compile(definition).expect("states that exist")
 }
 
 pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>) -> Ran {
+    run_within(Budget::default(), program, input, answer)
+}
+
+/// Where the budget is too small for a state, the step goes on with one that is not.
+pub(crate) fn run_within(budget: Budget, program: &Program, input: &Value, answer: &Answer<'_>) -> Ran {
     let about = About {
         execution_arn: "arn:aws:states:us-east-1:000000000000:execution:m:n".into(),
         name: "n".into(),
@@ -64,6 +75,8 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
     let mut execution = Execution::default();
     let mut events = Vec::new();
     let mut now = Timestamp(0);
+    let mut heavy_steps = 0;
+    let mut is_alone = false;
     while execution.is_running() || events.is_empty() {
         let command = commands.pop().unwrap_or_else(|| {
             timers.sort_by_key(|timer: &stepwell_interpreter::Timer| std::cmp::Reverse(timer.at));
@@ -75,7 +88,10 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
         let surroundings = Surroundings {
             now,
             seed: [0; 32],
-            budget: Default::default(),
+            budget: match std::mem::take(&mut is_alone) {
+                true => Budget { expression_steps: budget.expression_steps, ..budget.alone() },
+                false => budget,
+            },
             wait_scale: 1.0,
             environment: &Nothing,
             inspection: None,
@@ -86,6 +102,11 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
         timers.extend(outcome.timers);
         if outcome.unfinished {
             commands.push(Command::Continue);
+        }
+        if let Some(command) = outcome.heavy {
+            heavy_steps += 1;
+            is_alone = true;
+            commands.push(command);
         }
         for effect in outcome.effects {
             if let Effect::InvokeTask { task, parameters, .. } = effect {
@@ -102,5 +123,5 @@ pub(crate) fn run_program(program: &Program, input: &Value, answer: &Answer<'_>)
             }
         }
     }
-    Ran { execution, events }
+    Ran { execution, events, heavy_steps }
 }

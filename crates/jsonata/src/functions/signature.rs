@@ -41,10 +41,13 @@ impl Parameter {
     }
 }
 
+/// The letter of nothing.
+const MISSING: u8 = b'm';
+
 /// The letter of a value's type.
 fn letter(item: &Item<'_>) -> u8 {
     match item {
-        Item::Undefined => b'm',
+        Item::Undefined => MISSING,
         Item::Null => b'l',
         Item::Bool(_) => b'b',
         Item::Number(_) | Item::Exact(_) => b'n',
@@ -171,6 +174,7 @@ impl Signature {
         };
         let given = std::mem::take(arguments);
         let mut given = given.into_iter().enumerate();
+        let mut matched = letters.iter().copied();
         for (parameter, count) in self.parameters.iter().zip(counts) {
             // Only an optional parameter matches nothing.
             if count == 0 {
@@ -185,17 +189,24 @@ impl Signature {
                 }
                 continue;
             }
-            for (at, argument) in given.by_ref().take(count) {
-                if !parameter.is_array || matches!(argument, Item::Undefined) {
+            for _ in 0..count {
+                // Where an argument was taken so, what is checked from then on is not what is given.
+                let letter = matched.next().unwrap_or(MISSING);
+                let (at, argument) = given.next().unwrap_or((letters.len(), Item::Undefined));
+                if !parameter.is_array {
                     arguments.push(argument);
                     continue;
                 }
-                let is_array = letter(&argument) == b'a';
+                if letter == MISSING {
+                    arguments.push(Item::Undefined);
+                    continue;
+                }
+                let is_array = letter == b'a';
                 if let Some(element) = &parameter.element {
                     evaluator.step(argument.count() / 2)?;
                     let fits = match is_array {
                         true => fits_elements(&argument, element),
-                        false => count == 1 && element.as_bytes() == [letter(&argument)],
+                        false => count == 1 && element.as_bytes() == [letter],
                     };
                     if !fits {
                         let mut error = Error::new("T0412").index(at + 1);
@@ -205,7 +216,8 @@ impl Signature {
                         return Err(error);
                     }
                 }
-                arguments.push(if is_array { argument } else { evaluator.wrapped(argument)? });
+                let is_kept = is_array || matches!(argument, Item::Undefined);
+                arguments.push(if is_kept { argument } else { evaluator.wrapped(argument)? });
             }
         }
         Ok(())

@@ -70,4 +70,9 @@ export const differences = [
     from: "sequence.sequence = true;",
     to: "Object.defineProperty(sequence, 'sequence', { value: true, writable: true });",
   },
+  {
+    reason: "a function has neither members nor descendants",
+    from: "if (input !== null && typeof input === 'object') {",
+    to: "if (input !== null && typeof input === 'object' && !isFunction(input)) {",
+  },
 ];

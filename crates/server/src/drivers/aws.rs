@@ -2,20 +2,17 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytes::Bytes;
 use stepwell_api::{Operation, ToJson, identity::Identity};
 use stepwell_asl::Resource;
 use stepwell_engine::account_of;
 use stepwell_integrations::{
     OnUncertain, TaskError,
     aws::{
-        ANSWER_MAX_BYTES, Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalService,
-        Work, sdk_error, sdk_result,
+        ANSWER_MAX_BYTES, Call, CallOutcome, Caller as AwsCaller, Era, JobOutcome, LocalAnswer, LocalCall,
+        LocalFuture, LocalService, Work, sdk_error, sdk_result,
     },
 };
 use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
@@ -26,30 +23,58 @@ use tokio::sync::watch;
 use super::{Caller, Completion};
 use crate::{operations::Operations, service};
 
-/// The Step Functions API of this server, for `aws-sdk:sfn` tasks.
-struct ThisServer<'a>(&'a Arc<Operations>);
+/// What a task finds without leaving the process: the Step Functions API of this server, and the jobs that it runs.
+struct ThisServer<'a> {
+    operations: &'a Arc<Operations>,
+    execution_arn: &'a str,
+    /// What idempotency tokens are made from.
+    token_seed: &'a str,
+}
 
 impl LocalService for ThisServer<'_> {
-    fn call<'a>(
-        &'a self,
-        operation: &'a str,
-        region: &'a str,
-        account: &'a str,
-        body: Bytes,
-    ) -> Pin<Box<dyn Future<Output = LocalAnswer> + Send + 'a>> {
+    fn call<'a>(&'a self, call: LocalCall<'a>) -> LocalFuture<'a, Option<LocalAnswer>> {
         Box::pin(async move {
-            let target = format!("AWSStepFunctions.{operation}");
-            let answer = match Operation::from_target(Some(&target)) {
-                Ok(operation) => {
-                    service::dispatch(self.0, operation, Identity { region, account }, &body).await
-                }
-                Err(error) => Err(error),
-            };
-            match answer {
-                Ok(body) => LocalAnswer { status: 200, body },
-                Err(error) => LocalAnswer { status: error.status, body: error.to_json() },
+            match call.service {
+                "sfn" => Some(self.call_api(&call).await),
+                _ => self.call_jobs(&call).await,
             }
         })
+    }
+
+    fn job_ended<'a>(&'a self, service: &'a str, ask: &'a Value) -> Option<LocalFuture<'a, ()>> {
+        let jobs = self.operations.jobs.as_ref()?;
+        let list = ask.get("Jobs").or_else(|| ask.get("Tasks"))?;
+        let ended = jobs.ended(service, list.index(0)?.as_str()?)?;
+        Some(Box::pin(ended))
+    }
+}
+
+impl ThisServer<'_> {
+    async fn call_api(&self, call: &LocalCall<'_>) -> LocalAnswer {
+        let target = format!("AWSStepFunctions.{}", call.operation);
+        let identity = Identity { region: call.region, account: call.account };
+        let answer = match Operation::from_target(Some(&target)) {
+            Ok(operation) => service::dispatch(self.operations, operation, identity, &call.body).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(body) => LocalAnswer { status: 200, body },
+            Err(error) => LocalAnswer { status: error.status, body: error.to_json() },
+        }
+    }
+
+    async fn call_jobs(&self, call: &LocalCall<'_>) -> Option<LocalAnswer> {
+        let call = stepwell_local_jobs::Call {
+            service: call.service,
+            operation: call.operation,
+            region: call.region,
+            account: call.account,
+            execution_arn: self.execution_arn,
+            token_seed: self.token_seed,
+            body: &call.body,
+        };
+        let answer = self.operations.jobs.as_ref()?.call(call).await?;
+        Some(LocalAnswer { status: answer.status, body: answer.body })
     }
 }
 
@@ -58,14 +83,14 @@ impl LocalService for ThisServer<'_> {
 pub(crate) struct JobWaits(Mutex<HashMap<(ExecutionKey, TaskId), watch::Sender<bool>>>);
 
 impl JobWaits {
-    fn begin(&self, key: ExecutionKey, task: TaskId) -> watch::Receiver<bool> {
+    pub(super) fn begin(&self, key: ExecutionKey, task: TaskId) -> watch::Receiver<bool> {
         let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (sender, receiver) = watch::channel(false);
         waits.insert((key, task), sender);
         receiver
     }
 
-    fn end(&self, key: ExecutionKey, task: TaskId) {
+    pub(super) fn end(&self, key: ExecutionKey, task: TaskId) {
         let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(key, task));
         if let Some(sender) = ended {
             sender.send_replace(true);
@@ -74,7 +99,7 @@ impl JobWaits {
 }
 
 /// What idempotency tokens of an attempt are made from: the same when the call is made again after a crash.
-fn token_seed(key: Option<ExecutionKey>, about: &About, task: TaskId) -> String {
+pub(super) fn token_seed(key: Option<ExecutionKey>, about: &About, task: TaskId) -> String {
     match key {
         Some(key) => format!("{key} {} {}", task.frame, task.attempt),
         // An Express execution has no place in the store, and is not made again.
@@ -110,7 +135,8 @@ pub(super) async fn call_sdk(
         token_seed: &seed,
         role: caller.role,
     };
-    match operations.aws.call(&call, Some(&ThisServer(operations))).await {
+    let local = ThisServer { operations, execution_arn: &caller.about.execution_arn, token_seed: &seed };
+    match operations.aws.call(&call, Some(&local)).await {
         CallOutcome::Answered(answer) => Completion::Answered(Payload::from_value(sdk_result(&answer))),
         CallOutcome::Failed(error) => failed(sdk_error(&service, &error, parameters.value())),
         CallOutcome::Interrupted => Completion::Nothing,
@@ -136,7 +162,7 @@ fn refused_after_crash(
     })
 }
 
-fn unknown(state: &TaskState) -> Completion {
+pub(super) fn unknown(state: &TaskState) -> Completion {
     Completion::Failed(ErrorOutput::new(
         "States.Runtime",
         format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),
@@ -151,11 +177,23 @@ fn failed(error: TaskError) -> Completion {
     })
 }
 
-fn completed(outcome: JobOutcome) -> Completion {
+pub(super) fn completed(outcome: JobOutcome) -> Completion {
     match outcome {
         JobOutcome::Done(result) => Completion::Answered(Payload::from_value(result)),
         JobOutcome::Failed(error) => failed(error),
         JobOutcome::Interrupted => Completion::Nothing,
+    }
+}
+
+/// The task as integrations see it.
+pub(super) fn aws_caller<'a>(caller: &'a Caller<'_>, token_seed: &'a str) -> AwsCaller<'a> {
+    AwsCaller {
+        region: &caller.about.region,
+        account: account_of(&caller.about.execution_arn),
+        execution_arn: &caller.about.execution_arn,
+        state_machine_arn: &caller.about.state_machine_arn,
+        token_seed,
+        role: caller.role,
     }
 }
 
@@ -169,19 +207,12 @@ async fn with_work<T>(
 ) -> Option<T> {
     let Resource::Optimized { integration, .. } = &state.resource else { return None };
     let seed = token_seed(caller.key, caller.about, caller.task);
-    let local = ThisServer(operations);
+    let local = ThisServer { operations, execution_arn: &caller.about.execution_arn, token_seed: &seed };
     let work = Work {
         aws: &operations.aws,
         local: Some(&local),
         integration,
-        caller: AwsCaller {
-            region: &caller.about.region,
-            account: account_of(&caller.about.execution_arn),
-            execution_arn: &caller.about.execution_arn,
-            state_machine_arn: &caller.about.state_machine_arn,
-            token_seed: &seed,
-            role: caller.role,
-        },
+        caller: aws_caller(caller, &seed),
         parameters,
     };
     Some(act(work).await)

@@ -12,9 +12,9 @@ use stepwell_api::{
         },
     },
 };
-use stepwell_asl::{MachineType, Severity};
+use stepwell_asl::{MachineType, Options, Severity, analyse};
 
-use super::{Operations, state_machine::analyse_apart};
+use super::{Operations, state_machine::work_on};
 
 /// Findings in an answer when the caller sets no limit, and at most.
 const FINDINGS_MAX: usize = 100;
@@ -33,7 +33,8 @@ impl Operations {
             Some(StateMachineType::Express) => MachineType::Express,
             Some(StateMachineType::Standard) | None => MachineType::Standard,
         };
-        let analysis = analyse_apart(request.definition, machine_type).await?;
+        let options = Options { machine_type };
+        let analysis = work_on(request.definition, move |definition| analyse(definition, &options)).await?;
         let is_valid = analysis.is_valid();
         let with_warnings = request.severity == Some(DiagnosticSeverity::Warning);
         let mut findings: Vec<_> = analysis

@@ -78,7 +78,7 @@ impl Loader {
             if !self.state.is_recovered {
                 self.recover_page();
             } else if Instant::now() >= next_round {
-                self.clock.slew();
+                self.clock.follow_wall_time();
                 if !self.read_ahead_page() {
                     next_round = Instant::now() + self.read_ahead_every();
                     self.state.rounds += 1;

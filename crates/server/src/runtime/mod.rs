@@ -13,6 +13,7 @@ use std::{
 };
 
 use stepwell_engine::{Config, Input, Limits, Observer, Released, Shard, TokenKey};
+use stepwell_interpreter::Budget;
 use stepwell_store::{HashRange, Store};
 
 pub(crate) use clock::Clock;
@@ -23,7 +24,7 @@ use router::Message;
 pub(crate) use router::{Answer, Router};
 use worker::Worker;
 
-use crate::catalogue::Catalogue;
+use crate::{catalogue::Catalogue, heavy::HeavyThreads};
 
 /// Who takes what leaves a shard.
 pub(crate) trait Outside: Send + Sync {
@@ -44,12 +45,16 @@ pub(crate) struct ShardSettings {
 }
 
 /// The inboxes of shards whose threads do not run yet.
-pub(crate) struct Inboxes(Vec<Arc<Inbox<Message>>>);
+pub(crate) struct Inboxes {
+    router: Arc<Router>,
+    inboxes: Vec<Arc<Inbox<Message>>>,
+}
 
 /// A router, and the inboxes for [`Runtime::start`].
 pub(crate) fn router(shard_count: u16) -> (Arc<Router>, Inboxes) {
     let (router, inboxes) = Router::new(shard_count);
-    (Arc::new(router), Inboxes(inboxes))
+    let router = Arc::new(router);
+    (router.clone(), Inboxes { router, inboxes })
 }
 
 /// The threads at work.
@@ -58,6 +63,7 @@ pub(crate) struct Runtime {
     workers: Vec<JoinHandle<()>>,
     loader: Option<JoinHandle<()>>,
     loads: mpsc::Sender<LoadRequest>,
+    heavy: Arc<HeavyThreads>,
 }
 
 impl Runtime {
@@ -67,20 +73,21 @@ impl Runtime {
     /// When the system gives no thread.
     pub(crate) fn start(
         inboxes: Inboxes,
-        router: Arc<Router>,
         clock: Arc<Clock>,
         store: Arc<dyn Store>,
         catalogue: Arc<Catalogue>,
         outside: Arc<dyn Outside>,
+        heavy: Arc<HeavyThreads>,
         settings: &ShardSettings,
     ) -> std::io::Result<Runtime> {
+        let Inboxes { router, inboxes } = inboxes;
         let (loads, requests) = mpsc::channel();
         // Before anything is decided, shards must know which activities exist.
         for activity in catalogue.activity_arns() {
             router.broadcast(|| Input::ActivityCreated { activity: activity.clone() });
         }
         let mut workers = Vec::new();
-        for (number, inbox) in (0..).zip(inboxes.0) {
+        for (number, inbox) in (0..).zip(inboxes) {
             let config = Config {
                 number,
                 owned: HashRange::of_shard(number, router.count()),
@@ -88,7 +95,7 @@ impl Runtime {
                 store_seed: settings.store_seed,
                 token_key: settings.token_key.clone(),
                 wait_scale: settings.wait_scale,
-                budget: Default::default(),
+                budget: Budget::SHARED,
                 observers: settings.observers.clone(),
             };
             let worker = Worker {
@@ -105,6 +112,7 @@ impl Runtime {
                 store: store.clone(),
                 outside: outside.clone(),
                 loads: loads.clone(),
+                heavy: heavy.clone(),
             };
             let name = format!("shard-{number}");
             let outside = outside.clone();
@@ -120,12 +128,13 @@ impl Runtime {
         let loader =
             Loader { requests, router: router.clone(), clock, store, catalogue, park_after_millis, state };
         let loader = std::thread::Builder::new().name("loader".to_owned()).spawn(move || loader.run())?;
-        Ok(Runtime { router, workers, loader: Some(loader), loads })
+        Ok(Runtime { router, workers, loader: Some(loader), loads, heavy })
     }
 
     /// Lets all shards finish what waits for its commit, and ends the threads. Blocks.
     pub(crate) fn stop(mut self) {
         self.router.stop();
+        self.heavy.stop();
         for worker in self.workers.drain(..) {
             // A worker that panicked has been reported by the panic hook.
             let _ = worker.join();

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stepwell_engine::{Input, Released, Reply, ReplyTo, Shard};
-use stepwell_store::{Batch, Store};
+use stepwell_engine::{HeavyStep, Input, Released, Reply, ReplyTo, Shard};
+use stepwell_store::{Batch, CommitDone, Store};
 
 use super::{
     Outside,
@@ -15,8 +15,9 @@ use super::{
     loader::LoadRequest,
     router::{Answer, Message, Router},
 };
+use crate::heavy::HeavyThreads;
 
-/// The longest sleep: clocks may be drawn to wall time meanwhile.
+/// The longest sleep: the clock may be held back meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
 /// Callers that one batch has answered are company from this number on.
 const COMPANY: usize = 3;
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     pub(super) store: Arc<dyn Store>,
     pub(super) outside: Arc<dyn Outside>,
     pub(super) loads: mpsc::Sender<LoadRequest>,
+    pub(super) heavy: Arc<HeavyThreads>,
 }
 
 impl Worker {
@@ -66,6 +68,9 @@ impl Worker {
             }
             if let Some((batch, held)) = turn.batch {
                 self.commit(batch, held);
+            }
+            for step in turn.heavy {
+                self.send_away(step);
             }
             for load in turn.loads {
                 // The loader ends after the workers.
@@ -114,7 +119,17 @@ impl Worker {
         false
     }
 
-    /// What was held for the batch leaves from the committer's thread, the moment it is durable.
+    /// Has a step taken where nobody waits for it.
+    fn send_away(&self, step: HeavyStep) {
+        let (number, router, clock) = (self.number, self.router.clone(), self.clock.clone());
+        self.heavy.submit(move || {
+            let taken = step.take(clock.now());
+            router.send_to(number, Input::HeavyStepTaken(Box::new(taken)));
+        });
+    }
+
+    /// What was held for the batch leaves the moment it is durable. Where few wait for it, this thread commits by itself:
+    /// it has nothing else to do until then, and the way to the committer and back would be a good part of their wait.
     fn commit(&mut self, batch: Batch, held: Vec<Released<Answer>>) {
         self.in_flight += 1;
         let callers = held.iter().filter(|released| matches!(released, Released::Reply { .. })).count();
@@ -122,18 +137,20 @@ impl Worker {
         self.commit_began = Instant::now();
         let (number, sequence) = (self.number, batch.sequence);
         let (router, outside) = (self.router.clone(), self.outside.clone());
-        self.store.commit(
-            batch,
-            Box::new(move |result| match result {
-                Ok(()) => {
-                    router.note_committed(number, sequence);
-                    outside.release(held);
-                    router.send_to(number, Input::Committed { sequence });
-                }
-                // Nothing of the batch leaves, and the process ends.
-                Err(error) => outside.failed(&error.reason),
-            }),
-        );
+        let done: CommitDone = Box::new(move |result| match result {
+            Ok(()) => {
+                router.note_committed(number, sequence);
+                outside.release(held);
+                router.send_to(number, Input::Committed { sequence });
+            }
+            // Nothing of the batch leaves, and the process ends.
+            Err(error) => outside.failed(&error.reason),
+        });
+        if self.has_company {
+            self.store.commit(batch, done);
+        } else {
+            self.store.commit_here(batch, done);
+        }
     }
 }
 

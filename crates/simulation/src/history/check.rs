@@ -232,7 +232,10 @@ impl<'a> Checker<'a> {
             EventKind::StateAborted { frame, state, .. } => self.abort_state(event, *frame, *state)?,
             EventKind::ForkBroken { frame, error } => {
                 let last = self.chain(*frame)?.last;
-                let fork = self.fork_of(*frame)?;
+                // One that has ended, or never was, needs no stopping: the error is noted for those who go on.
+                let Some(fork) = self.chain(*frame)?.fork.filter(|fork| self.forks[*fork].is_open) else {
+                    return Ok(());
+                };
                 ensure(self.forks[fork].failure.is_none(), || "it had failed already".to_owned())?;
                 self.forks[fork].failure = Some(last);
                 self.forks[fork].starts_anew = is_data_limit(error);

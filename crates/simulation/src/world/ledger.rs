@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use stepwell_engine::Shard;
+use stepwell_engine::{HeavyStep, Shard};
 use stepwell_interpreter::{
     Effect, Event, Execution, Program, Status, TaskId, apply,
     event::codec::{Payloads, decode_chunk},
@@ -111,8 +111,13 @@ impl Ledger {
         }
     }
 
-    /// A turn made a batch: what is stored must fold to what is in memory.
-    pub(super) fn wrote(&mut self, batch: &Batch, shard: &Shard<Request>) -> Result<(), String> {
+    /// A turn made a batch: what is stored must fold to what is in memory, or leaves the shard for a heavy step.
+    pub(super) fn wrote(
+        &mut self,
+        batch: &Batch,
+        shard: &Shard<Request>,
+        heavy: &[HeavyStep],
+    ) -> Result<(), String> {
         take(&self.programs, &mut self.ahead, batch)?;
         for change in &batch.rows {
             self.names.insert(change.key, change.after.name.clone());
@@ -122,7 +127,9 @@ impl Ledger {
             if self.ahead.get(&chunk.key).is_some_and(Fold::is_express) {
                 continue;
             }
-            let (Some(live), Some(fold)) = (shard.execution(chunk.key), self.ahead.get(&chunk.key)) else {
+            let away = heavy.iter().find(|step| step.key() == chunk.key).map(HeavyStep::execution);
+            let live = shard.execution(chunk.key).or(away);
+            let (Some(live), Some(fold)) = (live, self.ahead.get(&chunk.key)) else {
                 return Err(format!("execution {} was written and is not in memory", chunk.key));
             };
             same_state(live, &fold.execution)?;

@@ -1,11 +1,14 @@
 //! The node: shards, the committer, the loader, and what becomes of them when the process ends.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use stepwell_engine::{
-    Config, Found, Input, Load, LoadedExecution, Released, Reply, ReplyTo, Shard, TokenKey, fold,
+    Config, Found, HeavyStep, Input, Load, LoadedExecution, Released, Reply, ReplyTo, Shard, TokenKey, fold,
 };
-use stepwell_interpreter::{Effect, Program, Timestamp, event::codec::decode_chunk};
+use stepwell_interpreter::{Command, Effect, Program, Timestamp, event::codec::decode_chunk};
 use stepwell_store::{
     Batch, DueExecution, EventChunk, ExecutionKey, HashRange, MemoryStore, Store, StoreError, WAKE_NEVER,
 };
@@ -34,6 +37,8 @@ pub(super) struct Node {
     pub(super) shards: Vec<Shard<Request>>,
     pub(super) store: MemoryStore,
     pending: VecDeque<Pending>,
+    /// Executions of which a step is taken elsewhere.
+    away: BTreeSet<ExecutionKey>,
     /// For each shard the newest batch that is durable.
     committed: Vec<u64>,
     /// The last parked execution that was sent to its shard.
@@ -55,6 +60,7 @@ impl Node {
             shards: Vec::new(),
             store: MemoryStore::new(),
             pending: VecDeque::new(),
+            away: BTreeSet::new(),
             committed: Vec::new(),
             sent_up_to: None,
             read_ahead_at: None,
@@ -212,7 +218,43 @@ impl World<'_> {
         self.plan_read_ahead();
     }
 
+    /// Somebody elsewhere takes a step; the shard hears of it a little later.
+    pub(super) fn take_heavy_step(&mut self, shard: usize, step: HeavyStep) {
+        let taken = step.take(self.schedule.shard_time());
+        let after_ms = self.random.between(0, 2);
+        let input = Input::HeavyStepTaken(Box::new(taken));
+        self.schedule.inside(after_ms, Happening::Input { shard, input });
+    }
+
+    fn send_away(&mut self, shard: usize, step: HeavyStep) {
+        self.count("heavy steps");
+        if self.plan.plant == Some(Plant::ForgetHeavySteps) && self.random.percent(10) {
+            return;
+        }
+        self.node.away.insert(step.key());
+        let after_ms = self.random.between(0, self.plan.heavy_ms_max);
+        self.schedule.inside(after_ms, Happening::HeavyStep { shard, step: Box::new(step) });
+    }
+
+    /// What comes for an execution while a step of it is taken elsewhere.
+    fn note_away(&mut self, input: &Input<Request>) {
+        match input {
+            Input::HeavyStepTaken(taken) => drop(self.node.away.remove(&taken.key())),
+            Input::Command { key, command, .. } if self.node.away.contains(key) => match command {
+                Command::Stop { .. } => self.count("stops during heavy steps"),
+                Command::Redrive { .. } => self.count("redrives during heavy steps"),
+                Command::TaskHeartbeat { .. } => self.count("heartbeats during heavy steps"),
+                Command::TaskSucceeded { .. } | Command::TaskFailed { .. } => {
+                    self.count("answers during heavy steps");
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
     pub(super) fn enqueue(&mut self, shard: usize, input: Input<Request>) -> Result<(), String> {
+        self.note_away(&input);
         let Some(at) = self.node.shards.get_mut(shard) else { return Ok(()) };
         if let Err(refused) = at.enqueue(input) {
             self.count("inputs refused");
@@ -238,7 +280,7 @@ impl World<'_> {
             self.schedule.inside(after_ms, Happening::Load { shard: number, load });
         }
         if let Some((batch, mut held)) = turn.batch {
-            self.ledger.wrote(&batch, &self.node.shards[number])?;
+            self.ledger.wrote(&batch, &self.node.shards[number], &turn.heavy)?;
             self.check_in_flight(number)?;
             for change in &batch.running {
                 if change.change.wake_at_ms().is_some_and(|wake_at_ms| wake_at_ms > 0) {
@@ -260,6 +302,9 @@ impl World<'_> {
             }
             self.node.batches += 1;
             self.schedule.inside(after_ms, Happening::Commit);
+        }
+        for step in turn.heavy {
+            self.send_away(number, step);
         }
         Ok(())
     }
@@ -329,7 +374,9 @@ impl World<'_> {
         self.node.shards.clear();
         self.express.forget();
         self.node.read_ahead_at = None;
-        self.schedule.forget_inside();
+        let lost = self.schedule.forget_inside();
+        *self.counts.entry("heavy steps lost").or_default() += lost;
+        self.node.away.clear();
         self.ledger.restarted()?;
         self.crowd.node_is_down();
         let after_ms = self.random.between(1, RESTART_MS_MAX);

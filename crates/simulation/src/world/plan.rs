@@ -24,6 +24,8 @@ pub enum Plant {
     ForgetParked,
     /// An execution is read from the store up to its first end only.
     ForgetRedrives,
+    /// Now and then a heavy step is begun and never ends.
+    ForgetHeavySteps,
 }
 
 /// One state machine.
@@ -75,6 +77,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Budget of a step.
     pub budget: Budget,
+    /// Milliseconds that a heavy step takes at most.
+    pub heavy_ms_max: i64,
     /// Milliseconds that a commit takes at most.
     pub commit_ms_max: i64,
     /// When the process ends, in milliseconds after the beginning.
@@ -157,12 +161,16 @@ impl Plan {
             batch_commands_max: if is_slow { 4_096 } else { *random.pick(&[1, 3, 4_096]) },
             recent_names_max: *random.pick(&[1, 65_536]),
             park_after_millis: *random.pick(&[1_500, 30_000]),
+            lingering_max: [0, 1, 1_024][(seed % 3) as usize],
             ..Limits::default()
         };
         let budget = Budget {
             transitions: if is_slow { 1_000 } else { *random.pick(&[1, 2, 7, 50, 1_000]) },
             bytes: if is_slow { 1 << 20 } else { *random.pick(&[1, 1_000, 1 << 20]) },
+            expression_steps: if is_slow { 1_000_000 } else { *random.pick(&[1, 30, 1_000_000]) },
+            expression_steps_max: *random.pick(&[0, 10, 60, u64::MAX]),
         };
+        let heavy_ms_max = if is_slow { 5 } else { *random.pick(&[0, 5, 400]) };
         Ok(Self {
             seed,
             machines,
@@ -171,6 +179,7 @@ impl Plan {
             shards: *random.pick(&[1, 2, 3]),
             limits,
             budget,
+            heavy_ms_max,
             commit_ms_max,
             crashes_ms: (0..crash_count).map(|_| random.between(0, 30_000)).collect(),
             crash_batches: (0..crash_count).map(|_| random.below(60)).collect(),
@@ -235,7 +244,12 @@ impl Plan {
             add(&|plan| plan.commit_ms_max = 0);
         }
         if self.budget.transitions < 1_000 {
-            add(&|plan| plan.budget = Budget::default());
+            add(&|plan| {
+                plan.budget = Budget { transitions: 1_000, bytes: 1 << 20, ..plan.budget };
+            });
+        }
+        if self.budget.expression_steps_max < u64::MAX {
+            add(&|plan| plan.budget = plan.budget.alone());
         }
         plans
     }
@@ -245,10 +259,11 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "shards {}, {:?}, {:?}, commits take up to {} ms, crashes at {:?} ms and batches {:?}, clock shifts {:?}, stops {:?}, {:?}",
+            "shards {}, {:?}, {:?}, heavy steps take up to {} ms, commits up to {} ms, crashes at {:?} ms and batches {:?}, clock shifts {:?}, stops {:?}, {:?}",
             self.shards,
             self.limits,
             self.budget,
+            self.heavy_ms_max,
             self.commit_ms_max,
             self.crashes_ms,
             self.crash_batches,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stepwell_engine::{Input, Load};
+use stepwell_engine::{HeavyStep, Input, Load};
 use stepwell_interpreter::{Command, Timestamp};
 use stepwell_store::ExecutionKey;
 
@@ -17,6 +17,8 @@ pub(super) type Request = u64;
 pub(super) enum Happening {
     /// An input reaches a shard.
     Input { shard: usize, input: Input<Request> },
+    /// A step that a shard has sent away is taken.
+    HeavyStep { shard: usize, step: Box<HeavyStep> },
     /// The oldest batch that waits becomes durable.
     Commit,
     /// The store is read for an execution.
@@ -146,8 +148,16 @@ impl Schedule {
         }
     }
 
-    /// The process ends, and with it all that was under way in it.
-    pub(super) fn forget_inside(&mut self) {
+    /// The process ends, and with it all that was under way in it. Gives how many heavy steps were.
+    pub(super) fn forget_inside(&mut self) -> u64 {
+        let is_heavy = |happening: &Happening| {
+            matches!(
+                happening,
+                Happening::HeavyStep { .. } | Happening::Input { input: Input::HeavyStepTaken(_), .. }
+            )
+        };
+        let heavy = self.entries.values().filter(|(_, happening)| is_heavy(happening)).count();
         self.entries.retain(|_, (is_inside, _)| !*is_inside);
+        heavy as u64
     }
 }

@@ -30,7 +30,7 @@ impl World<'_> {
         self.check_memory()
     }
 
-    /// In memory is only what is active or will be so soon: all else is parked, and has left.
+    /// In memory is only what is active or will be so soon, and a few that linger: all else is parked, and has left.
     fn check_memory(&self) -> Result<(), String> {
         let store = &self.node.store;
         let soon = self.schedule.shard_time().0 + self.plan.limits.park_after_millis;
@@ -38,8 +38,15 @@ impl World<'_> {
         let active = store.running(HashRange::ALL, None, usize::MAX).map_err(wrong)?.len();
         let due = store.due(HashRange::ALL, soon, None, usize::MAX).map_err(wrong)?.len();
         let in_memory: usize = self.node.shards.iter().map(Shard::resident_len).sum();
-        if in_memory > active + due {
-            return Err(format!("{in_memory} executions are in memory, {active} are active, {due} due soon"));
+        let lingering: Vec<usize> = self.node.shards.iter().map(Shard::lingering_len).collect();
+        let lingering_max = self.plan.limits.lingering_max;
+        if lingering.iter().any(|count| *count > lingering_max) {
+            return Err(format!("{lingering:?} executions linger, of {lingering_max} that may"));
+        }
+        if in_memory > active + due + lingering.iter().sum::<usize>() {
+            return Err(format!(
+                "{in_memory} executions are in memory, {active} are active, {due} due soon, {lingering:?} linger"
+            ));
         }
         Ok(())
     }
@@ -202,11 +209,12 @@ fn is_empty<R>(shard: &Shard<R>) -> Result<(), String> {
 }
 
 /// All mistakes that can be planted.
-pub const PLANTS: [Plant; 6] = [
+pub const PLANTS: [Plant; 7] = [
     Plant::ReleaseBeforeCommit,
     Plant::AcknowledgeBeforeCommit,
     Plant::ForgetEffectsAfterRestart,
     Plant::InvokeTwice,
     Plant::ForgetParked,
     Plant::ForgetRedrives,
+    Plant::ForgetHeavySteps,
 ];

@@ -29,6 +29,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("a_name_given_again_survives_the_deletion_of_its_first_holder", name_given_again),
     ("closed_executions_expire_by_their_stop_time", expired),
     ("batches_are_answered_once_in_order_and_are_readable_then", answers),
+    ("batches_of_several_threads_are_answered_once_in_order_whoever_commits_them", several),
     ("changes_of_one_key_in_batches_together_end_with_the_last", together),
     ("commits_after_closing_fail", closing),
     ("readers_see_whole_batches_while_others_commit", readers),
@@ -367,6 +368,41 @@ fn answers(store: &dyn Store) {
         .collect();
     assert_eq!(answers, (0..200).map(|number| (number, true)).collect::<Vec<_>>());
     commit(store, Batch::default());
+}
+
+fn several(store: &dyn Store) {
+    const BATCHES: u64 = 100;
+    std::thread::scope(|scope| {
+        for shard in 0..4u16 {
+            scope.spawn(move || {
+                let (sender, receiver) = mpsc::channel();
+                for sequence in 1..=BATCHES {
+                    let key = format!("several/{shard}").into_bytes();
+                    let value = Some(Bytes::copy_from_slice(&sequence.to_be_bytes()));
+                    let catalogue = vec![CatalogueChange { key, value }];
+                    let batch = Batch { shard, sequence, catalogue, ..Batch::default() };
+                    let sender = sender.clone();
+                    let done: crate::CommitDone = Box::new(move |result| {
+                        assert!(result.is_ok());
+                        sender.send(sequence).expect("somebody listens");
+                    });
+                    // As shards and the catalogue do: some wait for nothing else meanwhile, some go on at once.
+                    if (sequence + u64::from(shard)).is_multiple_of(3) {
+                        store.commit(batch, done);
+                    } else {
+                        store.commit_here(batch, done);
+                    }
+                }
+                drop(sender);
+                assert!(receiver.iter().eq(1..=BATCHES), "of shard {shard}");
+            });
+        }
+    });
+    let last = BATCHES.to_be_bytes();
+    for (key, value) in store.catalogue_scan(b"several/", None, 10).expect("the catalogue is read") {
+        assert_eq!(value, last.as_slice(), "{key:?}");
+    }
+    assert_eq!(store.status().batches, 4 * BATCHES);
 }
 
 fn together(store: &dyn Store) {

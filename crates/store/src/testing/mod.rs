@@ -35,6 +35,7 @@ macro_rules! suite {
             a_name_given_again_survives_the_deletion_of_its_first_holder,
             closed_executions_expire_by_their_stop_time,
             batches_are_answered_once_in_order_and_are_readable_then,
+            batches_of_several_threads_are_answered_once_in_order_whoever_commits_them,
             changes_of_one_key_in_batches_together_end_with_the_last,
             commits_after_closing_fail,
             readers_see_whole_batches_while_others_commit,

@@ -28,11 +28,11 @@ use stepwell_interpreter::{
 use stepwell_json::{Object, Payload, Value};
 use tokio::sync::mpsc;
 
-use stepwell_asl::Resource;
+use stepwell_aws_model::DirectTarget;
 use stepwell_integrations::http_task::Trace;
 
 use self::subject::Subject;
-use super::{Operations, execution::execution_input, internal, stopped, stopping};
+use super::{Operations, execution::execution_input, internal, state_machine::turn_for, stopped, stopping};
 use crate::{drivers, random};
 
 /// What a mocked Task, Parallel or Map comes to.
@@ -64,11 +64,27 @@ impl Operations {
         let Ok(_permit) = self.state_tests.try_acquire() else { return Err(ApiError::throttling()) };
         let about = about(caller, &request, self.clock.now());
         let wait_scale = self.settings.wait_scale;
-        // Analysis and expressions may take a while; a panic is a bug of ours, and answered as one.
-        let begin = move || Test::begin(request, about, wait_scale);
-        let mut test = tokio::task::spawn_blocking(begin).await.map_err(internal)??;
-        let end = test.run(self).await?;
+        // The turn of a long definition ends with the work, not with the caller.
+        let turn = turn_for(&request.definition).await?;
+        let begin = move || {
+            let _turn = turn;
+            Test::begin(request, about, wait_scale)
+        };
+        let test = self.apart(begin).await??;
+        let (test, end) = test.run(self).await?;
         test.answer(end)
+    }
+
+    /// Works on a test. Analysis and expressions may take a while; a panic is a bug of ours, and answered as one.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match self.heavy.run(work).await {
+            Some(done) => Ok(done),
+            None if self.is_stopping() => Err(stopping()),
+            None => Err(internal("the test of a state met a bug")),
+        }
     }
 }
 
@@ -180,7 +196,7 @@ impl Test {
     fn traced_call(&self, effect: &Effect) -> Option<(TaskId, Payload)> {
         let Effect::InvokeTask { task, state, parameters, mock: None, .. } = effect else { return None };
         let is_http = match &self.program.get(*state)?.kind {
-            StateKind::Task(task) => task.resource == Resource::HttpInvoke,
+            StateKind::Task(task) => task.resource.direct_target() == Some(DirectTarget::HttpTask),
             _ => false,
         };
         let is_traced = is_http && self.request.inspection_level == Some(InspectionLevel::Trace);
@@ -188,7 +204,7 @@ impl Test {
     }
 
     /// Does what the state asks for until it has been left or has failed. The time limit is that of Express.
-    async fn run(&mut self, operations: &Arc<Operations>) -> Result<TestEnd, ApiError> {
+    async fn run(mut self, operations: &Arc<Operations>) -> Result<(Self, TestEnd), ApiError> {
         let (sender, mut completions) = mpsc::unbounded_channel();
         let mut stop = operations.stop.clone();
         loop {
@@ -222,18 +238,28 @@ impl Test {
                 });
             }
             if let Some(end) = self.test.end() {
-                return Ok(end);
+                return Ok((self, end));
             }
             let now = operations.clock.now();
             let left = self.test.next_deadline().map_or(0, |at| at.0.saturating_sub(now.0).max(0));
             tokio::select! {
                 () = stopped(&mut stop) => return Err(stopping()),
                 Some(command) = completions.recv() => {
-                    // One that comes too late is of no use to anybody.
-                    self.effects = self.test.feed(command, operations.clock.now()).unwrap_or_default();
+                    let now = operations.clock.now();
+                    let feed = move || {
+                        // One that comes too late is of no use to anybody.
+                        self.effects = self.test.feed(command, now).unwrap_or_default();
+                        self
+                    };
+                    self = operations.apart(feed).await?;
                 }
                 () = tokio::time::sleep(Duration::from_millis(left.unsigned_abs())) => {
-                    self.test.fire_due(operations.clock.now());
+                    let now = operations.clock.now();
+                    let fire = move || {
+                        self.test.fire_due(now);
+                        self
+                    };
+                    self = operations.apart(fire).await?;
                 }
             }
         }

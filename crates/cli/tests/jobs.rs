@@ -1,0 +1,244 @@
+//! Batch jobs and ECS tasks of a server in another process, which is killed and started again.
+
+mod common;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc;
+
+use common::{PATIENCE, Server, stepwell, until, write};
+use serde_json::Value;
+
+/// A directory whose jobs end with the test, even if that fails.
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let found =
+            Command::new("find").arg(self.path()).args(["-name", "*.lock", "-path", "*/jobs/*"]).output();
+        let paths =
+            found.map(|found| String::from_utf8_lossy(&found.stdout).into_owned()).unwrap_or_default();
+        for lock in paths.lines() {
+            let is_held = std::fs::File::open(lock)
+                .is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+            if let Ok(shim) = std::fs::read_to_string(lock)
+                && is_held
+            {
+                let _ = Command::new("kill").args(["-TERM", &shim]).status();
+            }
+        }
+    }
+}
+
+fn project(configuration: &str) -> Project {
+    let directory = tempfile::tempdir().expect("a directory");
+    write(directory.path(), "stepwell.toml", configuration);
+    Project(directory)
+}
+
+/// A machine of one task.
+fn machine(directory: &Path, name: &str, resource: &str, parameters: &str, more: &str) {
+    let definition = format!(
+        r#"{{"StartAt": "Job", "States": {{"Job": {{"Type": "Task", "Resource": "arn:aws:states:::{resource}",
+            "Parameters": {parameters}, "End": true{more}}}}}}}"#
+    );
+    write(directory, &format!("{name}.asl.json"), &definition);
+}
+
+const SUBMIT: &str = r#"{"JobName": "j", "JobQueue": "q", "JobDefinition": "work"}"#;
+
+/// A pipe that a job and the test wait for each other with: opening it waits for the other side.
+fn pipe(directory: &Path, name: &str) -> PathBuf {
+    let path = directory.join(name);
+    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    path
+}
+
+/// Does something on a thread of its own, and fails when it takes too long.
+fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(act()));
+    receiver.recv_timeout(PATIENCE).expect("in time")
+}
+
+/// Lets a job go on that reads from the pipe, as soon as it does.
+fn release(path: &Path) {
+    let path = path.to_path_buf();
+    in_time(move || std::fs::write(path, "go\n").expect("a pipe"));
+}
+
+/// Waits until a job has opened the pipe for writing; what it gives waits until all of the job's processes are gone.
+fn opened(path: &Path) -> impl FnOnce() {
+    let path = path.to_path_buf();
+    let mut file = in_time(move || std::fs::File::open(path).expect("a pipe"));
+    move || {
+        in_time(move || file.read_to_end(&mut Vec::new()).expect("a pipe"));
+    }
+}
+
+fn end(server: &Server, execution: &str) -> Value {
+    until("the end", || {
+        let answer = server.client(&["describe", execution, "--output", "json"]).expect(0).json();
+        (answer["status"] != "RUNNING").then_some(answer)
+    })
+}
+
+fn output(described: &Value) -> Value {
+    assert_eq!(described["status"], "SUCCEEDED", "{described}");
+    serde_json::from_str(described["output"].as_str().expect("a text")).expect("JSON")
+}
+
+#[test]
+fn a_job_of_a_killed_server_is_waited_for_by_the_next_and_runs_once() {
+    let directory = project(
+        "[batch.job_definitions.work]\n\
+         command = [\"sh\", \"-c\", \"echo run >> runs; exec 3> alive; read line < gate; echo the end\"]\n\
+         [ecs.task_definitions.serve]\n\
+         command = [\"sh\", \"-c\", \"exec 3> alive-task; read line < gate-task; exit 0\"]\n",
+    );
+    let path = directory.path();
+    machine(path, "work", "batch:submitJob.sync", SUBMIT, "");
+    machine(path, "serve", "ecs:runTask.sync", r#"{"TaskDefinition": "serve", "LaunchType": "FARGATE"}"#, "");
+    let pipes = ["alive", "gate", "alive-task", "gate-task"].map(|name| pipe(path, name));
+    let server = Server::start(path, &[".", "--data-dir", "data"]);
+    server.client(&["start", "work", "--name", "w"]).expect(0);
+    server.client(&["start", "serve", "--name", "s"]).expect(0);
+    let (job_gone, task_gone) = (opened(&pipes[0]), opened(&pipes[2]));
+    // Submitted and known to be, so that the answer of the call is not asked for again.
+    for execution in ["work:w", "serve:s"] {
+        until("the submission", || {
+            let history = server.client(&["history", execution]).expect(0).stdout;
+            history.contains("TaskSubmitted").then_some(())
+        });
+    }
+    server.kill();
+
+    let server = Server::start(path, &["--data-dir", "data"]);
+    release(&pipes[1]);
+    release(&pipes[3]);
+    job_gone();
+    task_gone();
+    let job = output(&end(&server, "work:w"));
+    assert_eq!((&job["Status"], &job["Container"]["ExitCode"]), (&"SUCCEEDED".into(), &0.into()), "{job}");
+    let log = path.join("data/jobs").join(job["Container"]["LogStreamName"].as_str().expect("a name"));
+    assert_eq!(std::fs::read_to_string(log).expect("a log"), "the end\n");
+    assert_eq!(std::fs::read_to_string(path.join("runs")).expect("a file"), "run\n");
+    let task = output(&end(&server, "serve:s"));
+    assert_eq!(task["LastStatus"], "STOPPED");
+    assert_eq!(task["StopCode"], "EssentialContainerExited");
+    assert_eq!(task["StartedBy"], "AWS Step Functions");
+    assert_eq!(task["Containers"][0]["ExitCode"], 0);
+    assert!(task["StartedAt"].as_str().is_some_and(|time| time.ends_with('Z')), "{task}");
+    let history = server.client(&["history", "work:w"]).expect(0).stdout;
+    assert_eq!(history.matches("TaskSubmitted").count(), 1, "{history}");
+}
+
+#[test]
+fn a_submission_that_a_crash_made_uncertain_finds_its_job() {
+    let directory = project(
+        "[batch.job_definitions.work]\n\
+         command = [\"sh\", \"-c\", \"echo run >> runs; exec 3> alive; read line < gate\"]\n",
+    );
+    let path = directory.path();
+    machine(path, "work", "batch:submitJob.sync", SUBMIT, "");
+    let (alive, gate) = (pipe(path, "alive"), pipe(path, "gate"));
+    for run in ["one", "two", "three"] {
+        let server = Server::start(path, &[".", "--data-dir", "data"]);
+        server.client(&["start", "work", "--name", run]).expect(0);
+        // The job runs; whether its submission is in the journal yet is anybody's guess.
+        let gone = opened(&alive);
+        server.kill();
+        let server = Server::start(path, &["--data-dir", "data"]);
+        release(&gate);
+        gone();
+        output(&end(&server, &format!("work:{run}")));
+    }
+    assert_eq!(std::fs::read_to_string(path.join("runs")).expect("a file"), "run\nrun\nrun\n");
+}
+
+#[test]
+fn a_failed_job_is_retried_by_the_state_and_its_cause_is_the_job() {
+    let directory = project(
+        "[batch.job_definitions.work]\n\
+         command = [\"sh\", \"-c\", \"echo run >> runs; [ $(wc -l < runs) = 3 ] || { echo not yet; exit 7; }\"]\n",
+    );
+    let path = directory.path();
+    let retry =
+        r#", "Retry": [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 1}]"#;
+    machine(path, "work", "batch:submitJob.sync", SUBMIT, retry);
+    let ended = stepwell(path, &["run", "work.asl.json"]).expect(1);
+    assert!(ended.stderr.contains("FAILED: States.TaskFailed: {"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\"ExitCode\":7"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("\"StatusReason\":\"Essential container in task exited\""),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("last_line=not yet"), "{}", ended.stderr);
+    let ended = stepwell(path, &["run", "work.asl.json"]).expect(0);
+    assert_eq!(ended.json()["Attempts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(std::fs::read_to_string(path.join("runs")).expect("a file").lines().count(), 3);
+}
+
+#[test]
+fn stopping_an_execution_ends_its_job_with_all_its_processes() {
+    let directory = project(
+        "[batch.job_definitions.work]\n\
+         command = [\"sh\", \"-c\", \"exec 3> alive; sh -c 'read line < never' & read line < never\"]\n",
+    );
+    let path = directory.path();
+    machine(path, "work", "batch:submitJob.sync", SUBMIT, "");
+    pipe(path, "never");
+    let alive = pipe(path, "alive");
+    let server = Server::start(path, &[".", "--data-dir", "data"]);
+    server.client(&["start", "work", "--name", "w"]).expect(0);
+    let gone = opened(&alive);
+    until("the submission", || {
+        let history = server.client(&["history", "work:w"]).expect(0).stdout;
+        history.contains("TaskSubmitted").then_some(())
+    });
+    server.client(&["stop", "work:w"]).expect(0);
+    gone();
+    assert_eq!(end(&server, "work:w")["status"], "ABORTED");
+}
+
+#[test]
+fn a_task_gives_its_token_back_and_others_can_be_asked_for() {
+    let program = env!("CARGO_BIN_EXE_stepwell");
+    let directory = project(&format!(
+        "[ecs.task_definitions.worker.containers.main]\n\
+         command = [\"sh\", \"-c\", '{program} task succeed $TOKEN --result 42']\n"
+    ));
+    let path = directory.path();
+    let parameters = r#"{"TaskDefinition": "worker", "Overrides": {"ContainerOverrides": [
+        {"Name": "main", "Environment": [{"Name": "TOKEN", "Value.$": "$$.Task.Token"}]}]}}"#;
+    machine(path, "worker", "ecs:runTask.waitForTaskToken", parameters, "");
+    let ended = stepwell(path, &["run", "worker.asl.json"]).expect(0);
+    assert_eq!(ended.stdout, "42\n", "{}", ended.stderr);
+
+    machine(path, "list", "aws-sdk:ecs:listTasks", r#"{"Family": "worker"}"#, "");
+    let ended = stepwell(path, &["run", "list.asl.json"]).expect(0);
+    assert_eq!(ended.json(), serde_json::json!({"TaskArns": []}));
+    machine(path, "elsewhere", "batch:submitJob", SUBMIT, "");
+    let ended = stepwell(path, &["run", "elsewhere.asl.json"]).expect(1);
+    assert!(ended.stderr.contains("FAILED: Batch.SdkClientException: "), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("give its definition a section [batch.job_definitions.NAME]"),
+        "{}",
+        ended.stderr
+    );
+    machine(path, "odd", "ecs:runTask.sync", r#"{"TaskDefinition": "worker", "Count": 11}"#, "");
+    let ended = stepwell(path, &["run", "odd.asl.json"]).expect(1);
+    assert!(
+        ended.stderr.contains("FAILED: ECS.InvalidParameterException: count must be"),
+        "{}",
+        ended.stderr
+    );
+}
