@@ -17,7 +17,6 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::EngineError;
@@ -49,26 +48,15 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     operation: &'static str,
     body: Incoming,
-    connection: Connection,
     /// When reading the whole body ends, and the limit that this comes from.
     deadline: Option<(Instant, Duration)>,
-}
-
-/// The task that moves the bytes of a connection, and ends with this.
-#[derive(Debug)]
-struct Connection(AbortHandle);
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 async fn connect(
     socket: &Path,
     limit: Duration,
     operation: &'static str,
-) -> Result<(SendRequest<Full<Bytes>>, Connection), EngineError> {
+) -> Result<SendRequest<Full<Bytes>>, EngineError> {
     let stream = match tokio::time::timeout(limit, UnixStream::connect(socket)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(unreachable(socket, &error)),
@@ -76,11 +64,11 @@ async fn connect(
     };
     let (sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(operation, &error))?;
-    let task = tokio::spawn(async move {
-        // What goes wrong with the connection is reported by the request and the body.
+    tokio::spawn(async move {
+        // What goes wrong with the connection is reported by the request and the body; it ends when both are dropped.
         let _ = connection.await;
     });
-    Ok((sender, Connection(task.abort_handle())))
+    Ok(sender)
 }
 
 fn unreachable(socket: &Path, error: &io::Error) -> EngineError {
@@ -112,7 +100,7 @@ fn lost(operation: &'static str, error: &hyper::Error) -> EngineError {
 /// Sends `call` and waits for the head of the answer, without a limit once the connection stands.
 pub(crate) async fn open(socket: &Path, connect_limit: Duration, call: Call) -> Result<Answer, EngineError> {
     let operation = call.operation;
-    let (mut sender, connection) = connect(socket, connect_limit, operation).await?;
+    let mut sender = connect(socket, connect_limit, operation).await?;
     let mut request = Request::builder().method(call.method).uri(call.target).header(HOST, "localhost");
     if call.body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json");
@@ -122,7 +110,7 @@ pub(crate) async fn open(socket: &Path, connect_limit: Duration, call: Call) -> 
     })?;
     let response = sender.send_request(request).await.map_err(|error| lost(operation, &error))?;
     let (head, body) = response.into_parts();
-    Ok(Answer { status: head.status, headers: head.headers, operation, body, connection, deadline: None })
+    Ok(Answer { status: head.status, headers: head.headers, operation, body, deadline: None })
 }
 
 /// As [`open`], with a limit for the head of the answer and, if it is read whole, for all of it.
@@ -160,7 +148,6 @@ impl Answer {
     /// The whole body, if it is no longer than `limit_bytes`.
     async fn read(self, limit_bytes: usize) -> Result<Bytes, EngineError> {
         let operation = self.operation;
-        let _open_until_read = self.connection;
         let reading = Limited::new(self.body, limit_bytes).collect();
         let outcome = match self.deadline {
             Some((deadline, limit)) => {

@@ -24,11 +24,12 @@ impl FakeImage {
 pub(super) fn normalized(reference: &str) -> String {
     let reference = reference.strip_prefix("docker.io/").unwrap_or(reference);
     let reference = reference.strip_prefix("library/").unwrap_or(reference);
-    let name = reference.rsplit('/').next().unwrap_or(reference);
-    match name.contains([':', '@']) {
-        true => reference.to_owned(),
-        false => format!("{reference}:latest"),
-    }
+    if names_one(reference) { reference.to_owned() } else { format!("{reference}:latest") }
+}
+
+/// Whether a reference has a tag or a digest.
+pub(super) fn names_one(reference: &str) -> bool {
+    reference.rsplit('/').next().unwrap_or(reference).contains([':', '@'])
 }
 
 /// The id of an image, made from its reference.

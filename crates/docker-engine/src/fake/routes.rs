@@ -181,6 +181,11 @@ fn pull(shared: &Shared, route: &Route) -> Answered {
         digest if digest.contains(':') => format!("{from}@{digest}"),
         tag => format!("{from}:{tag}"),
     };
+    if !image::names_one(&reference) {
+        let message =
+            format!("all tags of {reference} are asked for, which this engine does not do: give a tag");
+        return Err(Refusal(400, message));
+    }
     let name = image::normalized(&reference);
     let pulled = shared.change(|state| {
         let image = state.registry.get(&name)?.clone();

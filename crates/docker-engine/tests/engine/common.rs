@@ -49,10 +49,15 @@ pub(crate) async fn run(engine: &Engine, text: &str) -> String {
 /// All that is left of a log.
 pub(crate) async fn read_all(logs: &mut Logs) -> Result<Vec<LogEntry>, EngineError> {
     let mut entries = Vec::new();
-    while let Some(entry) = logs.next().await? {
-        entries.push(entry);
-    }
-    Ok(entries)
+    let reading = async {
+        while let Some(entry) = logs.next().await? {
+            entries.push(entry);
+        }
+        Ok(())
+    };
+    let outcome: Result<(), EngineError> =
+        tokio::time::timeout(Duration::from_secs(30), reading).await.unwrap();
+    outcome.map(|()| entries)
 }
 
 /// What was written to one output.

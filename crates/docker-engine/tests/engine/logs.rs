@@ -74,6 +74,16 @@ async fn nothing_is_lost_or_told_twice_when_connections_break() {
 }
 
 #[tokio::test]
+async fn a_stream_that_ends_within_an_entry_is_asked_for_again() {
+    let (fake, engine) = fake_engine().await;
+    let id = run(&engine, "echo one").await;
+    engine.wait(&id).await.unwrap();
+    fake.fail(FakeCall::Logs, Fault::Body("\u{1}\0\0\0\0\0\0\u{23}2026-01-01T00:00".into()), 1);
+    let entries = read_all(&mut engine.follow_logs(&id, LogPosition::START)).await.unwrap();
+    assert_eq!(text_of(&entries, LogSource::Stdout), "one\n");
+}
+
+#[tokio::test]
 async fn an_engine_that_restarts_is_followed_on() {
     let (fake, engine) = fake_engine().await;
     let gate = Gate::new();

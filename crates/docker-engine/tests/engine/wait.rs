@@ -30,10 +30,14 @@ async fn who_gives_up_waiting_leaves_nothing_behind() {
     let id = run(&engine, "echo one; sleep 60").await;
     let mut logs = engine.follow_logs(&id, LogPosition::START);
     logs.next().await.unwrap().unwrap();
-    tokio::select! {
-        end = engine.wait(&id) => panic!("{end:?}"),
-        entry = logs.next() => panic!("{entry:?}"),
-        () = fake.until_called(FakeCall::Wait, 1) => {}
+    // Once after the head of the answer, once before.
+    for calls in [1, 2] {
+        tokio::select! {
+            end = engine.wait(&id) => panic!("{end:?}"),
+            entry = logs.next() => panic!("{entry:?}"),
+            () = fake.until_called(FakeCall::Wait, calls) => {}
+        }
+        fake.fail(FakeCall::Wait, Fault::Hang, 1);
     }
     drop(logs);
     fake.until_disconnected().await;
