@@ -28,7 +28,7 @@ const SYNC_LIMIT_MS: f64 = 0.5;
 struct Arguments {
     #[command(subcommand)]
     part: Option<Part>,
-    /// Short rounds: the whole table in about a minute, less exact
+    /// Short rounds: the whole table in about two minutes, less exact
     #[arg(long)]
     quick: bool,
     /// Only this workload (may be given again): pass10, sync10, map1000, activity5, lambda, http5, slow, history, parked, interpreter, start, overload, hostile, heavy

@@ -58,3 +58,21 @@ fn every_start_is_synced_and_syncs_are_shared() {
     let error = run(address, 2, Until::Count(2), &Rc::new(Refused)).unwrap_err();
     assert!(format!("{error:#}").contains("NoSuchOperation was refused (400)"), "{error:#}");
 }
+
+#[test]
+fn a_handler_answers_what_it_is_called_with() {
+    let place = tempfile::tempdir().unwrap();
+    let address = free_address().unwrap();
+    let directory = place.path().to_owned();
+    let handler = "def handle(event, context):\n    return {\"twice\": 2 * event[\"n\"]}\n";
+    std::fs::write(directory.join("double.py"), handler).unwrap();
+    std::thread::spawn(move || serve(address, &directory, Some("double.handle")).unwrap());
+    while TcpStream::connect(address).is_err() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut client = Client::new(address);
+    for number in 1..4 {
+        let answer = client.call("Invoke", &json!({"n": number})).unwrap();
+        assert_eq!((answer.status, answer.json()), (200, json!({"twice": 2 * number})));
+    }
+}

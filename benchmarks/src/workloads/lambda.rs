@@ -33,9 +33,7 @@ struct Invoke;
 impl Script for Invoke {
     async fn once(&self, connection: &mut Connection, _: u64) -> anyhow::Result<()> {
         let answer = connection.call("Invoke", machines::INPUT.as_bytes()).await?;
-        if answer != machines::INPUT.as_bytes()
-            && serde_json::from_slice::<serde_json::Value>(answer).is_err()
-        {
+        if !answer.starts_with(b"{\"order\"") {
             bail!("the handler answered {}", String::from_utf8_lossy(answer));
         }
         Ok(())
