@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_aws_model::{Dialect, Ending, Optimized, optimized, service};
+use stepwell_aws_model::{Dialect, Direct, DirectTarget, Ending, Optimized, direct, optimized, service};
 use stepwell_json::{Array, Object, Value};
 
 /// How a task that calls a service ends.
@@ -59,8 +59,15 @@ pub enum Resource {
         /// How it ends.
         pattern: InvocationPattern,
     },
-    /// `http:invoke`: a request to an HTTP API.
-    HttpInvoke,
+    /// An integration that calls an address of its own: `http:invoke`, `apigateway:invoke`, `eks:call`, `eks:runJob`.
+    Direct {
+        /// What it calls.
+        integration: &'static Direct,
+        /// The action with its suffix: `runJob.sync`.
+        action: Arc<str>,
+        /// How it ends.
+        pattern: InvocationPattern,
+    },
     /// A service that this version can't call: such a definition has a `NOT_YET_SUPPORTED` finding.
     Unsupported {
         /// `sqs`, `aws-sdk:s3`, `http`, …
@@ -77,9 +84,9 @@ impl Resource {
             Resource::LambdaFunction { .. } | Resource::LambdaInvoke { .. } => "lambda",
             Resource::Activity { .. } => "activity",
             Resource::StartExecution { .. } => "states",
-            Resource::HttpInvoke => "http",
             Resource::AwsSdk { service, .. } | Resource::Unsupported { service, .. } => service,
             Resource::Optimized { integration, .. } => integration.service,
+            Resource::Direct { integration, .. } => integration.service,
         }
     }
 
@@ -88,7 +95,7 @@ impl Resource {
     pub fn resource(&self) -> &str {
         match self {
             Resource::LambdaFunction { arn } | Resource::Activity { arn } => arn,
-            Resource::LambdaInvoke { wait_for_token: false } | Resource::HttpInvoke => "invoke",
+            Resource::LambdaInvoke { wait_for_token: false } => "invoke",
             Resource::LambdaInvoke { wait_for_token: true } => "invoke.waitForTaskToken",
             Resource::StartExecution { pattern } => match pattern {
                 InvocationPattern::RequestResponse => "startExecution",
@@ -98,6 +105,7 @@ impl Resource {
             },
             Resource::AwsSdk { action, .. }
             | Resource::Optimized { action, .. }
+            | Resource::Direct { action, .. }
             | Resource::Unsupported { action, .. } => action,
         }
     }
@@ -107,7 +115,9 @@ impl Resource {
         match self {
             Resource::LambdaInvoke { wait_for_token: true }
             | Resource::AwsSdk { wait_for_token: true, .. } => InvocationPattern::WaitForTaskToken,
-            Resource::StartExecution { pattern } | Resource::Optimized { pattern, .. } => *pattern,
+            Resource::StartExecution { pattern }
+            | Resource::Optimized { pattern, .. }
+            | Resource::Direct { pattern, .. } => *pattern,
             _ => InvocationPattern::RequestResponse,
         }
     }
@@ -124,11 +134,18 @@ impl Resource {
         }
     }
 
-    /// The parameters of resources with words of their own, with whether they are required; none where they are those of
-    /// an operation.
+    /// Which address of its own the integration calls, if it has one.
+    pub fn direct_target(&self) -> Option<DirectTarget> {
+        match self {
+            Resource::Direct { integration, .. } => Some(integration.target),
+            _ => None,
+        }
+    }
+
+    /// The parameters of optimized integrations with words of their own, with whether they are required; none where they
+    /// are those of an operation.
     pub(crate) fn own_parameters(&self) -> Option<&'static [(&'static str, bool)]> {
         match self {
-            Resource::HttpInvoke => Some(HTTP_PARAMETERS),
             Resource::Optimized { integration, .. } => integration.own_parameters(),
             _ => None,
         }
@@ -195,18 +212,6 @@ fn named<'a>(object: &'a Object, name: &str) -> (Arc<str>, Option<&'a Value>) {
     let found = object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
     found.map_or_else(|| (name.into(), None), |(key, value)| (key.clone(), Some(value)))
 }
-
-/// What an HTTP Task takes. The connection may stand under either of the last two.
-const HTTP_PARAMETERS: &[(&str, bool)] = &[
-    ("ApiEndpoint", true),
-    ("Method", true),
-    ("Headers", false),
-    ("QueryParameters", false),
-    ("RequestBody", false),
-    ("Transform", false),
-    ("InvocationConfig", false),
-    ("Authentication", false),
-];
 
 /// What a text under `Resource` is.
 pub(crate) enum Recognised {
@@ -280,7 +285,6 @@ pub(crate) fn recognise(text: &str) -> Recognised {
         ("states", ["lambda", "invoke.waitForTaskToken"]) => {
             Recognised::Supported(Resource::LambdaInvoke { wait_for_token: true })
         }
-        ("states", ["http", "invoke"]) => Recognised::Supported(Resource::HttpInvoke),
         ("states", ["states", action @ ..]) => match start_execution(&action.join(":")) {
             Some(pattern) => Recognised::Supported(Resource::StartExecution { pattern }),
             None => Recognised::Unknown,
@@ -370,18 +374,15 @@ fn optimized_integration(service: &str, action: &str) -> Recognised {
         Some("waitForTaskToken") => (Ending::WaitForTaskToken, InvocationPattern::WaitForTaskToken),
         Some(_) => return Recognised::Unknown,
     };
-    match optimized(service, name) {
-        Some(integration) if integration.endings.contains(&ending) => {
-            Recognised::Supported(Resource::Optimized { integration, action: action.into(), pattern })
-        }
-        Some(_) => Recognised::Unknown,
-        None if LATER.contains(&(service, name)) => later(service, action),
+    let action = action.into();
+    if let Some(integration) = direct(service, name).filter(|found| found.endings.contains(&ending)) {
+        return Recognised::Supported(Resource::Direct { integration, action, pattern });
+    }
+    match optimized(service, name).filter(|found| found.endings.contains(&ending)) {
+        Some(integration) => Recognised::Supported(Resource::Optimized { integration, action, pattern }),
         None => Recognised::Unknown,
     }
 }
-
-/// Integrations that AWS has and this version does not.
-const LATER: &[(&str, &str)] = &[("apigateway", "invoke"), ("eks", "call"), ("eks", "runJob")];
 
 fn start_execution(action: &str) -> Option<InvocationPattern> {
     match action {

@@ -12,6 +12,7 @@
 
 mod catalogue;
 mod container;
+mod direct;
 mod endpoint;
 mod model;
 mod names;
@@ -20,6 +21,7 @@ mod optimized;
 mod read;
 
 pub use catalogue::{Summary, botocore_version, service, service_called, service_of, services};
+pub use direct::{Direct, DirectParameter, DirectTarget, ParameterKind, all_direct, direct};
 pub use endpoint::{Endpoint, Partition, partition};
 pub use model::{
     AuthType, Checksum, ErrorShape, Location, Member, Operation, Protocol, Service, Shape, ShapeId,

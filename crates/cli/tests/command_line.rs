@@ -175,6 +175,21 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("serve --memory --port 0 .", 2, "", "would both be the state machine"),
         ("serve --data-dir input.json --port 0", 2, "", "input.json"),
         ("serve --durability never", 2, "", "possible values: commit, interval, memory"),
+        // integrations
+        ("integrations", 0, "aws-sdk:apigateway ", ""),
+        ("integrations --output json", 0, "\"service\": \"http\"", ""),
+        ("integrations http", 0, "invoke  http:invoke", ""),
+        ("integrations http invoke", 0, "InvocationConfig.ConnectionArn", ""),
+        ("integrations apigateway", 0, "apigateway:invoke, apigateway:invoke.waitForTaskToken", ""),
+        ("integrations apigateway invoke", 0, "NO_AUTH, IAM_ROLE, RESOURCE_POLICY", ""),
+        ("integrations apigateway getRestApis", 0, "arn:aws:states:::aws-sdk:apigateway:getRestApis", ""),
+        ("integrations eks", 0, "eks:createCluster, eks:createCluster.sync", ""),
+        ("integrations eks runJob.sync", 0, "LogOptions.LogParameters", ""),
+        ("integrations eks call --output json", 0, "\"EKS.<status>\"", ""),
+        ("integrations aws-sdk:eks call", 2, "", "there is no action \"call\""),
+        ("integrations eks runJbo", 2, "", "did you mean \"runJob\"?"),
+        ("integrations http call", 2, "", "there is no action \"call\""),
+        ("integrations htp", 2, "", "did you mean \"http\"?"),
         // clients without a server
         (
             "list machines --endpoint-url http://127.0.0.1:1",

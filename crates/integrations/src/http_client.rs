@@ -19,8 +19,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::{CertificateDer, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,15 +69,68 @@ pub fn trust_authorities_of(file: &Path) -> Result<(), String> {
 }
 
 fn tls_config() -> ClientConfig {
+    tls_builder().with_root_certificates(public_roots()).with_no_client_auth()
+}
+
+fn tls_builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks the protocol versions of TLS")
+}
+
+/// The public authorities, and those of [`trust_authorities_of`].
+fn public_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     // What is no certificate of an authority is left out.
     roots.add_parsable_certificates(MORE_AUTHORITIES.get().into_iter().flatten().cloned());
-    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring speaks the protocol versions of TLS")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
+    roots
+}
+
+/// Whom a server of one's own has to be certified by, and what a client shows to it. All are texts in PEM.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Certificates {
+    /// The authorities, instead of the public ones.
+    pub(crate) authorities: Option<Vec<u8>>,
+    /// The client's certificate with those that lead to its authority, and its key.
+    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Certificates {
+    /// The rules for `https`.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub(crate) fn tls_config(&self) -> Result<ClientConfig, String> {
+        let roots = match &self.authorities {
+            None => public_roots(),
+            Some(pem) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in certificates(pem, "the certificate authority")? {
+                    roots
+                        .add(certificate)
+                        .map_err(|error| format!("the certificate authority can't be used: {error}"))?;
+                }
+                roots
+            }
+        };
+        let builder = tls_builder().with_root_certificates(roots);
+        let Some((certificate, key)) = &self.client else { return Ok(builder.with_no_client_auth()) };
+        let chain = certificates(certificate, "the client certificate")?;
+        let key = PrivateKeyDer::from_pem_slice(key)
+            .map_err(|error| format!("the client key can't be read: {error}"))?;
+        builder
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| format!("the client certificate can't be used: {error}"))
+    }
+}
+
+/// The certificates of a text in PEM, at least one.
+fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("{what} can't be read: {error}"))?;
+    if found.is_empty() { Err(format!("{what} has no certificate in PEM")) } else { Ok(found) }
 }
 
 /// A client whose connections are shared by all callers.
@@ -95,14 +148,21 @@ type LookupFuture = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + S
 pub(crate) struct Resolver {
     pub(crate) lookup: Lookup,
     pub(crate) permits: fn(IpAddr) -> bool,
+    /// How to let a name through all the same; follows `which tasks may not connect to unless `.
+    pub(crate) way_out: &'static str,
 }
 
 impl Resolver {
+    /// The resolver of the system, with every address.
+    pub(crate) fn everywhere() -> Self {
+        Self::system(|_| true, "")
+    }
+
     /// The resolver of the system, with the addresses that `permits` agrees to.
-    pub(crate) fn system(permits: fn(IpAddr) -> bool) -> Self {
+    pub(crate) fn system(permits: fn(IpAddr) -> bool, way_out: &'static str) -> Self {
         let lookup: Lookup =
             Arc::new(|host| Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) }));
-        Self { lookup, permits }
+        Self { lookup, permits, way_out }
     }
 }
 
@@ -116,7 +176,8 @@ impl tower_service::Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let (found, permits) = ((self.lookup)(name.as_str().to_owned()), self.permits);
+        let found = (self.lookup)(name.as_str().to_owned());
+        let (permits, way_out) = (self.permits, self.way_out);
         Box::pin(async move {
             let addresses = found.await?;
             // One forbidden address among several is no accident.
@@ -124,7 +185,7 @@ impl tower_service::Service<Name> for Resolver {
                 Some(forbidden) => Err(io::Error::new(
                     io::ErrorKind::PermissionDenied,
                     format!(
-                        "{name} has the address {}, which tasks may not connect to unless allow under [http] in stepwell.toml has the name",
+                        "{name} has the address {}, which tasks may not connect to unless {way_out}",
                         forbidden.ip()
                     ),
                 )),
@@ -138,17 +199,22 @@ impl HttpClient {
     /// A client that keeps up to `connections_kept` unused connections to each host: as many as calls may run at once, so
     /// that none is made anew for each call.
     pub(crate) fn new(connections_kept: usize) -> Self {
-        Self::with_resolver(Resolver::system(|_| true), connections_kept)
+        Self::with_resolver(Resolver::everywhere(), connections_kept)
     }
 
     /// The same, looking hosts up with `resolver`. Addresses in URLs don't pass through it.
     pub(crate) fn with_resolver(resolver: Resolver, connections_kept: usize) -> Self {
+        Self::with_tls(resolver, tls_config(), connections_kept)
+    }
+
+    /// The same, with these rules for `https`.
+    pub(crate) fn with_tls(resolver: Resolver, tls: ClientConfig, connections_kept: usize) -> Self {
         let mut connector = HttpConnector::new_with_resolver(resolver);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         connector.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config())
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);

@@ -249,7 +249,7 @@ mod tests {
     fn targets_are_forgotten_with_their_last_call() {
         let turns = Turns::new(1);
         let turn = taken(&turns, "a");
-        drop(pin!(turns.take("b")));
+        drop(taken(&turns, "b"));
         assert_eq!(turns.targets.lock().by_name.len(), 1);
         drop(turn);
         assert!(turns.targets.lock().by_name.is_empty() && turns.targets.lock().calls == 0);

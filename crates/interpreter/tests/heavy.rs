@@ -1,5 +1,7 @@
 //! A step that is given up as heavy and gone on with leads to what it would have led to at once.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{Ran, compiled, run_within};

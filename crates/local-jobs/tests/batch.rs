@@ -201,8 +201,8 @@ async fn a_queue_runs_one_after_the_other_and_what_waits_can_be_cancelled() {
     let ids = |answer: Value| -> Vec<String> {
         answer["jobSummaryList"].as_array().unwrap().iter().map(|job| text_of(job, "jobId")).collect()
     };
-    assert_eq!(ids(server.call("ListJobs", listed("RUNNABLE")).await), [third.clone()]);
-    assert_eq!(ids(server.call("ListJobs", listed("FAILED")).await), [second.clone()]);
+    assert_eq!(ids(server.call("ListJobs", listed("RUNNABLE")).await), std::slice::from_ref(&third));
+    assert_eq!(ids(server.call("ListJobs", listed("FAILED")).await), std::slice::from_ref(&second));
     let named =
         json!({"jobQueue": "one", "filters": [{"name": "JOB_NAME", "values": ["J*"]}], "maxResults": 2});
     let page = server.call("ListJobs", named.clone()).await;

@@ -28,10 +28,13 @@ pub(crate) struct Admission {
 
 impl Admission {
     pub(crate) fn new(limits: &Limits) -> Self {
+        let memory = Memory::new(limits.memory_bytes_max);
+        // Whoever looks while another takes the first look would see none.
+        memory.look();
         Self {
             starts: Semaphore::new(limits.starts_max),
             body_bytes: Semaphore::new(limits.body_bytes_in_flight_max),
-            memory: Memory::new(limits.memory_bytes_max),
+            memory,
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use stepwell_api::{identity::IdentityDefaults, pagination::PageTokens};
 use stepwell_engine::TokenKey;
-use stepwell_integrations::{ConfigError, Lambda, Poster};
+use stepwell_integrations::{ConfigError, Lambda, Poster, api_gateway::ApiGateway, kubernetes::Kubernetes};
 use stepwell_local_jobs::LocalJobs;
 use stepwell_store::Store;
 use tokio::{
@@ -111,7 +111,8 @@ impl Server {
         };
         let local_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         check_endpoints(&settings, local_address)?;
-        let aws = Arc::new(stepwell_integrations::aws::Aws::new(aws_config(&settings)));
+        let aws_config = aws_config(&settings);
+        let aws = Arc::new(stepwell_integrations::aws::Aws::new(aws_config.clone()));
         let lambda = Arc::new(Lambda::new(settings.lambda.clone(), aws.clone())?);
         let mocks = Mocks::open(settings.mock_file.clone()).await?;
         let programs_max = settings.limits.programs_max;
@@ -151,6 +152,8 @@ impl Server {
             metrics: Metrics::new(),
             lambda,
             mocks,
+            api_gateway: ApiGateway::new(&aws_config, &settings.http.section.allow),
+            kubernetes: Kubernetes::new(settings.kubernetes.clone(), &aws_config),
             aws,
             jobs,
             http: stepwell_integrations::http_task::HttpTask::new(settings.http.clone()),
@@ -178,9 +181,8 @@ impl Server {
         tokio::task::spawn_blocking(move || recovering.webhooks.recover(&*recovering.store))
             .await
             .map_err(|error| StartError::Thread(error.into()))??;
-        let runtime =
-            Runtime::start(inboxes, router, clock, store, catalogue, drivers, heavy, &shard_settings)
-                .map_err(StartError::Thread)?;
+        let runtime = Runtime::start(inboxes, clock, store, catalogue, drivers, heavy, &shard_settings)
+            .map_err(StartError::Thread)?;
         let mut background = events::start(&operations, &poster, lanes);
         // Deletions that a crash interrupted go on.
         for machine in operations.catalogue.machines("", None, usize::MAX) {
@@ -245,6 +247,8 @@ impl Server {
         if let Some(jobs) = &self.operations.jobs {
             jobs.shutdown().await;
         }
+        self.operations.api_gateway.shutdown();
+        self.operations.kubernetes.shutdown();
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
         let (runtime, store) = (self.runtime, self.operations.store.clone());

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use stepwell_api::identity::IdentityDefaults;
-use stepwell_integrations::{LambdaConfig, aws::AwsConfig, http_task::HttpConfig};
+use stepwell_integrations::{
+    LambdaConfig, aws::AwsConfig, http_task::HttpConfig, kubernetes::KubernetesConfig,
+};
 use stepwell_local_jobs::JobsConfig;
 
 use crate::{events::Webhook, logs::LogSettings};
@@ -29,6 +31,8 @@ pub struct Settings {
     pub jobs: JobsConfig,
     /// Where HTTP Tasks may go, and their connections.
     pub http: HttpConfig,
+    /// Where Kubernetes clusters are, and how they are called.
+    pub kubernetes: KubernetesConfig,
     /// Where other services are reached: service to base address; `*` is every service that has none.
     pub service_endpoints: BTreeMap<String, String>,
     /// Where the logs of executions go.
@@ -58,6 +62,7 @@ impl Default for Settings {
             aws: AwsConfig::default(),
             jobs: JobsConfig::default(),
             http: HttpConfig::default(),
+            kubernetes: KubernetesConfig::default(),
             service_endpoints: BTreeMap::new(),
             logs: LogSettings::default(),
             webhooks: Vec::new(),

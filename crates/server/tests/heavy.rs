@@ -31,7 +31,10 @@ async fn executions_of_the_same_shards_go_on_meanwhile() {
     assert_eq!(server.history(&execution).await.len(), 2, "it has been entered");
 
     let ended = server.end(&execution).await;
-    assert_eq!((&ended["status"], &ended["error"]), (&json!("FAILED"), &json!("States.QueryEvaluationError")));
+    assert_eq!(
+        (&ended["status"], &ended["error"]),
+        (&json!("FAILED"), &json!("States.QueryEvaluationError"))
+    );
     let names: Vec<_> = server.history(&execution).await.iter().map(|event| event["type"].clone()).collect();
     assert_eq!(names, ["ExecutionStarted", "PassStateEntered", "EvaluationFailed", "ExecutionFailed"]);
     server.stop().await;

@@ -23,11 +23,13 @@ use crate::{
     report::figure,
 };
 
-/// Items of the Map that makes an execution dear: the driver shares the machine with the server, and could not offer ten
-/// times the executions of a server that has next to nothing to do for each.
-const ITEMS: usize = 200;
-/// Connections at the peak: enough to keep the server busy.
-const PEAK_CONNECTIONS: usize = 64;
+/// Items of the Map that makes an execution dear, as in map1000: the driver has the server's cores to share, and can
+/// offer ten times as many of these beside it.
+const ITEMS: usize = 1_000;
+/// Items of a small execution. Sending and refusing ten times as many of these takes about one core by itself.
+const FEW_ITEMS: usize = 200;
+/// Connections at the peak: enough to keep the server busy however long a sync takes.
+const PEAK_CONNECTIONS: usize = 256;
 /// Connections of the overload: more than the server lets wait, so that the rest is refused.
 const CONNECTIONS: usize = 6_000;
 /// How much more than the peak is offered.
@@ -39,15 +41,17 @@ const MEMORY_MAX_MEGABYTES: f64 = 2_048.0;
 
 pub(super) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     refusal::run(bench)?;
-    overload(bench)?.report(bench);
+    overload(bench, ITEMS)?.report(bench);
+    overload(bench, FEW_ITEMS)?.note_small(bench);
     Ok(())
 }
 
-fn overload(bench: &Bench) -> anyhow::Result<Overload> {
+/// Overloads a server with executions of a Map over `items` items.
+fn overload(bench: &Bench, items: usize) -> anyhow::Result<Overload> {
     let length = Duration::from_secs(if bench.quick { 10 } else { 60 });
     let served = bench.start_stepwell("overload")?;
     let machine = machines::create(&mut served.client(), "overload", &machines::map_of_pass(), false)?;
-    let input = json!({"items": vec![1; ITEMS]}).to_string();
+    let input = json!({"items": vec![1; items]}).to_string();
     let one = Rc::new(StartAndDescribe::new(&machine, &input));
     let alone = || -> anyhow::Result<f64> {
         let load = run_load(served.address, 1, Until::Elapsed(Duration::from_millis(500)), &one)?;
@@ -182,6 +186,25 @@ impl Overload {
         bench.report.at_most("overload: as before after", self.recovered.as_secs_f64(), "s", 5.0, "");
         bench.report.note_row("overload: cores in use", self.cores());
         bench.report.note_row("overload: executions that ended well", figure(self.ended_well));
+    }
+
+    /// What became of small executions, which is not judged: how much of the cores the driver and the refusals leave
+    /// for them depends on how many cores there are.
+    fn note_small(&self, bench: &mut Bench) {
+        let offer = &self.found.offer;
+        let share = |part: f64| figure(part / self.peak.max(f64::MIN_POSITIVE));
+        let answered = self.rate(offer.taken_ms.len() + offer.refused_ms.len());
+        let found = format!(
+            "{} of {} executions/s ended, {} of the peak, at {} times its calls",
+            figure(self.under),
+            figure(self.peak),
+            share(self.under),
+            share(answered)
+        );
+        bench.report.note_row("overload, small executions", found);
+        let refusal = format!("{} ms ({})", figure(median(&offer.refused_ms)), spread(&offer.refused_ms));
+        bench.report.note_row("overload, small executions: a refusal, median", refusal);
+        bench.report.note_row("overload, small executions: cores in use", self.cores());
     }
 
     fn cores(&self) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::{CONNECTIONS, ITEMS};
+use super::{CONNECTIONS, FEW_ITEMS};
 use crate::{
     machines,
     measure::median,
@@ -35,7 +35,7 @@ pub(super) fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let ours = launch.start()?;
     let null = bench.start_null("refusal")?;
     let machine = machines::create(&mut ours.client(), "refusal", &machines::map_of_pass(), false)?;
-    let input = json!({"items": vec![1; ITEMS]}).to_string();
+    let input = json!({"items": vec![1; FEW_ITEMS]}).to_string();
     let request = json!({"stateMachineArn": machine, "input": input}).to_string().into_bytes();
     let mut clients = [
         (&ours, "StartExecution", OpenLoop::connect(ours.address, CONNECTIONS)?),

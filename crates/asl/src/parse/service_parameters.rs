@@ -1,7 +1,9 @@
 //! The parameters of tasks that call services, against the models of the services.
 
-use stepwell_aws_model::{Service, ShapeId, ShapeKind, service};
-use stepwell_json::spanned::{Node, NodeKind};
+use stepwell_aws_model::{
+    DirectParameter, DirectTarget, ParameterKind, Service, ShapeId, ShapeKind, service,
+};
+use stepwell_json::spanned::{Member, Node, NodeKind};
 
 use super::{Place, Reader, fields::Fields};
 use crate::definition::{QueryLanguage, Resource};
@@ -19,11 +21,15 @@ impl<'a> Reader<'a> {
         let Some((node, place)) = self.field(fields, name) else { return };
         if let Some(own) = resource.own_parameters() {
             self.own_parameters(own, node, place, language);
-            if *resource == Resource::HttpInvoke {
-                self.http_parameters(node, place, language);
-            }
             if resource.invokes_model() {
                 self.model_parameters(node, place, language);
+            }
+            return;
+        }
+        if let Resource::Direct { integration, .. } = resource {
+            self.direct_parameters(integration.parameters, node, place, language);
+            if integration.target == DirectTarget::HttpTask {
+                self.http_connection(node, place, language);
             }
             return;
         }
@@ -59,6 +65,52 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The parameters of an integration with an address of its own, and of the objects in them, as far as they are
+    /// written out.
+    fn direct_parameters(
+        &mut self,
+        known: &'static [DirectParameter],
+        node: &'a Node,
+        place: Place,
+        language: QueryLanguage,
+    ) {
+        let NodeKind::Object(members) = &node.kind else { return };
+        for member in members {
+            let key = plain(&member.key, language);
+            let Some(parameter) = known.iter().find(|known| known.name.eq_ignore_ascii_case(key)) else {
+                self.unsupported_member(key, place, member.key_span);
+                continue;
+            };
+            // A path or an expression gives the value when the task is run.
+            if key.len() != member.key.len() {
+                continue;
+            }
+            match (parameter.kind, &member.value.kind) {
+                (ParameterKind::Object(inner), NodeKind::Object(_)) => {
+                    self.direct_parameters(inner, &member.value, place, language);
+                }
+                (ParameterKind::Word(words), NodeKind::String(text)) if !words.contains(&&**text) => {
+                    // An expression, or the placeholder of a deployment template.
+                    let is_open = text.starts_with("${")
+                        || (language == QueryLanguage::Jsonata && text.starts_with("{%"));
+                    if !is_open {
+                        let message =
+                            format!("The field '{}' must be one of {}", parameter.name, words.join(", "));
+                        self.invalid(message, place, member.value.span);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for parameter in known.iter().filter(|known| known.is_required) {
+            let is_given =
+                |member: &Member| plain(&member.key, language).eq_ignore_ascii_case(parameter.name);
+            if !members.iter().any(is_given) {
+                self.missing_member(parameter.name, place, node);
+            }
+        }
+    }
+
     /// The body of a model is a parameter or in S3.
     fn model_parameters(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
         let NodeKind::Object(members) = &node.kind else { return };
@@ -74,31 +126,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The values of an HTTP Task that are written out, and the connection, which has two places.
-    fn http_parameters(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
+    /// The connection of an HTTP Task, which has two places.
+    fn http_connection(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
         let NodeKind::Object(members) = &node.kind else { return };
         let connection = ["InvocationConfig", "Authentication"];
         if !members.iter().any(|member| connection.contains(&plain(&member.key, language))) {
             self.missing_member("InvocationConfig", place, node);
-        }
-        for member in members {
-            let NodeKind::Object(inner) = &member.value.kind else { continue };
-            let has = |name| inner.iter().any(|member| plain(&member.key, language) == name);
-            if connection.contains(&&*member.key) && !has("ConnectionArn") {
-                self.missing_member("ConnectionArn", place, &member.value);
-            }
-        }
-        for (path, known) in HTTP_WORDS {
-            let Some(value) = descend(node, path) else { continue };
-            let NodeKind::String(text) = &value.kind else { continue };
-            // An expression, or the placeholder of a deployment template.
-            let is_open =
-                text.starts_with("${") || (language == QueryLanguage::Jsonata && text.starts_with("{%"));
-            if !is_open && !known.contains(&&**text) {
-                let field = path.last().copied().unwrap_or_default();
-                let message = format!("The field '{field}' must be one of {}", known.join(", "));
-                self.invalid(message, place, value.span);
-            }
         }
     }
 
@@ -159,23 +192,6 @@ impl<'a> Reader<'a> {
     fn missing_member(&mut self, key: &str, place: Place, node: &Node) {
         self.invalid(format!("The field '{key}' is required but was missing"), place, node.span);
     }
-}
-
-/// Where an HTTP Task takes only certain words.
-const HTTP_WORDS: [(&[&str], &[&str]); 3] = [
-    (&["Method"], &["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]),
-    (&["Transform", "RequestBodyEncoding"], &["NONE", "URL_ENCODED"]),
-    (&["Transform", "RequestEncodingOptions", "ArrayFormat"], &["INDICES", "REPEAT", "COMMAS", "BRACKETS"]),
-];
-
-/// The value at a path of members that are written out.
-fn descend<'n>(node: &'n Node, path: &[&str]) -> Option<&'n Node> {
-    path.iter().try_fold(node, |node, name| match &node.kind {
-        NodeKind::Object(members) => {
-            members.iter().find(|member| &*member.key == *name).map(|member| &member.value)
-        }
-        _ => None,
-    })
 }
 
 /// The name of a member without the `.$` of a template.

@@ -13,6 +13,7 @@ use stepwell_api::{ApiError, arn};
 use stepwell_integrations::LambdaConfig;
 use stepwell_integrations::aws::{AwsConfig, RoleSection};
 use stepwell_integrations::http_task::HttpConfig;
+use stepwell_integrations::kubernetes::KubernetesConfig;
 use stepwell_local_jobs::JobsConfig;
 use stepwell_server::{MockError, Operations, Server, Settings, StartError};
 use stepwell_store::{MemoryStore, Store};
@@ -23,6 +24,7 @@ use super::validate::TypeName;
 use crate::config::Config;
 use crate::config::endpoints::{self, Endpoint};
 use crate::config::server::{self, Durability};
+use crate::definition::plain_json;
 use crate::environment::Environment;
 use crate::failure::Failure;
 
@@ -107,6 +109,7 @@ impl Plan<'_> {
                 .map_err(Failure::Usage)?,
             aws,
             http: self.http_config()?,
+            kubernetes: self.kubernetes_config(&base_dir)?,
             jobs: self.jobs_config(base_dir)?,
             service_endpoints: urls(&endpoints),
             mock_file: self.mock_file.clone(),
@@ -148,6 +151,16 @@ impl Plan<'_> {
             .collect::<Result<_, stepwell_integrations::ConfigError>>()
             .map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(HttpConfig { section: self.config.http.clone(), connections })
+    }
+
+    fn kubernetes_config(&self, directory: &Path) -> Result<KubernetesConfig, Failure> {
+        let variable = |name: &str| self.environment.get(name).map(str::to_owned);
+        let clusters = self.config.clusters.iter();
+        let clusters = clusters
+            .map(|(name, section)| Ok((name.clone(), section.resolve(name, directory, &variable)?)))
+            .collect::<Result<_, stepwell_integrations::ConfigError>>()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(KubernetesConfig { clusters, yaml: Some(plain_json) })
     }
 
     fn aws_config(&self) -> Result<AwsConfig, Failure> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use stepwell_integrations::aws::EXECUTE_API;
+
 use crate::environment::Environment;
 
 /// Services with the variable that Step Functions Local has for each.
@@ -29,11 +31,19 @@ pub(crate) struct Endpoint {
 
 /// One name for each service: its word in `Resource`, but `states` for Step Functions. Unknown ones stay as they are.
 fn canonical(service: &str) -> String {
+    if is_execute_api(service) {
+        return EXECUTE_API.to_owned();
+    }
     match stepwell_aws_model::service_called(service).map(|found| found.word) {
         Some("sfn") => "states".to_owned(),
         Some(word) => word.to_owned(),
         None => service.to_ascii_lowercase(),
     }
+}
+
+/// Whether APIs behind API Gateway are meant, which have no model. Variables can't have a hyphen in their names.
+pub(crate) fn is_execute_api(service: &str) -> bool {
+    service.eq_ignore_ascii_case(EXECUTE_API) || service.eq_ignore_ascii_case("execute_api")
 }
 
 /// Reads `SERVICE=URL`.
@@ -166,6 +176,7 @@ mod tests {
             ("AWS_ENDPOINT_URL_SQS", "http://aws-sqs"),
             ("AWS_ENDPOINT_URL_SNS", "http://aws-sns"),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://aws-secrets"),
+            ("AWS_ENDPOINT_URL_EXECUTE_API", "http://aws-api"),
             ("AWS_ENDPOINT_URL_SFN", "http://127.0.0.1:8083"),
             ("SNS_ENDPOINT", "http://local-sns"),
             ("GLUE_ENDPOINT", "http://local-glue"),
@@ -179,6 +190,7 @@ mod tests {
             ("*", "http://all", "AWS_ENDPOINT_URL"),
             ("lambda", "http://all", "AWS_ENDPOINT_URL"),
             ("secretsmanager", "http://aws-secrets", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            ("execute-api", "http://aws-api", "AWS_ENDPOINT_URL_EXECUTE_API"),
             ("sqs", "http://aws-sqs", "AWS_ENDPOINT_URL_SQS"),
             ("sns", "http://local-sns", "SNS_ENDPOINT"),
             ("glue", "http://file-glue", "[endpoints] glue"),

@@ -34,6 +34,7 @@ static DOCUMENT: Keys = Keys::Table(&[
             ("task_definitions", Keys::Named(&TASK_DEFINITION)),
         ]),
     ),
+    ("eks", Keys::Table(&[("clusters", Keys::Named(&CLUSTER))])),
     ("endpoints", Keys::Any),
     ("events", Keys::Table(&[("webhooks", Keys::Tables(&WEBHOOK))])),
     (
@@ -132,6 +133,19 @@ static CONNECTION: Keys = Keys::Table(&[
     ("token_url", Keys::Any),
     ("type", Keys::Any),
     ("username", Keys::Any),
+]);
+
+static CLUSTER: Keys = Keys::Table(&[
+    ("aws_token", Keys::Any),
+    ("certificate_authority", Keys::Any),
+    ("client_certificate", Keys::Any),
+    ("client_key", Keys::Any),
+    ("context", Keys::Any),
+    ("endpoint", Keys::Any),
+    ("kubeconfig", Keys::Any),
+    ("token", Keys::Any),
+    ("token_env", Keys::Any),
+    ("token_file", Keys::Any),
 ]);
 
 static ROLE: Keys = Keys::Table(&[

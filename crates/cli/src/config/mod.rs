@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use stepwell_integrations::aws::{AwsIntegration, AwsSection};
 use stepwell_integrations::http_task::{ConnectionSection, HttpSection};
+use stepwell_integrations::kubernetes::ClusterSection;
 use stepwell_integrations::{LambdaIntegration, LambdaSection};
 use stepwell_json::spanned::LineIndex;
 use stepwell_local_jobs::{BatchSection, ContainersSection, EcsSection};
@@ -61,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) http: HttpSection,
     /// `[connections.*]`.
     pub(crate) connections: BTreeMap<String, ConnectionSection>,
+    /// `[eks.clusters.*]`.
+    pub(crate) clusters: BTreeMap<String, ClusterSection>,
     /// `[mock]`.
     pub(crate) mock: MockSection,
 }
@@ -81,7 +84,14 @@ struct Document {
     events: EventsSection,
     http: HttpSection,
     connections: BTreeMap<String, ConnectionSection>,
+    eks: EksSection,
     mock: MockSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct EksSection {
+    clusters: BTreeMap<String, ClusterSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -128,6 +138,7 @@ impl Config {
         }
         let mut checks = vec![document.http.check()];
         checks.extend(document.connections.iter().map(|(name, section)| section.check(name)));
+        checks.extend(document.eks.clusters.iter().map(|(name, section)| section.check(name)));
         if let Some(error) = checks.into_iter().find_map(Result::err) {
             return Err(at(keys::offset_of(text, &error.setting), &error.to_string()));
         }
@@ -175,6 +186,7 @@ impl Config {
             events: document.events,
             http: document.http,
             connections: document.connections,
+            clusters: document.eks.clusters,
             mock: document.mock,
         })
     }
@@ -185,7 +197,7 @@ impl Config {
 /// # Errors
 /// The nearest name.
 pub(crate) fn check_service(name: &str) -> Result<(), String> {
-    if name == "*" || stepwell_aws_model::service_called(name).is_some() {
+    if name == "*" || endpoints::is_execute_api(name) || stepwell_aws_model::service_called(name).is_some() {
         return Ok(());
     }
     let names = stepwell_aws_model::services().map(|service| service.word);
@@ -308,6 +320,9 @@ essential = false
 
 [http]
 allow = ["localhost:*"]
+[eks.clusters.kind]
+kubeconfig = "kubeconfig.yaml"
+context = "kind-kind"
 "#;
 
     #[test]
@@ -325,6 +340,7 @@ allow = ["localhost:*"]
         assert_eq!(config.ecs.task_definitions["pair"].containers["side"].essential, Some(false));
         assert_eq!(config.http.allow, ["localhost:*"]);
         assert!(config.connections.contains_key("billing"));
+        assert_eq!(config.clusters["kind"].context.as_deref(), Some("kind-kind"));
         assert!(!config.aws.allow);
         assert_eq!(config.aws.roles["arn:aws:iam::123456789012:role/r"].access_key_id, "key");
         assert_eq!(config.integrations["sqs"].timeout_seconds, 5);
@@ -425,6 +441,27 @@ allow = ["localhost:*"]
                 "f.toml:2:1: http.allow: \"http://localhost\" is neither HOST nor",
             ),
             ("[endpoints]\nsqz = \"http://a\"\n", "f.toml:2:1: [endpoints]: there is no service \"sqz\""),
+            (
+                "[eks.clusters.a]\nendpont = \"https://h\"\n",
+                "f.toml:2:1: unknown key \"endpont\" in [eks.clusters.a]; did you mean \"endpoint\"?",
+            ),
+            ("[eks.clusters.a]\n", "f.toml:1:15: eks.clusters.a: needs kubeconfig or endpoint"),
+            (
+                "[eks.clusters.a]\nkubeconfig = \"k\"\ntoken = \"t\"\n",
+                "f.toml:3:1: eks.clusters.a.token: does not go with kubeconfig",
+            ),
+            (
+                "[eks.clusters.a]\nendpoint = \"https://h\"\n",
+                "f.toml:1:15: eks.clusters.a: needs one of token, token_env",
+            ),
+            (
+                "[eks.clusters.a]\nendpoint = \"https://h\"\ntoken = \"t\"\naws_token = true\n",
+                "f.toml:4:1: eks.clusters.a.aws_token: does not go with token",
+            ),
+            (
+                "[eks.clusters.a]\nendpoint = \"https://h\"\nclient_certificate = \"c.pem\"\n",
+                "f.toml:1:15: eks.clusters.a.client_key: is missing",
+            ),
         ] {
             let error = Config::parse(Path::new("f.toml"), text).unwrap_err();
             assert!(error.contains(message), "{text}\n{error}");

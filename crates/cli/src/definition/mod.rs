@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub(crate) use places::span_in_literal;
-pub(crate) use yaml::{Dialect, YamlError};
+pub(crate) use yaml::{Dialect, YamlError, plain_json};
 
 /// Endings of definition files that `serve DIR` picks up, and that a machine's name goes without.
 pub(crate) const ENDINGS: [&str; 3] = [".asl.json", ".asl.yaml", ".asl.yml"];

@@ -73,6 +73,14 @@ pub(crate) struct YamlError {
     pub(crate) span: Range<usize>,
 }
 
+/// Turns YAML of files other than definitions into JSON text.
+///
+/// # Errors
+/// One line.
+pub(crate) fn plain_json(source: &str) -> Result<String, String> {
+    to_json(source, Dialect::Definition).map(|(json, _)| json).map_err(|error| error.message)
+}
+
 /// Turns YAML into JSON text, indented as people write it.
 ///
 /// # Errors

@@ -21,8 +21,8 @@ use tokio::sync::watch;
 pub use super::read::Era;
 use super::{
     checksum,
-    config::{AwsConfig, AwsIntegration},
-    credentials::{CredentialStore, account_of_role},
+    config::{self, AwsConfig, AwsIntegration},
+    credentials::{Actor, CredentialStore, account_of_role},
     endpoint::{self, Target},
     read, retry, schema, sign,
     wire::{Wire, WireAnswer, WireError, WireRequest, wire},
@@ -77,22 +77,6 @@ pub struct Call<'a> {
     pub token_seed: &'a str,
     /// The role that the task wants to act in.
     pub role: Option<&'a str>,
-}
-
-/// Who a call is signed as.
-pub(crate) struct Signer<'a> {
-    pub(crate) region: &'a str,
-    pub(crate) account: &'a str,
-    /// What idempotency tokens are made from.
-    pub(crate) token_seed: &'a str,
-    /// The role that the task wants to act in.
-    pub(crate) role: Option<&'a str>,
-}
-
-impl<'a> Signer<'a> {
-    fn of(call: &Call<'a>) -> Self {
-        Self { region: call.region, account: call.account, token_seed: call.token_seed, role: call.role }
-    }
 }
 
 /// What came of a call.
@@ -278,7 +262,18 @@ impl Aws {
     }
 
     fn integration(&self, service: &Service) -> AwsIntegration {
-        self.config.integrations.get(&*service.word).cloned().unwrap_or_default()
+        self.config.integration(&service.word)
+    }
+
+    /// Whether AWS itself may be called.
+    pub(crate) fn allows_aws(&self) -> bool {
+        self.config.section.allow
+    }
+
+    /// The address that the configuration has for APIs behind API Gateway.
+    pub(crate) fn execute_api_endpoint(&self) -> Option<&str> {
+        let found = [config::EXECUTE_API, "apigateway", "*"];
+        found.iter().find_map(|name| self.config.endpoints.get(*name)).map(String::as_str)
     }
 
     /// Makes a call. `local` is what of the services is in this process.
@@ -359,7 +354,7 @@ impl Aws {
             endpoint::target(&self.config, service, call.region).map_err(|reason| no_answer(reason, 0))?;
         let credentials = match operation.auth {
             AuthType::None => None,
-            _ => Some(self.credentials(&Signer::of(call), target.is_aws).await?),
+            _ => Some(self.credentials(&Actor::of(call), target.is_aws).await?),
         };
         let integration = self.integration(service);
         let turns = self.turns(service, integration.concurrency);
@@ -523,7 +518,7 @@ fn target_name(target: &Target, parameters: &Value) -> String {
 }
 
 /// A uniform number from 0 to 1, for pauses.
-pub(super) fn random() -> f64 {
+pub(crate) fn random() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u128() as u32;
     f64::from(bits) / f64::from(u32::MAX)
 }

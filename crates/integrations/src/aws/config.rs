@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use crate::config::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, OnUncertain};
 
+/// The name of the endpoint of APIs behind API Gateway; it has no model.
+pub const EXECUTE_API: &str = "execute-api";
+
 /// How long an answer is waited for unless the configuration says otherwise, in seconds.
 pub(super) const TIMEOUT_DEFAULT_SECONDS: u64 = 60;
 /// The longest that may be set: Lambda's longest run and a margin, in seconds.
@@ -81,7 +84,7 @@ impl AwsIntegration {
         Ok(())
     }
 
-    pub(super) fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds)
     }
 }
@@ -100,8 +103,13 @@ pub struct AwsConfig {
 }
 
 impl AwsConfig {
+    /// What the configuration says of a service, by its word; after [`AwsConfig::by_word`].
+    pub(crate) fn integration(&self, word: &str) -> AwsIntegration {
+        self.integrations.get(word).cloned().unwrap_or_default()
+    }
+
     /// The same with services called by their words, as calls look for them.
-    pub(super) fn by_word(mut self) -> Self {
+    pub(crate) fn by_word(mut self) -> Self {
         fn word(name: String) -> String {
             stepwell_aws_model::service_called(&name).map_or(name, |service| service.word.to_owned())
         }

@@ -13,7 +13,7 @@ use stepwell_aws_model::{Service, service};
 use stepwell_json::{Object, Value};
 
 use super::{
-    client::{ANSWER_MAX_BYTES, Aws, Call, CallError, Era, Signer, no_answer},
+    client::{ANSWER_MAX_BYTES, Aws, Call, CallError, Era, no_answer},
     config::{AwsConfig, RoleSection},
     endpoint,
 };
@@ -129,6 +129,20 @@ impl CredentialStore {
     }
 }
 
+/// Who calls.
+pub(crate) struct Actor<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    /// The role that the task wants to act in.
+    pub(crate) role: Option<&'a str>,
+}
+
+impl<'a> Actor<'a> {
+    pub(super) fn of(call: &Call<'a>) -> Self {
+        Self { region: call.region, account: call.account, role: call.role }
+    }
+}
+
 impl Aws {
     /// What a call is signed with; `is_aws`: at AWS itself.
     ///
@@ -136,13 +150,13 @@ impl Aws {
     /// There is nothing to sign with, or the role can't be taken on.
     pub(crate) async fn credentials(
         &self,
-        signer: &Signer<'_>,
+        actor: &Actor<'_>,
         is_aws: bool,
     ) -> Result<Credentials, CallError> {
-        let Some(role) = signer.role else {
+        let Some(role) = actor.role else {
             return match is_aws {
                 true => self.credentials.standard().await.map_err(|reason| no_answer(reason, 0)),
-                false => Ok(self.credentials.environment().unwrap_or_else(|| placeholder(signer.account))),
+                false => Ok(self.credentials.environment().unwrap_or_else(|| placeholder(actor.account))),
             };
         };
         if let Some(section) = self.config.section.roles.get(role) {
@@ -152,14 +166,14 @@ impl Aws {
             return Ok(known);
         }
         let sts = service("sts").ok_or_else(|| CallError::Role("the model of STS is missing".to_owned()))?;
-        if let Err(reason) = endpoint::target(&self.config, &sts, signer.region) {
+        if let Err(reason) = endpoint::target(&self.config, &sts, actor.region) {
             if is_aws {
                 return Err(CallError::Role(format!("The role {role} could not be assumed: {reason}")));
             }
             // Nobody can be asked; emulators read the account from the access key.
-            return Ok(placeholder(account_of_role(role).unwrap_or(signer.account)));
+            return Ok(placeholder(account_of_role(role).unwrap_or(actor.account)));
         }
-        let assumed = self.assume(&sts, role, signer).await?;
+        let assumed = self.assume(&sts, role, actor).await?;
         self.credentials.remember(role, assumed.clone());
         Ok(assumed)
     }
@@ -169,7 +183,7 @@ impl Aws {
         &'a self,
         sts: &'a Arc<Service>,
         role: &'a str,
-        signer: &'a Signer<'_>,
+        actor: &'a Actor<'_>,
     ) -> Pin<Box<dyn Future<Output = Result<Credentials, CallError>> + Send + 'a>> {
         Box::pin(async move {
             let parameters = Value::Object(Object::from_entries(vec![
@@ -183,9 +197,9 @@ impl Aws {
                 body: None,
                 answer_max_bytes: ANSWER_MAX_BYTES,
                 era: Era::Second,
-                region: signer.region,
-                account: signer.account,
-                token_seed: signer.token_seed,
+                region: actor.region,
+                account: actor.account,
+                token_seed: "",
                 role: None,
             };
             let answer = self.carry_out(&ask, None).await.map_err(|error| {

@@ -159,7 +159,8 @@ pub fn optimized_error(
     }
 }
 
-fn parameters_error(problems: &[String], parameters: &Value) -> TaskError {
+/// The error of parameters that nothing can be called with.
+pub(crate) fn parameters_error(problems: &[String], parameters: &Value) -> TaskError {
     TaskError::new(
         "States.Runtime",
         format!(

@@ -15,11 +15,11 @@ use super::{
 use crate::lambda::TaskError;
 
 /// Looks at a job at AWS: the first pause, and the longest.
-const POLL_AWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+pub(crate) const POLL_AWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// The same at another server, which is near.
-const POLL_NEAR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+pub(crate) const POLL_NEAR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Looks in a row that bring nothing before the task fails.
-const FAILED_LOOKS_MAX: u32 = 10;
+pub(crate) const FAILED_LOOKS_MAX: u32 = 10;
 
 /// The task that makes a call.
 #[derive(Debug, Clone, Copy)]

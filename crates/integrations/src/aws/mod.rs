@@ -23,16 +23,19 @@ mod tests;
 mod wire;
 mod write;
 
-pub(crate) use client::Signer;
+pub(crate) use client::random;
 pub use client::{
     ANSWER_MAX_BYTES, Answer, Aws, Call, CallError, CallOutcome, Era, LocalAnswer, LocalCall, LocalFuture,
     LocalService,
 };
-pub use config::{AwsConfig, AwsIntegration, AwsSection, RoleSection};
+pub use config::{AwsConfig, AwsIntegration, AwsSection, EXECUTE_API, RoleSection};
+pub(crate) use credentials::Actor;
 pub(crate) use endpoint::Target;
-pub(crate) use face::too_large;
 pub use face::{optimized_error, optimized_result, sdk_error, sdk_result};
+pub(crate) use face::{parameters_error, too_large};
 pub use job::{Caller, JobOutcome, Work};
+pub(crate) use job::{FAILED_LOOKS_MAX, POLL_AWS, POLL_NEAR};
+pub(crate) use write::{malformed, missing, unsupported};
 
 use stepwell_aws_model::{Operation, Service};
 use stepwell_json::Value;

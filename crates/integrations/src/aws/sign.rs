@@ -1,12 +1,12 @@
 //! Signature version 4.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::{
     http_request::{
-        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningInstructions,
-        SigningSettings, UriPathNormalizationMode, sign,
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+        SigningInstructions, SigningSettings, UriPathNormalizationMode, sign,
     },
     sign::v4,
 };
@@ -65,6 +65,23 @@ pub(crate) fn headers(
 ) -> Result<Vec<(String, String)>, String> {
     let body = SignableBody::Bytes(request.body);
     Ok(header_list(&signed(credentials, scope, request, body, SigningSettings::default(), now)?))
+}
+
+/// The query parameters to add to a request that somebody else will make, names and values as they are.
+///
+/// # Errors
+/// Why the request can't be signed.
+pub(crate) fn query(
+    credentials: &Credentials,
+    scope: &Scope<'_>,
+    request: &Unsigned<'_>,
+    (now, life): (SystemTime, Duration),
+) -> Result<Vec<(String, String)>, String> {
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(life);
+    let signed = signed(credentials, scope, request, SignableBody::Bytes(request.body), settings, now)?;
+    Ok(signed.params().iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect())
 }
 
 fn signed(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::address::Exception;
+use crate::address::Exception;
 use crate::config::{CONCURRENCY_DEFAULT, CONCURRENCY_MAX, ConfigError, OnUncertain};
 use crate::http_client::check_address;
 

@@ -3,7 +3,6 @@
 //! [`HttpTask`] makes the request of a task's parameters and its connection, sends it where it may go, and shows the
 //! answer as the task's result or error.
 
-mod address;
 mod config;
 mod form;
 mod request;
@@ -16,24 +15,23 @@ use std::{collections::BTreeMap, time::Duration};
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use stepwell_json::Value;
-use tokio::sync::watch;
 
 pub use self::config::{
     Connection, ConnectionKind, ConnectionSection, HttpSection, Parameter, Secret, TIMEOUT_MAX_SECONDS,
     TokenMethod,
 };
 use self::{
-    address::Exception,
     config::Authorization,
     request::{Prepared, prepare, unusable},
     token::TokenCache,
 };
 use crate::{
+    address::{self, Exception},
     aws::too_large,
     config::OnUncertain,
+    gate::Gate,
     http_client::{HttpClient, HttpError, Resolver, Response},
     lambda::TaskError,
-    turns::Turns,
 };
 
 /// The longest body of an answer, in bytes: what a result may have.
@@ -96,8 +94,7 @@ pub struct HttpTask {
     guarded: HttpClient,
     /// For exceptions and for the servers of tokens, which the operator names.
     open: HttpClient,
-    turns: Turns,
-    stop: watch::Sender<bool>,
+    gate: Gate,
 }
 
 impl std::fmt::Debug for HttpTask {
@@ -110,7 +107,7 @@ impl HttpTask {
     /// A client; nothing is called yet.
     #[must_use]
     pub fn new(config: HttpConfig) -> Self {
-        Self::with_resolver(config, Resolver::system(address::is_public))
+        Self::with_resolver(config, Resolver::system(address::is_public, address::ALLOWED_NAME))
     }
 
     fn with_resolver(config: HttpConfig, resolver: Resolver) -> Self {
@@ -122,15 +119,14 @@ impl HttpTask {
             connections: connections.map(|(name, found)| (name, (found, TokenCache::default()))).collect(),
             guarded: HttpClient::with_resolver(resolver, concurrency),
             open: HttpClient::new(concurrency),
-            turns: Turns::new(concurrency),
-            stop: watch::Sender::new(false),
+            gate: Gate::new(concurrency),
             section: config.section,
         }
     }
 
     /// Calls under way end as [`HttpOutcome::Interrupted`], and so do later ones.
     pub fn shutdown(&self) {
-        self.stop.send_replace(true);
+        self.gate.close();
     }
 
     /// What to do with a call whose outcome a crash made unknown.
@@ -148,14 +144,10 @@ impl HttpTask {
         trace: Option<&mut Trace>,
         reveals_secrets: bool,
     ) -> HttpOutcome {
-        let mut stop = self.stop.subscribe();
-        tokio::select! {
-            biased;
-            _ = stop.wait_for(|stopped| *stopped) => HttpOutcome::Interrupted,
-            outcome = self.carry_out(parameters, region, trace, reveals_secrets) => match outcome {
-                Ok(result) => HttpOutcome::Answered(result),
-                Err(error) => HttpOutcome::Failed(error),
-            },
+        match self.gate.unless_closed(self.carry_out(parameters, region, trace, reveals_secrets)).await {
+            None => HttpOutcome::Interrupted,
+            Some(Ok(result)) => HttpOutcome::Answered(result),
+            Some(Err(error)) => HttpOutcome::Failed(error),
         }
     }
 
@@ -169,7 +161,7 @@ impl HttpTask {
         let (name, (connection, tokens)) = self.connection(parameters)?;
         let mut prepared = prepare(parameters, &connection.additions, &self.exceptions, region)?;
         let host = prepared.uri.authority().map_or("", |authority| authority.as_str());
-        let turn = self.turns.take(&format!("{name} {host}")).await;
+        let turn = self.gate.turn(&format!("{name} {host}")).await;
         let _turn = turn.map_err(|reason| {
             TaskError::new(
                 "States.TaskFailed",

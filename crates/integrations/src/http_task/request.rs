@@ -8,11 +8,14 @@ use hyper::{
 use stepwell_json::{Object, Value};
 
 use super::{
-    address::{self, Exception, Refusal},
     config::{Additions, HIDDEN},
     form::{self, ArrayFormat, join, plain},
 };
-use crate::{http_client::percent_encode, lambda::TaskError};
+use crate::{
+    address::{self, Exception, Refusal},
+    http_client::percent_encode,
+    lambda::TaskError,
+};
 
 /// Headers that a task must not set (AWS's list).
 const FORBIDDEN_HEADERS: [&str; 32] = [
@@ -112,7 +115,7 @@ pub(super) fn prepare(
         other => return Err(unusable(format!("The Method {other:?} is not supported in an HTTP Task"))),
     };
     let url = needed("ApiEndpoint")?;
-    let place = address::check(url, exceptions).map_err(|refusal| match refusal {
+    let place = address::check("ApiEndpoint", url, exceptions).map_err(|refusal| match refusal {
         Refusal::Invalid(cause) => unusable(cause),
         Refusal::Forbidden(cause) => TaskError::new("States.TaskFailed", cause),
     })?;

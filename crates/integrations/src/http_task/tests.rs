@@ -3,118 +3,24 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use stepwell_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+use tokio::net::TcpListener;
+
+use super::{ConnectionSection, HttpConfig, HttpOutcome, HttpSection, HttpTask, Trace};
+use crate::{
+    address::{self, ALLOWED_NAME, Exception, Refusal},
+    http_client::Resolver,
+    lambda::TaskError,
+    testing::{Action, Server, answer},
 };
 
-use super::{
-    ConnectionSection, HttpConfig, HttpOutcome, HttpSection, HttpTask, Trace,
-    address::{Exception, Refusal, check},
-};
-use crate::{http_client::Resolver, lambda::TaskError};
-
-/// What the server saw of a request: its first line and headers in lower-case names, and its body.
-#[derive(Debug, Clone)]
-struct Request {
-    line: String,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-}
-
-/// What the server does.
-enum Action {
-    /// Sends this and closes the connection.
-    Send(String),
-    /// Never answers.
-    Hang,
-    /// Closes the connection without an answer.
-    Close,
-}
-
-fn answer(status: &str, headers: &str, body: &str) -> Action {
-    Action::Send(format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
-        body.len()
-    ))
-}
-
-struct Server {
-    address: SocketAddr,
-    seen: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Server {
-    async fn start(act: impl Fn(usize, &Request) -> Action + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (requests, act) = (seen.clone(), Arc::new(act));
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (requests, act) = (requests.clone(), act.clone());
-                tokio::spawn(async move {
-                    let mut bytes = Vec::new();
-                    let request = loop {
-                        if let Some(request) = read(&bytes) {
-                            break request;
-                        }
-                        if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
-                            return;
-                        }
-                    };
-                    let action = {
-                        let mut requests = requests.lock().expect("no panic");
-                        requests.push(request.clone());
-                        act(requests.len(), &request)
-                    };
-                    match action {
-                        Action::Send(text) => {
-                            let _ = stream.write_all(text.as_bytes()).await;
-                            let _ = stream.shutdown().await;
-                        }
-                        Action::Hang => std::future::pending::<()>().await,
-                        Action::Close => {}
-                    }
-                });
-            }
-        });
-        Self { address, seen }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    fn requests(&self) -> Vec<Request> {
-        self.seen.lock().expect("no panic").clone()
-    }
-}
-
-fn read(bytes: &[u8]) -> Option<Request> {
-    let text = String::from_utf8_lossy(bytes);
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let mut lines = head.lines();
-    let line = lines.next()?.to_owned();
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .collect();
-    let length = headers.iter().find(|(name, _)| name == "content-length");
-    let length: usize = length.map_or(0, |(_, length)| length.parse().unwrap_or(0));
-    (body.len() >= length).then(|| Request { line, headers, body: body.to_owned() })
+fn check(url: &str, exceptions: &[Exception]) -> Result<address::Place, Refusal> {
+    address::check("ApiEndpoint", url, exceptions)
 }
 
 const ARN: &str = "arn:aws:events:us-east-1:123456789012:connection/api/11111111-2222";
@@ -644,6 +550,7 @@ async fn names_are_connected_to_at_the_address_that_was_checked() {
             Box::pin(async move { Ok(vec![SocketAddr::new(host, 0)]) })
         }),
         permits: |address| address == IpAddr::from([127, 0, 0, 1]),
+        way_out: ALLOWED_NAME,
     };
     let task = HttpTask::with_resolver(config(NO_AUTH), resolver);
     let text = format!(

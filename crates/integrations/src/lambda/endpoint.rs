@@ -9,7 +9,7 @@ use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use stepwell_aws_model::service;
 
 use super::{ANSWER_MAX_BYTES, ANSWER_TIMEOUT, Answer, FunctionName, Invocation, Outcome, TaskError};
-use crate::aws::{Aws, CallError, Signer, Target, sign};
+use crate::aws::{Actor, Aws, CallError, Target, sign};
 use crate::http_client::{HttpClient, HttpError, Response, check_address, percent_encode};
 
 /// The header that marks an answer as the handler's error.
@@ -115,14 +115,10 @@ async fn signature(
     headers: &[(String, String)],
     body: &[u8],
 ) -> Result<Vec<(String, String)>, TaskError> {
-    let signer = Signer {
-        region: &function.region,
-        account: &function.account,
-        token_seed: "",
-        role: invocation.role.as_deref(),
-    };
+    let actor =
+        Actor { region: &function.region, account: &function.account, role: invocation.role.as_deref() };
     let credentials =
-        place.aws.credentials(&signer, place.target.is_aws).await.map_err(|error| match error {
+        place.aws.credentials(&actor, place.target.is_aws).await.map_err(|error| match error {
             CallError::Role(cause) => TaskError::new("States.TaskFailed", cause),
             CallError::NoAnswer { reason, .. } => TaskError::sdk_client(&reason),
             other => TaskError::sdk_client(&format!("there are no credentials: {other:?}")),

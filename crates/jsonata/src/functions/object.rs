@@ -107,8 +107,8 @@ pub(super) fn spread<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -> R
     }
     let mut found = evaluator.sequence()?;
     collect_spread(evaluator, &item, &mut found)?;
-    // As in 2.0.6, what an array is spread to is an array, also when it has one element.
-    found.flags_mut().sequence = !item.is_array() || found.is_empty();
+    // As in 2.0.6, what an array is spread to is an array, also when it has one element or none, unless nothing was spread.
+    found.flags_mut().sequence = !item.is_array() || item.count() == 0;
     Ok(found.into_item())
 }
 

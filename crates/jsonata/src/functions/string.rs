@@ -245,7 +245,8 @@ pub(super) fn substring<'i>(evaluator: &Evaluator<'i>, arguments: &[Item<'i>]) -
     // A place as JavaScript's slice takes it: cut to a whole number, from the end when negative.
     let place = |number: f64| {
         let whole = number.trunc();
-        if whole < 0.0 { (count + whole).max(0.0) as usize } else { whole.min(count) as usize }
+        // "Not a number" is the first place.
+        if whole < 0.0 { (count + whole).max(0.0) as usize } else { whole.clamp(0.0, count) as usize }
     };
     let first = place(start);
     let last = match argument(arguments, 2).as_number() {

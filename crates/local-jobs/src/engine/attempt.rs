@@ -417,7 +417,8 @@ fn outcome(task: &Task, started_at: Option<i64>, ends: Vec<Option<End>>, is_time
     });
     Outcome {
         attempt: Attempt {
-            started_at: has_started.then(|| started_at.unwrap_or(task.launched_at)),
+            // The start is noted by this server, the end by whoever watches: a slow server must not turn them round.
+            started_at: has_started.then(|| started_at.unwrap_or(task.launched_at).min(stopped_at)),
             stopped_at,
             reason,
             containers: containers.collect(),

@@ -183,8 +183,8 @@ impl Run for OtherProcess {
 fn until_unlocked(lock: PathBuf) -> oneshot::Receiver<()> {
     let (sender, receiver) = oneshot::channel();
     let wait = move || {
-        let locked = File::options().append(true).open(&lock).and_then(|file| file.lock());
-        let _ = sender.send(locked.unwrap_or(()));
+        let _ = File::options().append(true).open(&lock).and_then(|file| file.lock());
+        let _ = sender.send(());
     };
     let _ = std::thread::Builder::new().name("job-wait".to_owned()).stack_size(64 * 1024).spawn(wait);
     receiver

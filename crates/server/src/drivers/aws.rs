@@ -83,14 +83,14 @@ impl ThisServer<'_> {
 pub(crate) struct JobWaits(Mutex<HashMap<(ExecutionKey, TaskId), watch::Sender<bool>>>);
 
 impl JobWaits {
-    fn begin(&self, key: ExecutionKey, task: TaskId) -> watch::Receiver<bool> {
+    pub(super) fn begin(&self, key: ExecutionKey, task: TaskId) -> watch::Receiver<bool> {
         let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (sender, receiver) = watch::channel(false);
         waits.insert((key, task), sender);
         receiver
     }
 
-    fn end(&self, key: ExecutionKey, task: TaskId) {
+    pub(super) fn end(&self, key: ExecutionKey, task: TaskId) {
         let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(key, task));
         if let Some(sender) = ended {
             sender.send_replace(true);
@@ -99,7 +99,7 @@ impl JobWaits {
 }
 
 /// What idempotency tokens of an attempt are made from: the same when the call is made again after a crash.
-fn token_seed(key: Option<ExecutionKey>, about: &About, task: TaskId) -> String {
+pub(super) fn token_seed(key: Option<ExecutionKey>, about: &About, task: TaskId) -> String {
     match key {
         Some(key) => format!("{key} {} {}", task.frame, task.attempt),
         // An Express execution has no place in the store, and is not made again.
@@ -162,7 +162,7 @@ fn refused_after_crash(
     })
 }
 
-fn unknown(state: &TaskState) -> Completion {
+pub(super) fn unknown(state: &TaskState) -> Completion {
     Completion::Failed(ErrorOutput::new(
         "States.Runtime",
         format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),
@@ -177,11 +177,23 @@ fn failed(error: TaskError) -> Completion {
     })
 }
 
-fn completed(outcome: JobOutcome) -> Completion {
+pub(super) fn completed(outcome: JobOutcome) -> Completion {
     match outcome {
         JobOutcome::Done(result) => Completion::Answered(Payload::from_value(result)),
         JobOutcome::Failed(error) => failed(error),
         JobOutcome::Interrupted => Completion::Nothing,
+    }
+}
+
+/// The task as integrations see it.
+pub(super) fn aws_caller<'a>(caller: &'a Caller<'_>, token_seed: &'a str) -> AwsCaller<'a> {
+    AwsCaller {
+        region: &caller.about.region,
+        account: account_of(&caller.about.execution_arn),
+        execution_arn: &caller.about.execution_arn,
+        state_machine_arn: &caller.about.state_machine_arn,
+        token_seed,
+        role: caller.role,
     }
 }
 
@@ -200,14 +212,7 @@ async fn with_work<T>(
         aws: &operations.aws,
         local: Some(&local),
         integration,
-        caller: AwsCaller {
-            region: &caller.about.region,
-            account: account_of(&caller.about.execution_arn),
-            execution_arn: &caller.about.execution_arn,
-            state_machine_arn: &caller.about.state_machine_arn,
-            token_seed: &seed,
-            role: caller.role,
-        },
+        caller: aws_caller(caller, &seed),
         parameters,
     };
     Some(act(work).await)

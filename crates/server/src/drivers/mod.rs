@@ -1,7 +1,9 @@
 //! What leaves the shards: answers go to their callers, effects to the drivers, whose results come back as commands.
 
+mod api_gateway;
 mod aws;
 pub(crate) mod http_task;
+mod kubernetes;
 mod lambda;
 pub(crate) mod mocked;
 mod nested;
@@ -11,6 +13,7 @@ pub(crate) use aws::JobWaits;
 use std::sync::Arc;
 
 use stepwell_asl::Resource;
+use stepwell_aws_model::DirectTarget;
 use stepwell_engine::Released;
 use stepwell_integrations::OnUncertain;
 use stepwell_interpreter::{
@@ -161,19 +164,27 @@ pub(crate) async fn perform(
         }
         Effect::AwaitJob { task, state, submitted, parameters, credentials_role } => {
             let state = state_of(state)?;
-            let completion = if matches!(state.resource, Resource::Optimized { .. }) {
-                let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
-                Box::pin(aws::wait(operations, &caller, state, &submitted, &parameters)).await
-            } else {
-                nested::wait(operations, state, &submitted).await
+            let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
+            let completion = match &state.resource {
+                Resource::Optimized { .. } => {
+                    Box::pin(aws::wait(operations, &caller, state, &submitted, &parameters)).await
+                }
+                Resource::Direct { .. } => {
+                    Box::pin(kubernetes::wait_for_job(operations, &caller, state, &submitted, &parameters))
+                        .await
+                }
+                _ => nested::wait(operations, state, &submitted).await,
             };
             complete(task, completion)
         }
         Effect::StopJob { task, state, submitted, parameters, credentials_role } => {
-            let is_stopped = match state_of(state) {
-                Some(state) if matches!(state.resource, Resource::Optimized { .. }) => {
-                    let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
+            let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
+            let is_stopped = match state_of(state).map(|state| (state, &state.resource)) {
+                Some((state, Resource::Optimized { .. })) => {
                     Box::pin(aws::stop(operations, &caller, state, &submitted, &parameters)).await
+                }
+                Some((_, Resource::Direct { .. })) => {
+                    kubernetes::delete_job(operations, &caller, &submitted, &parameters).await
                 }
                 _ => nested::stop(operations, &submitted).await,
             };
@@ -228,7 +239,21 @@ async fn invoke(
         }
         Resource::AwsSdk { .. } => Box::pin(aws::call_sdk(operations, caller, state, &parameters)).await,
         Resource::Optimized { .. } => Box::pin(aws::start(operations, caller, state, &parameters)).await,
-        Resource::HttpInvoke => http_task::invoke(operations, caller, parameters.value()).await,
+        Resource::Direct { integration, .. } => {
+            let parameters = parameters.value();
+            match integration.target {
+                DirectTarget::HttpTask => http_task::invoke(operations, caller, parameters).await,
+                DirectTarget::ApiGateway => {
+                    Box::pin(api_gateway::invoke(operations, caller, parameters)).await
+                }
+                DirectTarget::KubernetesCall => {
+                    Box::pin(kubernetes::call(operations, caller, parameters)).await
+                }
+                DirectTarget::KubernetesJob => {
+                    Box::pin(kubernetes::start_job(operations, caller, parameters)).await
+                }
+            }
+        }
         Resource::Activity { .. } | Resource::Unsupported { .. } => Completion::Failed(ErrorOutput::new(
             "States.Runtime",
             format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),

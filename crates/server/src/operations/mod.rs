@@ -65,6 +65,8 @@ pub struct Operations {
     pub(crate) aws: Arc<stepwell_integrations::aws::Aws>,
     /// The jobs of this machine, if there are any.
     pub(crate) jobs: Option<stepwell_local_jobs::LocalJobs>,
+    pub(crate) api_gateway: stepwell_integrations::api_gateway::ApiGateway,
+    pub(crate) kubernetes: stepwell_integrations::kubernetes::Kubernetes,
     pub(crate) http: stepwell_integrations::http_task::HttpTask,
     pub(crate) job_waits: JobWaits,
     pub(crate) pollers: AtomicU64,

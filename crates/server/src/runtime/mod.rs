@@ -45,12 +45,16 @@ pub(crate) struct ShardSettings {
 }
 
 /// The inboxes of shards whose threads do not run yet.
-pub(crate) struct Inboxes(Vec<Arc<Inbox<Message>>>);
+pub(crate) struct Inboxes {
+    router: Arc<Router>,
+    inboxes: Vec<Arc<Inbox<Message>>>,
+}
 
 /// A router, and the inboxes for [`Runtime::start`].
 pub(crate) fn router(shard_count: u16) -> (Arc<Router>, Inboxes) {
     let (router, inboxes) = Router::new(shard_count);
-    (Arc::new(router), Inboxes(inboxes))
+    let router = Arc::new(router);
+    (router.clone(), Inboxes { router, inboxes })
 }
 
 /// The threads at work.
@@ -69,7 +73,6 @@ impl Runtime {
     /// When the system gives no thread.
     pub(crate) fn start(
         inboxes: Inboxes,
-        router: Arc<Router>,
         clock: Arc<Clock>,
         store: Arc<dyn Store>,
         catalogue: Arc<Catalogue>,
@@ -77,13 +80,14 @@ impl Runtime {
         heavy: Arc<HeavyThreads>,
         settings: &ShardSettings,
     ) -> std::io::Result<Runtime> {
+        let Inboxes { router, inboxes } = inboxes;
         let (loads, requests) = mpsc::channel();
         // Before anything is decided, shards must know which activities exist.
         for activity in catalogue.activity_arns() {
             router.broadcast(|| Input::ActivityCreated { activity: activity.clone() });
         }
         let mut workers = Vec::new();
-        for (number, inbox) in (0..).zip(inboxes.0) {
+        for (number, inbox) in (0..).zip(inboxes) {
             let config = Config {
                 number,
                 owned: HashRange::of_shard(number, router.count()),

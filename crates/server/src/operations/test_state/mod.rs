@@ -28,7 +28,7 @@ use stepwell_interpreter::{
 use stepwell_json::{Object, Payload, Value};
 use tokio::sync::mpsc;
 
-use stepwell_asl::Resource;
+use stepwell_aws_model::DirectTarget;
 use stepwell_integrations::http_task::Trace;
 
 use self::subject::Subject;
@@ -196,7 +196,7 @@ impl Test {
     fn traced_call(&self, effect: &Effect) -> Option<(TaskId, Payload)> {
         let Effect::InvokeTask { task, state, parameters, mock: None, .. } = effect else { return None };
         let is_http = match &self.program.get(*state)?.kind {
-            StateKind::Task(task) => task.resource == Resource::HttpInvoke,
+            StateKind::Task(task) => task.resource.direct_target() == Some(DirectTarget::HttpTask),
             _ => false,
         };
         let is_traced = is_http && self.request.inspection_level == Some(InspectionLevel::Trace);

@@ -1,12 +1,14 @@
 //! `stepwell integrations [SERVICE [ACTION]]`: what a Task's Resource can name, and the parameters.
 
+mod direct;
+
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
 use stepwell_aws_model::{
-    Ending, Operation, Service, Shape, ShapeId, ShapeKind, all_optimized, botocore_version, nearest, service,
-    service_called, services,
+    Direct, Operation, Service, Shape, ShapeId, ShapeKind, all_direct, all_optimized, botocore_version,
+    nearest, service, service_called, services,
 };
 
 use crate::failure::Failure;
@@ -35,31 +37,44 @@ pub(crate) fn run(arguments: &IntegrationsArguments, format: Format) -> Result<(
         list_services(format);
         return Ok(());
     };
-    let word = name.strip_prefix("aws-sdk:").unwrap_or(name);
-    let optimized: Vec<_> = all_optimized().iter().filter(|row| row.service == word).collect();
-    let found = match (service_called(word), optimized.first()) {
-        (Some(summary), _) => service(summary.word),
+    let sdk_word = name.strip_prefix("aws-sdk:");
+    let word = sdk_word.unwrap_or(name);
+    let optimized = all_optimized().iter().find(|row| row.service == word);
+    let service = match service_called(word) {
+        Some(summary) => service(summary.word),
         // Words of optimized integrations differ from those of the SDK.
-        (None, Some(row)) => service(row.api),
-        (None, None) => None,
+        None => optimized.and_then(|row| service(row.api)),
     };
-    let Some(service) = found else {
-        let words =
-            services().map(|summary| summary.word).chain(all_optimized().iter().map(|row| row.service));
+    let direct: Vec<&Direct> =
+        all_direct().iter().copied().filter(|row| sdk_word.is_none() && row.service == word).collect();
+    if service.is_none() && direct.is_empty() {
+        let words = services()
+            .map(|summary| summary.word)
+            .chain(all_optimized().iter().map(|row| row.service))
+            .chain(all_direct().iter().map(|row| row.service));
         return Err(no_such("service", word, words));
-    };
+    }
     let Some(action) = &arguments.action else {
-        list_actions(&service, format);
+        list_actions(word, service.as_ref(), &direct, format);
         return Ok(());
     };
     let action = action.split('.').next().unwrap_or(action);
-    let named = all_optimized().iter().find(|row| row.api == &*service.word && row.action == action);
+    if let Some(row) = direct.iter().find(|row| row.action == action) {
+        direct::show(row, format);
+        return Ok(());
+    }
+    let named = all_optimized()
+        .iter()
+        .find(|row| row.action == action && service.as_ref().is_some_and(|found| row.api == &*found.word));
     let operation = named.map_or(action, |row| row.operation);
-    let Some(operation) = service.operation(operation) else {
-        let actions: Vec<String> = service.operations.iter().map(Operation::action).collect();
-        return Err(no_such("action", action, actions.iter().map(String::as_str)));
+    let found = service.as_ref().and_then(|service| Some((service, service.operation(operation)?)));
+    let Some((service, operation)) = found else {
+        let actions: Vec<String> =
+            service.iter().flat_map(|service| &service.operations).map(Operation::action).collect();
+        let actions = actions.iter().map(String::as_str).chain(direct.iter().map(|row| row.action));
+        return Err(no_such("action", action, actions));
     };
-    show(&service, operation, format);
+    show(service, operation, format);
     Ok(())
 }
 
@@ -74,6 +89,7 @@ fn list_services(format: Format) {
     let optimized = |word: &str| -> Vec<&str> {
         let mut words: Vec<&str> =
             all_optimized().iter().filter(|row| row.api == word).map(|row| row.service).collect();
+        words.extend(all_direct().iter().map(|row| row.service).filter(|service| *service == word));
         words.extend(match word {
             "lambda" => Some("lambda"),
             "sfn" => Some("states"),
@@ -82,8 +98,10 @@ fn list_services(format: Format) {
         words.dedup();
         words
     };
+    // Such as no SDK has.
+    let others = || all_direct().iter().map(|row| row.service).filter(|word| service_called(word).is_none());
     if format == Format::Json {
-        let list: Vec<Value> = services()
+        let mut list: Vec<Value> = services()
             .map(|summary| {
                 json!({
                     "service": summary.word, "optimized": optimized(summary.word),
@@ -91,20 +109,22 @@ fn list_services(format: Format) {
                 })
             })
             .collect();
+        list.extend(others().map(
+            |word| json!({"service": word, "optimized": [word], "errorPrefix": null, "botocoreName": null}),
+        ));
         output::json(&json!({"botocore": botocore_version(), "services": list}));
         return;
     }
-    let rows: Vec<Vec<String>> = services()
+    let mut rows: Vec<Vec<String>> = services()
         .map(|summary| {
             let optimized = optimized(summary.word).join(", ");
             vec![format!("aws-sdk:{}", summary.word), optimized, summary.botocore_name.to_owned()]
         })
         .collect();
+    let count = rows.len();
+    rows.extend(others().map(|word| vec![String::new(), word.to_owned(), String::new()]));
     output::table(&["SERVICE", "OPTIMIZED", "IN THE AWS CLI"], &rows);
-    output::note(styled(
-        FAINT,
-        format_args!("{} services, from botocore {}", rows.len(), botocore_version()),
-    ));
+    output::note(styled(FAINT, format_args!("{count} services, from botocore {}", botocore_version())));
 }
 
 /// The forms of an action: (Resource, what it does).
@@ -114,11 +134,7 @@ fn resources(service: &Service, operation: &Operation) -> Vec<String> {
         all_optimized().iter().filter(|row| row.api == &*service.word && row.operation == &*operation.name)
     {
         for ending in row.endings {
-            let suffix = match ending {
-                Ending::RequestResponse => "",
-                Ending::Sync => ".sync",
-                Ending::WaitForTaskToken => ".waitForTaskToken",
-            };
+            let suffix = direct::suffix(*ending);
             forms.push(format!("arn:aws:states:::{}:{}{suffix}", row.service, row.action));
         }
     }
@@ -141,38 +157,46 @@ fn resources(service: &Service, operation: &Operation) -> Vec<String> {
     forms
 }
 
-fn list_actions(service: &Arc<Service>, format: Format) {
+fn list_actions(word: &str, service: Option<&Arc<Service>>, direct: &[&Direct], format: Format) {
+    let operations =
+        || service.into_iter().flat_map(|service| service.operations.iter().map(move |one| (service, one)));
     if format == Format::Json {
-        let list: Vec<Value> = service
-            .operations
+        let mut list: Vec<Value> = direct
             .iter()
-            .map(|operation| {
-                json!({"action": operation.action(), "resources": resources(service, operation),
-                       "deprecated": operation.is_deprecated})
-            })
+            .map(
+                |row| json!({"action": row.action, "resources": direct::resources(row), "deprecated": false}),
+            )
             .collect();
-        output::json(&json!({"service": &*service.word, "actions": list}));
+        list.extend(operations().map(|(service, operation)| {
+            json!({"action": operation.action(), "resources": resources(service, operation),
+                   "deprecated": operation.is_deprecated})
+        }));
+        let word = service.map_or(word, |service| &service.word);
+        output::json(&json!({"service": word, "actions": list}));
         return;
     }
-    let rows: Vec<Vec<String>> = service
-        .operations
-        .iter()
-        .map(|operation| {
-            let forms = resources(service, operation);
-            let optimized = forms.iter().filter(|form| !form.contains(":::aws-sdk:"));
-            let optimized: Vec<&str> =
-                optimized.filter_map(|form| form.strip_prefix("arn:aws:states:::")).collect();
-            let remark = match (operation.has_event_stream, operation.is_deprecated) {
-                (true, _) => "not for tasks: a stream of events".to_owned(),
-                (false, true) => "deprecated by AWS".to_owned(),
-                (false, false) => optimized.join(", "),
-            };
-            vec![operation.action(), remark]
-        })
-        .collect();
+    let short = |forms: Vec<String>| {
+        let optimized = forms.iter().filter(|form| !form.contains(":::aws-sdk:"));
+        optimized.filter_map(|form| form.strip_prefix("arn:aws:states:::")).collect::<Vec<_>>().join(", ")
+    };
+    let mut rows: Vec<Vec<String>> =
+        direct.iter().map(|row| vec![row.action.to_owned(), short(direct::resources(row))]).collect();
+    rows.extend(operations().map(|(service, operation)| {
+        let remark = match (operation.has_event_stream, operation.is_deprecated) {
+            (true, _) => "not for tasks: a stream of events".to_owned(),
+            (false, true) => "deprecated by AWS".to_owned(),
+            (false, false) => short(resources(service, operation)),
+        };
+        vec![operation.action(), remark]
+    }));
     output::table(&["ACTION", "OPTIMIZED, AND REMARKS"], &rows);
-    let word = &service.word;
-    output::note(styled(FAINT, format_args!("arn:aws:states:::aws-sdk:{word}:ACTION[.waitForTaskToken]")));
+    if let Some(service) = service {
+        let word = &service.word;
+        output::note(styled(
+            FAINT,
+            format_args!("arn:aws:states:::aws-sdk:{word}:ACTION[.waitForTaskToken]"),
+        ));
+    }
 }
 
 /// A member for people: name, type, whether it is required, and what its values may be.

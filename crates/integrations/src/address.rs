@@ -1,4 +1,4 @@
-//! Where an HTTP Task may go: against server-side request forgery.
+//! Where a task may go whose address comes with its parameters: against server-side request forgery.
 //!
 //! By default only `https` and public addresses. A host is a name or an address in its plain form: other forms that
 //! libraries of C take for an address (`0x7f.1`, `2130706433`) are refused, so no two readers can differ about one.
@@ -8,9 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hyper::Uri;
 
+/// How a name that leads to an address within can be called; the end of a sentence.
+pub(crate) const ALLOWED_NAME: &str = "allow under [http] in stepwell.toml has the name";
+
 /// A place that is excepted from the rules: `host`, `host:port` or `host:*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Exception {
+pub(crate) struct Exception {
     host: String,
     /// None: any.
     port: Option<u16>,
@@ -18,7 +21,7 @@ pub(super) struct Exception {
 
 impl Exception {
     /// Reads an entry of `[http] allow`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, port) = match text.rsplit_once(':') {
             // A colon inside of brackets belongs to the address.
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -39,15 +42,15 @@ impl Exception {
 
 /// A URL that may be called.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) uri: Uri,
+pub(crate) struct Place {
+    pub(crate) uri: Uri,
     /// It is one of the exceptions.
-    pub(super) is_excepted: bool,
+    pub(crate) is_excepted: bool,
 }
 
 /// Why a URL may not be called.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// It is no URL that could be called at all.
     Invalid(String),
     /// It is, but tasks may not call it.
@@ -89,10 +92,9 @@ impl Host {
     }
 }
 
-/// Checks where a URL leads to.
-pub(super) fn check(url: &str, exceptions: &[Exception]) -> Result<Place, Refusal> {
-    let invalid =
-        |reason: &str| Refusal::Invalid(format!("The ApiEndpoint {url:?} can't be called: {reason}"));
+/// Checks where a URL leads to; `field` is the parameter that has it.
+pub(crate) fn check(field: &str, url: &str, exceptions: &[Exception]) -> Result<Place, Refusal> {
+    let invalid = |reason: &str| Refusal::Invalid(format!("The {field} {url:?} can't be called: {reason}"));
     let uri: Uri = encoded(url).parse().map_err(|_| invalid("it is no URL"))?;
     let default_port = match uri.scheme_str() {
         Some("https") => 443,
@@ -101,9 +103,9 @@ pub(super) fn check(url: &str, exceptions: &[Exception]) -> Result<Place, Refusa
     };
     let authority = uri.authority().ok_or_else(|| invalid("it names no host"))?;
     if authority.as_str().contains('@') {
-        return Err(Refusal::Invalid(
-            "The ApiEndpoint has a user name or password in it; these belong into a connection".to_owned(),
-        ));
+        return Err(Refusal::Invalid(format!(
+            "The {field} has a user name or password in it; these belong into the configuration"
+        )));
     }
     let host = authority.host();
     let port = match authority.as_str().strip_prefix(host) {
@@ -147,7 +149,7 @@ fn encoded(url: &str) -> String {
 }
 
 /// Whether an address is one of the public Internet: not of this machine, this network or a special purpose.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();
