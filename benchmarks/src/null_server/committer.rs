@@ -90,14 +90,14 @@ fn commit_all(
         file.sync_data()?;
         let took = begun.elapsed();
         syncs.fetch_add(1, Ordering::Relaxed);
-        for done in group.drain(..) {
-            // A caller that hung up does not want its answer.
-            let _ = done.send(());
-        }
         if let Ok(mut durations) = durations.lock()
             && durations.len() < DURATIONS_MAX
         {
             durations.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        }
+        for done in group.drain(..) {
+            // A caller that hung up does not want its answer.
+            let _ = done.send(());
         }
     }
     Ok(())
