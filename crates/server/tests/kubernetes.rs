@@ -6,7 +6,7 @@ mod common;
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Barrier, Mutex},
     time::Duration,
 };
 
@@ -28,6 +28,8 @@ struct Cluster {
     requests: Vec<(String, String)>,
     /// Jobs are made, but nobody is told.
     is_mute: bool,
+    /// Where answers wait for the test.
+    gate: Option<Arc<Barrier>>,
 }
 
 type Shared = Arc<Mutex<Cluster>>;
@@ -88,7 +90,17 @@ async fn until(is_there: impl Fn() -> bool) {
 async fn cluster() -> (Shared, Settings) {
     let cluster = Shared::default();
     let shared = cluster.clone();
-    let address = fake::start(move |request| shared.lock().unwrap().answer(&request)).await;
+    let address = fake::start(move |request| {
+        let (answer, gate) = {
+            let mut cluster = shared.lock().unwrap();
+            (cluster.answer(&request), cluster.gate.clone())
+        };
+        if let Some(gate) = gate {
+            tokio::task::block_in_place(|| gate.wait());
+        }
+        answer
+    });
+    let address = address.await;
     let section = ClusterSection { endpoint: Some(format!("http://{address}")), ..ClusterSection::default() };
     let resolved = section.resolve("c", Path::new(""), &|_| None).unwrap();
     let kubernetes = KubernetesConfig { clusters: [("c".to_owned(), resolved)].into(), yaml: None };
@@ -236,5 +248,23 @@ async fn the_job_of_a_task_that_is_given_up_is_deleted() {
         until(|| cluster.lock().unwrap().count("DELETE") > deleted).await;
         assert!(cluster.lock().unwrap().jobs.is_empty(), "{name}");
     }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_task_was_given_up_while_it_was_submitted_is_deleted() {
+    let (cluster, settings) = cluster().await;
+    let server = TestServer::with(settings, Arc::new(MemoryStore::new())).await;
+    let gate = Arc::new(Barrier::new(2));
+    cluster.lock().unwrap().gate = Some(gate.clone());
+    let arn = server.machine("m", job("runJob.sync")).await;
+    let execution = server.start_execution(&arn, json!({})).await;
+    until(|| !cluster.lock().unwrap().jobs.is_empty()).await;
+    server.call("StopExecution", json!({"executionArn": execution})).await;
+    assert_eq!(server.end(&execution).await["status"], "ABORTED");
+    cluster.lock().unwrap().gate = None;
+    tokio::task::block_in_place(|| gate.wait());
+    until(|| cluster.lock().unwrap().jobs.is_empty()).await;
+    assert_eq!(cluster.lock().unwrap().count("DELETE"), 1);
     server.stop().await;
 }

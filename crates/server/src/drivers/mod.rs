@@ -14,15 +14,18 @@ use std::sync::Arc;
 
 use stepwell_asl::Resource;
 use stepwell_aws_model::DirectTarget;
-use stepwell_engine::Released;
+use stepwell_engine::{Input, Released, Reply, ReplyTo};
 use stepwell_integrations::OnUncertain;
 use stepwell_interpreter::{
-    About, Command, Effect, ErrorOutput, Program, TaskId,
+    About, Command, Effect, ErrorOutput, Program, Rejection, TaskId,
     program::{StateKind, TaskState},
 };
 use stepwell_json::Payload;
 use stepwell_store::ExecutionKey;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+};
 
 use crate::{
     express,
@@ -92,9 +95,19 @@ impl Outside for Drivers {
                     self.handle.spawn(async move {
                         let is_wait = matches!(effect, Effect::AwaitJob { .. });
                         let _call = if is_wait { operations.waits.begin() } else { operations.calls.begin() };
+                        let stop = stop_of(&program, &effect);
                         let command = perform(&operations, Some(key), &about, &program, effect, resent).await;
-                        if let Some(command) = command {
-                            operations.router.tell(key, command);
+                        match (command, stop) {
+                            (Some(Command::TaskSubmitted { task, output }), Some(stop)) => {
+                                let submitted = Command::TaskSubmitted { task, output: output.clone() };
+                                if is_given_up(&operations, key, submitted).await {
+                                    let stop = stop(output);
+                                    // The execution has ended or gone on: it owes nothing, and is told nothing.
+                                    perform(&operations, Some(key), &about, &program, stop, resent).await;
+                                }
+                            }
+                            (Some(command), _) => operations.router.tell(key, command),
+                            (None, _) => {}
                         }
                     });
                 }
@@ -193,6 +206,28 @@ pub(crate) async fn perform(
         // Shards forward these themselves.
         Effect::OfferActivityTask { .. } => None,
     }
+}
+
+/// How to stop the job that an effect submits, given the answer of the call that submits it. An execution can ask for
+/// that only once it knows the answer; a job whose task ends before is stopped by whoever made the call.
+fn stop_of(program: &Program, effect: &Effect) -> Option<impl FnOnce(Payload) -> Effect + use<>> {
+    let Effect::InvokeTask { task, state, parameters, credentials_role, mock: None } = effect else {
+        return None;
+    };
+    match program.get(*state).map(|state| &state.kind) {
+        Some(StateKind::Task(task)) if task.waits_for_job() => {}
+        _ => return None,
+    }
+    let (task, state) = (*task, *state);
+    let (parameters, credentials_role) = (parameters.clone(), credentials_role.clone());
+    Some(move |submitted| Effect::StopJob { task, state, submitted, parameters, credentials_role })
+}
+
+/// Tells an execution that the job of a task was submitted, and learns whether the task has ended meanwhile.
+async fn is_given_up(operations: &Operations, key: ExecutionKey, submitted: Command) -> bool {
+    let (reply, answer) = oneshot::channel();
+    operations.router.send(Input::Command { key, command: submitted, reply: ReplyTo::Caller(reply) });
+    matches!(answer.await, Ok(Reply::Rejected(Rejection::NotRunning | Rejection::TaskEnded)))
 }
 
 pub(crate) fn complete(task: TaskId, completion: Completion) -> Option<Command> {
