@@ -16,6 +16,7 @@ mod nearest;
 mod output;
 mod path_view;
 mod report;
+mod signals;
 mod wait_times;
 
 use std::process::ExitCode;

@@ -15,7 +15,6 @@ use super::client::follow::Teller;
 use super::client::start::print_end;
 use super::client::{block_on, follow, text};
 use super::host::{self, Plan, Registered};
-use super::serve::Signals;
 use super::validate::{TypeName, load_runnable};
 use crate::client::{CallError, Client};
 use crate::config::server::{self, Durability};
@@ -26,6 +25,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::output::{self, FAINT, Format, styled};
 use crate::path_view::PathView;
+use crate::signals::Signals;
 use crate::wait_times::WaitTimes;
 
 /// How long requests of handlers may take after the execution has ended.

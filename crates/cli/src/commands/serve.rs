@@ -15,6 +15,7 @@ use crate::definition::{DefinitionFile, files_in};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, FAINT, styled};
+use crate::signals::Signals;
 
 /// How long requests under way may take after a signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -78,7 +79,15 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     let store = host::open_store(options.data_directory.as_deref(), options.durability)?;
     let result = runtime.block_on(async {
-        let server = host::start(settings, store).await?;
+        // Before anybody can see that the server serves: a signal that comes while its handler is put in place is lost.
+        let mut signals = Signals::new()?;
+        let server = tokio::select! {
+            server = host::start(settings, store) => server?,
+            name = signals.next() => {
+                output::note(format_args!("{name}: stopping at once"));
+                return Ok(());
+            }
+        };
         let registered = match register(&server, &definitions).await {
             Ok(registered) => registered,
             Err(failure) => {
@@ -87,7 +96,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
             }
         };
         banner(&options, &config, &region, &registered);
-        until_stopped(server).await
+        until_stopped(server, signals).await
     });
     // After a failed write nothing may wait for the disk.
     runtime.shutdown_background();
@@ -170,8 +179,7 @@ fn data_line(directory: Option<&Path>, durability: Durability) -> String {
 }
 
 /// Waits for a signal or the end of the store.
-async fn until_stopped(server: Server) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
+async fn until_stopped(server: Server, mut signals: Signals) -> Result<(), Failure> {
     let fatal = server.fatal();
     tokio::select! {
         reason = fatal => return Err(Failure::Internal(reason)),
@@ -182,34 +190,6 @@ async fn until_stopped(server: Server) -> Result<(), Failure> {
         name = signals.next() => {
             output::note(format_args!("{name} again: stopping at once"));
             std::process::exit(0)
-        }
-    }
-}
-
-/// The signals that end the process.
-pub(crate) struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    /// From now on these signals no longer end the process by themselves.
-    ///
-    /// # Errors
-    /// The system refuses.
-    pub(crate) fn new() -> Result<Signals, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate()).map_err(Failure::internal)?,
-            interrupt: signal(SignalKind::interrupt()).map_err(Failure::internal)?,
-        })
-    }
-
-    /// The name of the next one.
-    pub(crate) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "Ctrl-C",
         }
     }
 }

@@ -11,10 +11,10 @@ use super::follow::{Teller, call_patiently, follow};
 use super::start::print_end;
 use super::{PAGE_SIZE, ServerArgument, block_on, names, text, time};
 use crate::client::Client;
-use crate::commands::serve::Signals;
 use crate::failure::Failure;
 use crate::output::{self, FAINT, Format, GREEN, RED, YELLOW, styled};
 use crate::path_view::{PathView, duration};
+use crate::signals::Signals;
 use crate::wait_times::WaitTimes;
 
 /// Between two looks at the executions of a machine.
