@@ -81,9 +81,7 @@ impl DefinitionFile {
         let path = path.to_path_buf();
         let is_json = match dialect {
             Dialect::Definition => !is_yaml(&path),
-            Dialect::Template => {
-                source.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{')
-            }
+            Dialect::Template => source.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{'),
         };
         if is_json {
             let json = source.clone();
@@ -132,10 +130,19 @@ fn read_text(path: &Path) -> Result<String, String> {
         return Err(format!("{} is larger than {FILE_SIZE_MAX_BYTES} bytes", path.display()));
     }
     let bytes = std::fs::read(path).map_err(failed)?;
-    String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         format!("{} is not UTF-8 text: byte {offset} can't be read", path.display())
-    })
+    })?;
+    Ok(without_byte_order_mark(text))
+}
+
+/// Editors on Windows begin a file with a byte order mark, which is no part of the text.
+pub(crate) fn without_byte_order_mark(mut text: String) -> String {
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    text
 }
 
 /// The reason of an error of the system, without the number that Rust adds.
