@@ -100,7 +100,7 @@ impl Client {
             let text = format!("{endpoint}: only http:// addresses can be called, not https://");
             return Err(Failure::Usage(text));
         }
-        if !endpoint.starts_with("http://") || endpoint.parse::<hyper::Uri>().is_err() {
+        if address(&endpoint).is_none() {
             return Err(Failure::Usage(format!("{endpoint:?} is not an address; write http://HOST:PORT")));
         }
         let mut connector = HttpConnector::new();
@@ -171,18 +171,21 @@ impl Client {
             builder = builder.header("authorization", authorization);
         }
         let request = builder.body(Full::new(body)).map_err(|error| unreachable(error.to_string()))?;
+        let not_the_api = |reason: String| CallError::NotTheApi { endpoint: self.endpoint.clone(), reason };
         let answer = async {
-            let response = self.http.request(request).await.map_err(|error| innermost(&error))?;
+            let response = self.http.request(request).await.map_err(|error| match is_not_http(&error) {
+                true => not_the_api("it does not speak HTTP".to_owned()),
+                false => unreachable(innermost(&error)),
+            })?;
             let status = response.status();
             let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
             let body = Limited::new(response.into_body(), ANSWER_SIZE_MAX_BYTES).collect().await;
-            Ok((status, date, body.map_err(|error| error.to_string())?.to_bytes()))
+            Ok((status, date, body.map_err(|error| unreachable(error.to_string()))?.to_bytes()))
         };
         let (status, date, body) = match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(result) => result.map_err(unreachable)?,
+            Ok(result) => result?,
             Err(_) => return Err(unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))),
         };
-        let not_the_api = |reason: String| CallError::NotTheApi { endpoint: self.endpoint.clone(), reason };
         let value: Value = match serde_json::from_slice(&body) {
             Ok(value) => value,
             Err(_) if body.is_empty() && status.is_success() => json!({}),
@@ -202,6 +205,21 @@ impl Client {
             None => Err(not_the_api(format!("HTTP status {}", status.as_u16()))),
         }
     }
+}
+
+/// Reads `http://HOST[:PORT]`, perhaps with a path.
+pub(crate) fn address(endpoint: &str) -> Option<hyper::Uri> {
+    let uri: hyper::Uri = endpoint.parse().ok()?;
+    let authority = uri.authority()?;
+    // What follows the host is a port, unless it is none, as 99999.
+    let is_whole = authority.port_u16().is_some() || authority.as_str().ends_with(authority.host());
+    (uri.scheme_str() == Some("http") && is_whole).then_some(uri)
+}
+
+/// Whether what answered speaks something else than HTTP.
+fn is_not_http(error: &hyper_util::client::legacy::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.and_then(|source| source.downcast_ref::<hyper::Error>()).is_some_and(hyper::Error::is_parse)
 }
 
 /// The last error of a chain: the reason that the system gave.
@@ -245,7 +263,16 @@ mod tests {
         assert_eq!(endpoint(Some("http://c:2"), &environment), Ok("http://c:2".into()));
         assert_eq!(endpoint(None, &environment), Ok("http://a:1".into()));
         assert_eq!(endpoint(None, &Environment::default()), Ok("http://127.0.0.1:8083".into()));
-        for bad in ["https://a", "127.0.0.1:8083", "http://a b", "ftp://a"] {
+        for bad in [
+            "https://a",
+            "127.0.0.1:8083",
+            "http://a b",
+            "ftp://a",
+            "",
+            "http://",
+            "http://a:99999",
+            "http://a:x",
+        ] {
             assert_eq!(endpoint(Some(bad), &environment).unwrap_err().exit_code(), 2, "{bad}");
         }
     }

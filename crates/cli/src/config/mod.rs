@@ -207,9 +207,17 @@ pub(crate) fn check_service(name: &str) -> Result<(), String> {
     })
 }
 
-/// Messages of the TOML library can have several lines.
+/// Messages of the TOML library can have several lines, and call the values that a setting can have variants.
 fn one_line(message: &str) -> String {
-    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    let line = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let unknown = line.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "));
+    match unknown {
+        Some((value, expected)) => {
+            let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+            format!("{value:?} is not one of {}", known.join(", "))
+        }
+        None => line,
+    }
 }
 
 #[cfg(test)]
@@ -366,8 +374,15 @@ context = "kind-kind"
             ("lambda.functions.f = 3\n", "f.toml:1:22: [lambda.functions.f] must be a table"),
             ("[server\n", "f.toml:1:8: "),
             ("[server]\nmemory = 1\n", "f.toml:2:10: invalid type: integer"),
-            ("[server]\ndurability = \"never\"\n", "f.toml:2:14: unknown variant"),
+            (
+                "[server]\ndurability = \"never\"\n",
+                "f.toml:2:14: \"never\" is not one of commit, interval, memory",
+            ),
             ("[endpoints]\nsqs = 1\n", "f.toml:2:7: invalid type"),
+            (
+                "[lambda.functions.f]\nruntime = \"python3.12\"\n",
+                "f.toml:2:11: \"python3.12\" is not one of python, node, executable",
+            ),
             (
                 "[lambda.functions.f]\nruntime = \"node\"\n",
                 "f.toml:1:19: lambda.functions.f.handler: is missing",
@@ -401,7 +416,7 @@ context = "kind-kind"
                 "[logs.defualt]\nto = \"off\"\n",
                 "f.toml:1:7: unknown key \"defualt\" in [logs]; did you mean \"default\"?",
             ),
-            ("[logs.groups.g]\nto = \"disk\"\n", "f.toml:2:6: unknown variant"),
+            ("[logs.groups.g]\nto = \"disk\"\n", "f.toml:2:6: \"disk\" is not one of "),
             ("[logs.groups.g]\n", "f.toml:1:14: logs.groups.g: needs file"),
             (
                 "[events.webhooks]\nurl = \"http://h\"\n",
