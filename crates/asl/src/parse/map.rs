@@ -108,6 +108,10 @@ impl<'a> Reader<'a> {
         };
         if mode == ProcessorMode::Distributed {
             self.require(fields, &["ExecutionType"]);
+            if self.options.machine_type == MachineType::Express {
+                let message = "Express state machine does not support the Map mode 'DISTRIBUTED'";
+                self.invalid(message, fields.place, fields.span);
+            }
             self.not_yet_supported("The Map mode DISTRIBUTED", fields.place, fields.span);
         }
         ProcessorConfig { mode, execution_type }
@@ -125,7 +129,12 @@ impl<'a> Reader<'a> {
             Some(format!("Label cannot exceed {LABEL_CHARACTERS_MAX} characters"))
         } else {
             refused.map(|character| {
-                format!("Label contains invalid character: '{}'", character.escape_default())
+                let shown = match character {
+                    '\n' | '\r' | '\t' | '\\' => character.escape_default().to_string(),
+                    _ if character.is_control() => format!("\\x{:02x}", u32::from(character)),
+                    _ => character.to_string(),
+                };
+                format!("Label contains invalid character: '{shown}'")
             })
         };
         if let Some(problem) = problem {
