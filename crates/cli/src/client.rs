@@ -175,7 +175,7 @@ impl Client {
         let answer = async {
             let response = self.http.request(request).await.map_err(|error| match is_not_http(&error) {
                 true => not_the_api("it does not speak HTTP".to_owned()),
-                false => unreachable(innermost(&error)),
+                false => unreachable(reason(&error)),
             })?;
             let status = response.status();
             let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
@@ -216,19 +216,27 @@ pub(crate) fn address(endpoint: &str) -> Option<hyper::Uri> {
     (uri.scheme_str() == Some("http") && is_whole).then_some(uri)
 }
 
-/// Whether what answered speaks something else than HTTP.
+/// Whether what answered speaks something else than HTTP: what it sent can't be read, or came before it was asked.
 fn is_not_http(error: &hyper_util::client::legacy::Error) -> bool {
-    let source = std::error::Error::source(error);
-    source.and_then(|source| source.downcast_ref::<hyper::Error>()).is_some_and(hyper::Error::is_parse)
+    // Where the connection ended or the system failed, the last error is another one.
+    innermost(error).downcast_ref::<hyper::Error>().is_some_and(|last| {
+        let is_end = last.is_incomplete_message() || last.is_closed() || last.is_canceled();
+        !(is_end || last.is_timeout() || error.is_connect())
+    })
 }
 
-/// The last error of a chain: the reason that the system gave.
-fn innermost(error: &dyn std::error::Error) -> String {
+/// The last error of a chain.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    let text = innermost.to_string();
+    innermost
+}
+
+/// The last error of a chain: the reason that the system gave.
+fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = innermost(error).to_string();
     text.split(" (os error").next().unwrap_or(&text).to_ascii_lowercase()
 }
 

@@ -55,9 +55,17 @@ pub(crate) fn note(text: impl fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Prints `error: …` to standard error.
+/// Prints `error: …` to standard error, without the numbers that Rust adds to what the system says.
 pub(crate) fn error(text: impl fmt::Display) {
-    note(format_args!("{RED}error:{RED:#} {text}"));
+    let text = text.to_string();
+    let mut parts = text.split(" (os error ");
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        told.push_str(
+            part.trim_start_matches(|character: char| character.is_ascii_digit()).trim_start_matches(')'),
+        );
+    }
+    note(format_args!("{RED}error:{RED:#} {told}"));
 }
 
 /// Prints `warning: …` to standard error.

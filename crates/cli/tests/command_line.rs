@@ -196,6 +196,12 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("serve --listen nowhere --memory", 2, "", "--listen: can't listen on \"nowhere\""),
         ("serve --listen 127.0.0.1:1 --port 2", 2, "", "cannot be used with"),
         ("serve --config none.toml", 2, "", "can't read none.toml"),
+        (
+            "serve --memory --port 0 --mock-config none.json",
+            2,
+            "",
+            "the mock file none.json can't be read: No such file or directory\n",
+        ),
         ("serve --config wrong/stepwell.toml", 2, "", "unknown key \"runtme\""),
         ("serve --memory --service-endpoint lambda", 2, "", "write SERVICE=URL"),
         (

@@ -207,17 +207,38 @@ pub(crate) fn check_service(name: &str) -> Result<(), String> {
     })
 }
 
-/// Messages of the TOML library can have several lines, and call the values that a setting can have variants.
+/// Messages of the TOML library can have several lines, and speak of types and variants of Rust.
 fn one_line(message: &str) -> String {
     let line = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
-    let unknown = line.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "));
-    match unknown {
-        Some((value, expected)) => {
-            let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-            format!("{value:?} is not one of {}", known.join(", "))
-        }
-        None => line,
+    let Some((found, expected)) = line.split_once(", expected ") else { return line };
+    if let Some(value) = found.strip_prefix("unknown variant ") {
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        return format!("{:?} is not one of {}", value.trim_matches('`'), known.join(", "));
     }
+    let Some(found) = found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "))
+    else {
+        return line;
+    };
+    let found = match found.split_once(' ') {
+        Some(("string", text)) => format!("the text {text}"),
+        Some(("integer" | "boolean", value)) => value.trim_matches('`').to_owned(),
+        Some(("floating", value)) => value.trim_start_matches("point ").trim_matches('`').to_owned(),
+        _ => match found {
+            "sequence" => "a list".to_owned(),
+            "map" => "a table".to_owned(),
+            _ => found.to_owned(),
+        },
+    };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "path string" => "a text",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other => other,
+    };
+    format!("{expected} is needed here, not {found}")
 }
 
 #[cfg(test)]
@@ -373,12 +394,21 @@ context = "kind-kind"
             ("[lambda]\nfunctions = 3\n", "f.toml:2:13: [lambda.functions] must be a table"),
             ("lambda.functions.f = 3\n", "f.toml:1:22: [lambda.functions.f] must be a table"),
             ("[server\n", "f.toml:1:8: "),
-            ("[server]\nmemory = 1\n", "f.toml:2:10: invalid type: integer"),
+            ("[server]\nmemory = 1\n", "f.toml:2:10: true or false is needed here, not 1"),
             (
                 "[server]\ndurability = \"never\"\n",
                 "f.toml:2:14: \"never\" is not one of commit, interval, memory",
             ),
-            ("[endpoints]\nsqs = 1\n", "f.toml:2:7: invalid type"),
+            ("[endpoints]\nsqs = 1\n", "f.toml:2:7: a text is needed here, not 1"),
+            ("[server]\ndata_dir = [1]\n", "f.toml:2:12: a text is needed here, not a list"),
+            (
+                "[server]\nretention_days = -1\n",
+                "f.toml:2:18: a whole number that is not negative is needed here, not -1",
+            ),
+            (
+                "[server]\nretention_days = 1.5\n",
+                "f.toml:2:18: a whole number that is not negative is needed here, not 1.5",
+            ),
             (
                 "[lambda.functions.f]\nruntime = \"python3.12\"\n",
                 "f.toml:2:11: \"python3.12\" is not one of python, node, executable",
@@ -399,7 +429,10 @@ context = "kind-kind"
                 "[batch.job_definitions.a]\ncomand = [\"x\"]\n",
                 "f.toml:2:1: unknown key \"comand\" in [batch.job_definitions.a]; did you mean \"command\"?",
             ),
-            ("[batch.job_definitions.a]\ncommand = \"x\"\n", "f.toml:2:11: invalid type: string"),
+            (
+                "[batch.job_definitions.a]\ncommand = \"x\"\n",
+                "f.toml:2:11: a list is needed here, not the text \"x\"",
+            ),
             (
                 "[batch.job_definitions.a]\nenv = { A = \"b\" }\n",
                 "f.toml:1:24: batch.job_definitions.a.command: is missing",
