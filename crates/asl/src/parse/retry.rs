@@ -142,11 +142,11 @@ impl<'a> Reader<'a> {
             self.invalid("Value cannot be empty", place, node.span);
             return None;
         }
-        if names.iter().any(|name| &**name == "States.ALL") {
-            if names.len() > 1 {
-                self.invalid("'States.ALL' must stand alone in ErrorEquals", place, node.span);
-            } else if !is_last {
-                self.invalid("'States.ALL' must stand in the last entry", place, node.span);
+        if names.len() > 1 || !is_last {
+            let items = node.items().unwrap_or_default().iter().enumerate();
+            for (position, item) in items.filter(|(_, item)| item.as_str() == Some("States.ALL")) {
+                let at = self.index(place, position);
+                self.invalid("States.ALL must appear alone and at end of list", at, item.span);
             }
         }
         Some(names)
