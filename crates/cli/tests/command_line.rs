@@ -211,6 +211,13 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
             "this server itself",
         ),
         ("serve --memory --port 0 no-such-directory", 2, "", "can't read no-such-directory"),
+        ("serve --memory --port 0 pass.asl.json", 2, "", "pass.asl.json is a file; name the directory"),
+        (
+            "serve --memory --port 0 no-workflows nowhere",
+            2,
+            "",
+            "warning: no definitions in no-workflows: looked for",
+        ),
         ("serve --memory --port 0 .", 2, "", "would both be the state machine"),
         ("serve --data-dir input.json --port 0", 2, "", "input.json"),
         ("serve --durability never", 2, "", "possible values: commit, interval, memory"),
@@ -229,6 +236,8 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("integrations eks runJbo", 2, "", "did you mean \"runJob\"?"),
         ("integrations http call", 2, "", "there is no action \"call\""),
         ("integrations htp", 2, "", "did you mean \"http\"?"),
+        ("integrations nosuchservice", 2, "", "\"nosuchservice\"; `stepwell integrations` lists them"),
+        ("integrations sqs fly", 2, "", "there is no action \"fly\"; `stepwell integrations sqs` lists them"),
         // clients without a server
         (
             "list machines --endpoint-url http://127.0.0.1:1",

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use stepwell_asl::{MachineType, Options, analyse};
 
-use crate::definition::{DefinitionFile, ENDINGS, files_in};
+use crate::definition::{DefinitionFile, files_in, no_files_in};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::{self, Finding};
@@ -92,8 +92,7 @@ fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         }
         let found = files_in(path).map_err(Failure::Usage)?;
         if found.is_empty() {
-            let (path, endings) = (path.display(), ENDINGS.map(|ending| format!("NAME{ending}")).join(", "));
-            return Err(Failure::usage(format_args!("no definitions in {path}: looked for {endings}")));
+            return Err(Failure::Usage(no_files_in(path)));
         }
         files.extend(found);
     }

@@ -158,6 +158,9 @@ pub(crate) fn plain(error: &std::io::Error) -> String {
 /// # Errors
 /// One line about a directory that can't be read, or two files that would have the same name as machines.
 pub(crate) fn files_in(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    if directory.is_file() {
+        return Err(format!("{} is a file; name the directory with the definitions", directory.display()));
+    }
     let failed = |error: std::io::Error| format!("can't read {}: {}", directory.display(), plain(&error));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(failed)? {
@@ -181,6 +184,12 @@ pub(crate) fn files_in(directory: &Path) -> Result<Vec<PathBuf>, String> {
         }
     }
     Ok(files)
+}
+
+/// What to say of a directory in which [`files_in`] finds nothing.
+pub(crate) fn no_files_in(directory: &Path) -> String {
+    let endings = ENDINGS.map(|ending| format!("NAME{ending}")).join(", ");
+    format!("no definitions in {}: looked for {endings}", directory.display())
 }
 
 #[cfg(test)]
