@@ -163,10 +163,13 @@ impl Config {
                 at(keys::offset_of(text, &setting), &format!("{setting}: {message}"))
             })?;
         }
-        for name in document.endpoints.keys() {
-            check_service(name).map_err(|message| {
-                at(keys::offset_of(text, &format!("endpoints.{name}")), &format!("[endpoints]: {message}"))
-            })?;
+        for (name, url) in &document.endpoints {
+            let offset = keys::offset_of(text, &format!("endpoints.{name}"));
+            check_service(name).map_err(|message| at(offset, &format!("[endpoints]: {message}")))?;
+            if endpoints::host_and_port(url).is_none() {
+                let message = format!("{url:?} for {name} is not an address; write http://HOST:PORT");
+                return Err(at(offset, &format!("[endpoints]: {message}")));
+            }
         }
         // An empty parent is what a bare file name has.
         let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -489,6 +492,7 @@ context = "kind-kind"
                 "f.toml:2:1: http.allow: \"http://localhost\" is neither HOST nor",
             ),
             ("[endpoints]\nsqz = \"http://a\"\n", "f.toml:2:1: [endpoints]: there is no service \"sqz\""),
+            ("[endpoints]\nsqs = \"a b\"\n", "f.toml:2:1: [endpoints]: \"a b\" for sqs is not an address"),
             (
                 "[eks.clusters.a]\nendpont = \"https://h\"\n",
                 "f.toml:2:1: unknown key \"endpont\" in [eks.clusters.a]; did you mean \"endpoint\"?",
