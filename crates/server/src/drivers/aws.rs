@@ -1,9 +1,6 @@
 //! Tasks that call AWS services, or servers that speak their APIs: by the SDK, and by optimized integrations.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use stepwell_api::{Operation, ToJson, identity::Identity};
 use stepwell_asl::Resource;
@@ -18,7 +15,6 @@ use stepwell_integrations::{
 use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
 use stepwell_json::{Payload, Value};
 use stepwell_store::ExecutionKey;
-use tokio::sync::watch;
 
 use super::{Caller, Completion};
 use crate::{operations::Operations, service};
@@ -75,26 +71,6 @@ impl ThisServer<'_> {
         };
         let answer = self.operations.jobs.as_ref()?.call(call).await?;
         Some(LocalAnswer { status: answer.status, body: answer.body })
-    }
-}
-
-/// The jobs that are being waited for, so that a wait ends when its task is given up.
-#[derive(Debug, Default)]
-pub(crate) struct JobWaits(Mutex<HashMap<(ExecutionKey, TaskId), watch::Sender<bool>>>);
-
-impl JobWaits {
-    pub(super) fn begin(&self, key: ExecutionKey, task: TaskId) -> watch::Receiver<bool> {
-        let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sender, receiver) = watch::channel(false);
-        waits.insert((key, task), sender);
-        receiver
-    }
-
-    pub(super) fn end(&self, key: ExecutionKey, task: TaskId) {
-        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(key, task));
-        if let Some(sender) = ended {
-            sender.send_replace(true);
-        }
     }
 }
 
@@ -162,7 +138,7 @@ fn refused_after_crash(
     })
 }
 
-pub(super) fn unknown(state: &TaskState) -> Completion {
+fn unknown(state: &TaskState) -> Completion {
     Completion::Failed(ErrorOutput::new(
         "States.Runtime",
         format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),
@@ -235,7 +211,7 @@ pub(super) async fn start(
     outcome.map_or_else(|| unknown(state), completed)
 }
 
-/// Waits for the end of the job of a task, or until the task is given up.
+/// Waits for the end of the job of a task.
 pub(super) async fn wait(
     operations: &Arc<Operations>,
     caller: &Caller<'_>,
@@ -243,18 +219,10 @@ pub(super) async fn wait(
     submitted: &Payload,
     parameters: &Payload,
 ) -> Completion {
-    let Some(key) = caller.key else { return unknown(state) };
-    let mut given_up = operations.job_waits.begin(key, caller.task);
-    let waited = with_work(operations, caller, state, parameters.value(), async |work| {
-        tokio::select! {
-            biased;
-            _ = given_up.wait_for(|given_up| *given_up) => JobOutcome::Interrupted,
-            outcome = work.wait(submitted.value()) => outcome,
-        }
+    let ended = with_work(operations, caller, state, parameters.value(), async |work| {
+        work.wait(submitted.value()).await
     });
-    let outcome = waited.await;
-    operations.job_waits.end(key, caller.task);
-    outcome.map_or_else(|| unknown(state), completed)
+    ended.await.map_or_else(|| unknown(state), completed)
 }
 
 /// Cancels the job of a task that was given up. Gives whether that is done with.
@@ -265,9 +233,6 @@ pub(super) async fn stop(
     submitted: &Payload,
     parameters: &Payload,
 ) -> bool {
-    if let Some(key) = caller.key {
-        operations.job_waits.end(key, caller.task);
-    }
     let cancelled = with_work(operations, caller, state, parameters.value(), async |work| {
         work.cancel(submitted.value()).await
     });

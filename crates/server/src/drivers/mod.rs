@@ -3,12 +3,13 @@
 mod api_gateway;
 mod aws;
 pub(crate) mod http_task;
+mod job_waits;
 mod kubernetes;
 mod lambda;
 pub(crate) mod mocked;
 mod nested;
 
-pub(crate) use aws::JobWaits;
+pub(crate) use job_waits::JobWaits;
 
 use std::sync::Arc;
 
@@ -178,19 +179,23 @@ pub(crate) async fn perform(
         Effect::AwaitJob { task, state, submitted, parameters, credentials_role } => {
             let state = state_of(state)?;
             let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
-            let completion = match &state.resource {
-                Resource::Optimized { .. } => {
-                    Box::pin(aws::wait(operations, &caller, state, &submitted, &parameters)).await
+            let ended = async {
+                match &state.resource {
+                    Resource::Optimized { .. } => {
+                        Box::pin(aws::wait(operations, &caller, state, &submitted, &parameters)).await
+                    }
+                    Resource::Direct { .. } => {
+                        Box::pin(kubernetes::wait_for_job(operations, &caller, &submitted, &parameters)).await
+                    }
+                    _ => nested::wait(operations, state, &submitted).await,
                 }
-                Resource::Direct { .. } => {
-                    Box::pin(kubernetes::wait_for_job(operations, &caller, state, &submitted, &parameters))
-                        .await
-                }
-                _ => nested::wait(operations, state, &submitted).await,
             };
-            complete(task, completion)
+            complete(task, operations.job_waits.until_given_up(key, task, ended).await)
         }
         Effect::StopJob { task, state, submitted, parameters, credentials_role } => {
+            if let Some(key) = key {
+                operations.job_waits.give_up(key, task);
+            }
             let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
             let is_stopped = match state_of(state).map(|state| (state, &state.resource)) {
                 Some((state, Resource::Optimized { .. })) => {
