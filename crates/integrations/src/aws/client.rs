@@ -22,9 +22,11 @@ pub use super::read::Era;
 use super::{
     checksum,
     config::{self, AwsConfig, AwsIntegration},
-    credentials::{Actor, CredentialStore, account_of_role},
+    credentials::{Actor, CredentialStore},
     endpoint::{self, Target},
-    read, retry, schema, sign,
+    read, retry,
+    roles::account_of_role,
+    schema, sign,
     wire::{Wire, WireAnswer, WireError, WireRequest, wire},
     write,
 };
