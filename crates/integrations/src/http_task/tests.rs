@@ -216,11 +216,27 @@ async fn requests_are_what_parameters_and_connection_come_to() {
 }
 
 #[tokio::test]
+async fn names_of_parameters_may_be_in_other_letters_case() {
+    let server = Server::start(|_, _| answer("200 OK", "", "")).await;
+    let task = HttpTask::new(config(NO_AUTH));
+    let text = format!(
+        r#"{{"apiEndpoint":"{}","method":"PUT","invocationConfig":{{"connectionArn":"{ARN}"}},
+            "headers":{{"Content-Type":"application/x-www-form-urlencoded"}},"queryParameters":{{"q":1}},
+            "requestBody":{{"a":["x","y"]}},
+            "transform":{{"requestBodyEncoding":"URL_ENCODED","requestEncodingOptions":{{"arrayFormat":"COMMAS"}}}}}}"#,
+        server.url("/a")
+    );
+    call(&task, &stepwell_json::parse(&text).expect("JSON")).await.expect("a result");
+    let requests = server.requests();
+    assert_eq!((&*requests[0].line, &*requests[0].body), ("PUT /a?q=1 HTTP/1.1", "a=x,y"));
+}
+
+#[tokio::test]
 async fn what_can_not_be_sent_is_refused_without_a_request() {
     let body_connection = "type = \"none\"\nbody = { b = \"d\" }";
     let form = r#""Transform":{"RequestBodyEncoding":"URL_ENCODED"},"RequestBody":{"a":1}"#;
     for (connection_text, rest, part) in [
-        (NO_AUTH, r#""Method":"TRACE""#, "The Method \"TRACE\""),
+        (NO_AUTH, r#""Method":"TRACE""#, "The value of the field 'Method' has an invalid format"),
         (NO_AUTH, r#""Headers":{"authorization":"x"}"#, "\"authorization\" can't be set"),
         (NO_AUTH, r#""Headers":{"X-Amz-Date":"x"}"#, "\"X-Amz-Date\" can't be set"),
         (NO_AUTH, r#""Headers":{"X-Forwarded-For":"x"}"#, "can't be set"),
@@ -228,9 +244,14 @@ async fn what_can_not_be_sent_is_refused_without_a_request() {
         (NO_AUTH, r#""Headers":{"X":"a\r\nY: b"}"#, "The value of the header \"X\""),
         (NO_AUTH, r#""Headers":{"a b":"x"}"#, "no name of a header"),
         (NO_AUTH, r#""Headers":[]"#, "must be a JSON object"),
+        (NO_AUTH, r#""Sorting":1"#, "The field 'Sorting' is not supported by Step Functions"),
         (NO_AUTH, form, "needs the header Content-Type"),
         (body_connection, r#""RequestBody":"text""#, "the connection has parameters for the body"),
-        (NO_AUTH, r#""Transform":{"RequestBodyEncoding":"GZIP"}"#, "RequestBodyEncoding must be"),
+        (
+            NO_AUTH,
+            r#""Transform":{"RequestBodyEncoding":"GZIP"}"#,
+            "The value of the field 'RequestBodyEncoding' has an invalid format",
+        ),
     ] {
         let server = Server::start(|_, _| answer("200 OK", "", "")).await;
         let task = HttpTask::new(config(connection_text));
