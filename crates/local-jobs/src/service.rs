@@ -75,6 +75,16 @@ impl LocalJobs {
         result.map(Answer::of)
     }
 
+    /// Whether a job definition or task definition is one of this machine.
+    pub fn has_definition(&self, service: &str, definition: &str) -> bool {
+        let (sections, kind) = match service {
+            "batch" => (&self.config.batch.job_definitions, "job-definition"),
+            "ecs" => (&self.config.ecs.task_definitions, "task-definition"),
+            _ => return false,
+        };
+        names::section(sections, definition, kind).is_some()
+    }
+
     /// Resolves when the job or task has ended. None when it does not run here.
     pub fn ended(&self, service: &str, id: &str) -> Option<impl Future<Output = ()> + Send + use<>> {
         let (face, kind) = match service {

@@ -185,6 +185,9 @@ pub trait LocalService: Send + Sync {
     /// Calls an operation. None when the call is about nothing that is here, so that it goes to the service's endpoint.
     fn call<'a>(&'a self, call: LocalCall<'a>) -> LocalFuture<'a, Option<LocalAnswer>>;
 
+    /// Whether a call of the service that starts a job, with these parameters, would start it here.
+    fn runs_here(&self, service: &str, parameters: &Value) -> bool;
+
     /// Resolves when the job ended that a call which asks for its state, with these parameters, is about. None when the
     /// job is not here, so that it has to be asked for time and again.
     fn job_ended<'a>(&'a self, service: &'a str, ask: &'a Value) -> Option<LocalFuture<'a, ()>>;

@@ -13,10 +13,10 @@ use stepwell_integrations::{
     },
 };
 use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
-use stepwell_json::{Payload, Value};
+use stepwell_json::{Object, Payload, Value};
 use stepwell_store::ExecutionKey;
 
-use super::{Caller, Completion};
+use super::{Caller, Completion, submissions::Found};
 use crate::{operations::Operations, service};
 
 /// What a task finds without leaving the process: the Step Functions API of this server, and the jobs that it runs.
@@ -35,6 +35,16 @@ impl LocalService for ThisServer<'_> {
                 _ => self.call_jobs(&call).await,
             }
         })
+    }
+
+    fn runs_here(&self, service: &str, parameters: &Value) -> bool {
+        let Some(jobs) = &self.operations.jobs else { return false };
+        let is_definition =
+            |key: &str| ["JobDefinition", "TaskDefinition"].iter().any(|name| name.eq_ignore_ascii_case(key));
+        let given = parameters.as_object().into_iter().flat_map(Object::iter);
+        let mut definitions =
+            given.filter(|(key, _)| is_definition(key)).filter_map(|(_, name)| name.as_str());
+        definitions.any(|name| jobs.has_definition(service, name))
     }
 
     fn job_ended<'a>(&'a self, service: &'a str, ask: &'a Value) -> Option<LocalFuture<'a, ()>> {
@@ -209,6 +219,22 @@ pub(super) async fn start(
     let outcome =
         with_work(operations, caller, state, parameters.value(), async |work| work.start(waits).await).await;
     outcome.map_or_else(|| unknown(state), completed)
+}
+
+/// Finds the job of a task whose submission was cut off, by submitting it again where that meets the first job.
+pub(super) async fn find(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    parameters: &Payload,
+) -> Found {
+    let service = state.resource.operation().and_then(|(word, _)| stepwell_aws_model::service(word));
+    if service.is_some_and(|service| refused_after_crash(operations, caller, &service).is_some()) {
+        return Found::Unknown;
+    }
+    let again =
+        with_work(operations, caller, state, parameters.value(), async |work| work.start_again().await).await;
+    again.flatten().map_or(Found::Unknown, Found::of)
 }
 
 /// Waits for the end of the job of a task.

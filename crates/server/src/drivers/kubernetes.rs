@@ -7,6 +7,7 @@ use stepwell_json::{Payload, Value};
 use super::{
     Caller, Completion,
     aws::{aws_caller, completed, token_seed},
+    submissions::Found,
 };
 use crate::operations::Operations;
 
@@ -39,6 +40,11 @@ pub(super) async fn start_job(
     parameters: &Value,
 ) -> Completion {
     completed(with_work(operations, caller, parameters, async |work| work.start_job().await).await)
+}
+
+/// Finds the job of a task whose submission was cut off.
+pub(super) async fn find_job(operations: &Operations, caller: &Caller<'_>, parameters: &Value) -> Found {
+    Found::of(with_work(operations, caller, parameters, async |work| work.find_job().await).await)
 }
 
 /// Waits for the end of the job of a task.
