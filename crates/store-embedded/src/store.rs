@@ -7,7 +7,7 @@ use crate::open::{Opened, open};
 use crate::options::Options;
 use crate::pipeline::{Attempt, Pipeline};
 use crate::read;
-use crate::tables::{Direction, FjallOptions, FjallTables, Tables, TablesError, View};
+use crate::tables::{Direction, FjallOptions, FjallTables, Table, Tables, TablesError, View};
 use crate::threads::Threads;
 use bytes::Bytes;
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use stepwell_store::{
     Batch, CommitDone, DiskFull, DueExecution, EventChunk, ExecutionKey, ExecutionRow, ExpiredPage,
-    HashRange, ListCursor, ListedExecution, Status, Store, StoreError, StoreStatus,
+    HashRange, ListCursor, ListedExecution, Status, Store, StoreError, StoreStatus, keys,
 };
 
 /// Opens tables in a directory.
@@ -132,6 +132,16 @@ impl Store for EmbeddedStore {
         read::row(self.view().as_ref(), key)
     }
 
+    fn find_row(&self, arn: &str) -> Result<Option<(ExecutionKey, Arc<ExecutionRow>)>, StoreError> {
+        let view = self.view();
+        let Some(key) = read::find(view.as_ref(), arn)? else { return Ok(None) };
+        Ok(read::row(view.as_ref(), key)?.map(|row| (key, row)))
+    }
+
+    fn chunk(&self, key: ExecutionKey, first_event: u32) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.view().get(Table::Events, &keys::chunk(key, first_event))?)
+    }
+
     fn chunks(
         &self,
         key: ExecutionKey,
@@ -184,7 +194,7 @@ impl Store for EmbeddedStore {
     }
 
     fn catalogue_get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.view().get(crate::tables::Table::Catalogue, key)?)
+        Ok(self.view().get(Table::Catalogue, key)?)
     }
 
     fn catalogue_scan(
