@@ -127,6 +127,14 @@ impl Client {
         self.post("/backup", &json!({"directory": directory}), None).await
     }
 
+    /// Calls the server's own route for the logs of jobs.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub(crate) async fn job_logs(&self, request: &Value) -> Result<Value, CallError> {
+        self.post("/job-logs", request, None).await
+    }
+
     /// Where the server is.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint

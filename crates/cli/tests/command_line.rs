@@ -248,6 +248,7 @@ fn every_command_has_an_example_in_its_help() {
         "list activities",
         "describe",
         "history",
+        "logs",
         "stop",
         "watch",
         "task",

@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
             }
         }
         for (name, _) in own.iter().filter(|(_, is_required)| *is_required) {
-            if !members.iter().any(|member| plain(&member.key, language).eq_ignore_ascii_case(name)) {
+            if !is_given(members, name, language) {
                 self.missing_member(name, place, node);
             }
         }
@@ -103,9 +103,7 @@ impl<'a> Reader<'a> {
             }
         }
         for parameter in known.iter().filter(|known| known.is_required) {
-            let is_given =
-                |member: &Member| plain(&member.key, language).eq_ignore_ascii_case(parameter.name);
-            if !members.iter().any(is_given) {
+            if !is_given(members, parameter.name, language) {
                 self.missing_member(parameter.name, place, node);
             }
         }
@@ -114,13 +112,13 @@ impl<'a> Reader<'a> {
     /// The body of a model is a parameter or in S3.
     fn model_parameters(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
         let NodeKind::Object(members) = &node.kind else { return };
-        let has = |name| members.iter().any(|member| plain(&member.key, language) == name);
-        if has("Body") && has("Input") {
+        if is_given(members, "Body", language) && is_given(members, "Input", language) {
             let message = "There should only be one of the following fields: [Body, Input]".to_owned();
             self.invalid(message, place, node.span);
         }
-        for member in members.iter().filter(|member| ["Input", "Output"].contains(&&*member.key)) {
-            if let NodeKind::Object(_) = member.value.kind {
+        for member in members {
+            let is_place = ["Input", "Output"].iter().any(|name| name.eq_ignore_ascii_case(&member.key));
+            if let (true, NodeKind::Object(_)) = (is_place, &member.value.kind) {
                 self.own_parameters(&[("S3Uri", true)], &member.value, place, language);
             }
         }
@@ -129,8 +127,7 @@ impl<'a> Reader<'a> {
     /// The connection of an HTTP Task, which has two places.
     fn http_connection(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
         let NodeKind::Object(members) = &node.kind else { return };
-        let connection = ["InvocationConfig", "Authentication"];
-        if !members.iter().any(|member| connection.contains(&plain(&member.key, language))) {
+        if !["InvocationConfig", "Authentication"].iter().any(|name| is_given(members, name, language)) {
             self.missing_member("InvocationConfig", place, node);
         }
     }
@@ -200,4 +197,9 @@ fn plain(key: &str, language: QueryLanguage) -> &str {
         QueryLanguage::JsonPath => key.strip_suffix(".$").unwrap_or(key),
         QueryLanguage::Jsonata => key,
     }
+}
+
+/// Whether a parameter is written out, in whatever letters' case, or is to come from a path.
+fn is_given(members: &[Member], name: &str, language: QueryLanguage) -> bool {
+    members.iter().any(|member| plain(&member.key, language).eq_ignore_ascii_case(name))
 }

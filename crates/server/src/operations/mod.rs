@@ -36,7 +36,7 @@ pub(crate) use target::Target;
 use crate::{
     admission::Admission,
     catalogue::Catalogue,
-    drivers::{Calls, JobWaits},
+    drivers::{Calls, JobWaits, Submissions},
     events::Webhooks,
     heavy::HeavyThreads,
     logs::Logs,
@@ -71,6 +71,7 @@ pub struct Operations {
     pub(crate) kubernetes: stepwell_integrations::kubernetes::Kubernetes,
     pub(crate) http: stepwell_integrations::http_task::HttpTask,
     pub(crate) job_waits: JobWaits,
+    pub(crate) submissions: Submissions,
     pub(crate) pollers: AtomicU64,
     pub(crate) admission: Admission,
     pub(crate) express_permits: Arc<Semaphore>,
