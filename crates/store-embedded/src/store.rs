@@ -1,6 +1,7 @@
 //! The store as the rest of the program sees it.
 
 use crate::backup;
+use crate::chunks;
 use crate::disk::{Disk, RealDisk};
 use crate::error::OpenError;
 use crate::open::{Opened, open};
@@ -15,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use stepwell_store::{
     Batch, CommitDone, DiskFull, DueExecution, EventChunk, ExecutionKey, ExecutionRow, ExpiredPage,
-    HashRange, ListCursor, ListedExecution, Status, Store, StoreError, StoreStatus, keys,
+    HashRange, ListCursor, ListedExecution, Status, Store, StoreError, StoreStatus,
 };
 
 /// Opens tables in a directory.
@@ -113,11 +114,13 @@ impl EmbeddedStore {
 }
 
 impl Store for EmbeddedStore {
-    fn commit(&self, batch: Batch, done: CommitDone) {
+    fn commit(&self, mut batch: Batch, done: CommitDone) {
+        chunks::pack(&mut batch);
         self.pipeline.enqueue(batch, done);
     }
 
-    fn commit_here(&self, batch: Batch, done: CommitDone) {
+    fn commit_here(&self, mut batch: Batch, done: CommitDone) {
+        chunks::pack(&mut batch);
         match &self.threads {
             Some(threads) => threads.commit_here(batch, done),
             None => self.pipeline.enqueue(batch, done),
@@ -139,7 +142,7 @@ impl Store for EmbeddedStore {
     }
 
     fn chunk(&self, key: ExecutionKey, first_event: u32) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.view().get(Table::Events, &keys::chunk(key, first_event))?)
+        read::chunk(self.view().as_ref(), key, first_event)
     }
 
     fn chunks(
