@@ -4,6 +4,7 @@ mod activity;
 mod alias;
 mod configuration;
 mod deletion;
+mod ends;
 mod execution;
 mod history;
 mod redrive;
@@ -27,7 +28,8 @@ use stepwell_store::Store;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use configuration::log_level;
-pub(crate) use execution::{Ends, Started, execution_status};
+pub(crate) use ends::Ends;
+pub(crate) use execution::{Started, execution_status};
 pub use history::HistoryPage;
 pub(crate) use target::Target;
 
