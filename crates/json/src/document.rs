@@ -133,6 +133,19 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// The value, or the key as a value, whose first byte this is.
+    pub fn at(&self, start: u32) -> Node<'_> {
+        Node { document: self, extent: self.value_at(start as usize) }
+    }
+
+    /// The member whose key has this first byte.
+    pub fn member_at(&self, start: u32) -> Member<'_> {
+        let key = self.value_at(start as usize);
+        let colon = self.token_at(key.end as usize);
+        let value = self.value_at(self.token_at(colon + 1));
+        self.member(MemberPlace { key, value })
+    }
+
     /// The next byte from `position` on that is not white space.
     fn token_at(&self, position: usize) -> usize {
         let rest = self.text.as_bytes().get(position..).unwrap_or_default();
@@ -144,10 +157,12 @@ impl<'t> Document<'t> {
         let bytes = self.text.as_bytes();
         let end = match bytes.get(start) {
             Some(b'"') => string_end(bytes, start),
-            Some(b'{' | b'[') => match self.containers.binary_search_by_key(&(start as u32), |long| long.start) {
-                Ok(at) => self.containers[at].end as usize,
-                Err(_) => container_end(bytes, start),
-            },
+            Some(b'{' | b'[') => {
+                match self.containers.binary_search_by_key(&(start as u32), |long| long.start) {
+                    Ok(at) => self.containers[at].end as usize,
+                    Err(_) => container_end(bytes, start),
+                }
+            }
             _ => {
                 let rest = bytes.get(start..).unwrap_or_default();
                 let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
@@ -322,15 +337,13 @@ impl<'d> Entries<'d> {
         matches!(self.document.text.as_bytes().get(self.position), None | Some(b']' | b'}'))
     }
 
-    /// The value at the position, which goes on behind it and its comma.
-    fn value(&mut self) -> Node<'d> {
-        let extent = self.document.value_at(self.position);
-        let behind = self.document.token_at(extent.end as usize);
+    /// Goes on behind a value and the comma that follows it.
+    fn go_behind(&mut self, value: Node<'_>) {
+        let behind = self.document.token_at(value.extent.end as usize);
         self.position = match self.document.text.as_bytes().get(behind) {
             Some(b',') => self.document.token_at(behind + 1),
             _ => behind,
         };
-        Node { document: self.document, extent }
     }
 }
 
@@ -345,7 +358,12 @@ impl<'d> Iterator for Items<'d> {
     type Item = Node<'d>;
 
     fn next(&mut self) -> Option<Node<'d>> {
-        (!self.0.is_at_end()).then(|| self.0.value())
+        if self.0.is_at_end() {
+            return None;
+        }
+        let value = self.0.document.at(self.0.position as u32);
+        self.0.go_behind(value);
+        Some(value)
     }
 }
 
@@ -356,11 +374,9 @@ impl<'d> Iterator for Members<'d> {
         if self.0.is_at_end() {
             return None;
         }
-        let document = self.0.document;
-        let key = document.value_at(self.0.position);
-        let colon = document.token_at(key.end as usize);
-        self.0.position = document.token_at(colon + 1);
-        Some(Member { key: document.string(key), key_span: key.span(), value: self.0.value() })
+        let member = self.0.document.member_at(self.0.position as u32);
+        self.0.go_behind(member.value);
+        Some(member)
     }
 }
 
@@ -377,8 +393,7 @@ impl DocumentMaker {
         if text.is_escaped {
             grow(&mut self.escaped);
             // Decoded text is shorter than the text it comes from, whose length fits.
-            self.escaped
-                .push(Escaped { start: text.start as u32, decoded_start: self.decoded.len() as u32 });
+            self.escaped.push(Escaped { start: text.start as u32, decoded_start: self.decoded.len() as u32 });
             self.decoded.push_str(text.text);
         }
     }

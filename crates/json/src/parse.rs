@@ -86,12 +86,7 @@ impl Maker for ValueMaker {
     fn open(&mut self, _: usize) -> Open {
         let size_before = self.size;
         self.size += 1;
-        Open {
-            size_before,
-            values_before: self.values.len(),
-            entries_before: self.entries.len(),
-            depth: 0,
-        }
+        Open { size_before, values_before: self.values.len(), entries_before: self.entries.len(), depth: 0 }
     }
 
     fn element(&mut self, open: &mut Open, element: Value) {

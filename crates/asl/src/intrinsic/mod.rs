@@ -163,7 +163,7 @@ impl Call {
     }
 
     /// The variables that the arguments read.
-    pub(crate) fn variables<'a>(&'a self, found: &mut dyn FnMut(&'a str)) {
+    pub(crate) fn variables<'a>(&'a self, found: &mut dyn FnMut(&'a Arc<str>)) {
         for argument in &self.arguments {
             match argument {
                 Argument::Path(path) => {
