@@ -3,6 +3,7 @@
 mod activity;
 mod alias;
 mod configuration;
+mod definition;
 mod deletion;
 mod execution;
 mod history;
@@ -27,6 +28,7 @@ use stepwell_store::Store;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use configuration::log_level;
+pub(crate) use definition::WORKED_ON_IN_PLACE_BYTES_MAX;
 pub(crate) use execution::{Ends, Started, execution_status};
 pub use history::HistoryPage;
 pub(crate) use target::Target;

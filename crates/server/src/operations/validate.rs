@@ -14,7 +14,7 @@ use stepwell_api::{
 };
 use stepwell_asl::{MachineType, Options, Severity, analyse};
 
-use super::{Operations, state_machine::work_on};
+use super::{Operations, definition::work_on};
 
 /// Findings in an answer when the caller sets no limit, and at most.
 const FINDINGS_MAX: usize = 100;
