@@ -16,6 +16,7 @@ fn check(text: &str) -> Analysis {
     let mut last = Analysis::default();
     for machine_type in [MachineType::Standard, MachineType::Express] {
         last = analyse(text, &Options { machine_type });
+        assert_eq!(last.diagnostics, stepwell_asl::check(text, &Options { machine_type }), "{text}");
         for finding in &last.diagnostics {
             let span = finding.span.clone().unwrap();
             assert!(text.get(span.clone()).is_some(), "{finding:?} in {text}");

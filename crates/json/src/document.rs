@@ -1,22 +1,22 @@
 //! A text that was checked to be JSON, read where it stands
 //!
 //! For texts that are large and looked at once, as definitions: no tree is built of them. What is remembered beside the
-//! text is where long containers end, so that they can be passed over, and the strings whose escapes were resolved. So a
-//! text takes a small part of its own size, whatever is in it; a tree would take up to fifty times as much.
+//! text is where long containers end, so that they can be passed over, and the strings whose escapes were resolved. That
+//! is mostly nothing, and at most twice the text; a tree would take up to fifty times as much.
 
 use crate::grammar::{self, Maker, Text};
 use crate::scan::Scanner;
 use crate::spanned::Span;
 use crate::{Array, Number, Object, ParseError, Value};
 
-/// Containers of fewer bytes are gone through where they are to be passed over.
-const REMEMBERED_BYTES_MIN: u32 = 64;
+/// Where the end of a container is not remembered, fewer bytes than these have to be gone through to find it.
+const GONE_THROUGH_BYTES_MAX: u32 = 128;
 
 /// JSON text and what there is to know for reading it
 #[derive(Debug)]
 pub struct Document<'t> {
     text: &'t str,
-    /// The containers that are long, in the order in which they start
+    /// Containers by where they start: as many as it takes to find the end of any one soon
     containers: Vec<Extent>,
     /// Where strings and keys with escapes start, in order, and where each one begins in `decoded`
     escaped: Vec<Escaped>,
@@ -73,13 +73,6 @@ pub struct Member<'d> {
     pub value: Node<'d>,
 }
 
-/// Where a member stands: what is to be kept of very many of them
-#[derive(Clone, Copy, Debug)]
-pub struct MemberPlace {
-    key: Extent,
-    value: Extent,
-}
-
 /// The elements of an array, in order
 #[derive(Clone, Debug)]
 pub struct Items<'d>(Entries<'d>);
@@ -106,8 +99,10 @@ impl<'t> Document<'t> {
             return Err(ParseError { message, offset: 0, line: 1, column: 1 });
         }
         let maker = DocumentMaker::default();
-        let ((), made) = grammar::read(text, maker)?;
-        let DocumentMaker { containers, escaped, decoded } = made;
+        let (_, made) = grammar::read(text, maker)?;
+        let DocumentMaker { mut containers, escaped, decoded } = made;
+        // They come in the order in which they end.
+        containers.sort_unstable_by_key(|container| container.start);
         let mut document = Document { text, containers, escaped, decoded, root: Extent { start: 0, end: 0 } };
         let start = document.token_at(0);
         document.root = document.value_at(start);
@@ -124,26 +119,17 @@ impl<'t> Document<'t> {
         self.text
     }
 
-    /// The member that stood at a place of this document.
-    pub fn member(&self, place: MemberPlace) -> Member<'_> {
-        Member {
-            key: self.string(place.key),
-            key_span: place.key.span(),
-            value: Node { document: self, extent: place.value },
-        }
-    }
-
     /// The value, or the key as a value, whose first byte this is.
     pub fn at(&self, start: u32) -> Node<'_> {
         Node { document: self, extent: self.value_at(start as usize) }
     }
 
-    /// The member whose key has this first byte.
+    /// The member whose key has this first byte: all that need be kept of very many members.
     pub fn member_at(&self, start: u32) -> Member<'_> {
         let key = self.value_at(start as usize);
         let colon = self.token_at(key.end as usize);
         let value = self.value_at(self.token_at(colon + 1));
-        self.member(MemberPlace { key, value })
+        Member { key: self.string(key), key_span: key.span(), value: Node { document: self, extent: value } }
     }
 
     /// The next byte from `position` on that is not white space.
@@ -157,12 +143,7 @@ impl<'t> Document<'t> {
         let bytes = self.text.as_bytes();
         let end = match bytes.get(start) {
             Some(b'"') => string_end(bytes, start),
-            Some(b'{' | b'[') => {
-                match self.containers.binary_search_by_key(&(start as u32), |long| long.start) {
-                    Ok(at) => self.containers[at].end as usize,
-                    Err(_) => container_end(bytes, start),
-                }
-            }
+            Some(b'{' | b'[') => self.container_end(start),
             _ => {
                 let rest = bytes.get(start..).unwrap_or_default();
                 let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
@@ -171,6 +152,39 @@ impl<'t> Document<'t> {
         };
         // The text's length fits.
         Extent { start: start as u32, end: end as u32 }
+    }
+
+    /// Behind the container that starts at `start`.
+    fn container_end(&self, start: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let (mut at, mut depth) = (start, 0_u32);
+        while let Some(byte) = bytes.get(at) {
+            at = match byte {
+                b'"' => string_end(bytes, at),
+                b'{' | b'[' => {
+                    let known = self.containers.binary_search_by_key(&(at as u32), |known| known.start);
+                    match known {
+                        Ok(known) => self.containers[known].end as usize,
+                        Err(_) => {
+                            depth += 1;
+                            at + 1
+                        }
+                    }
+                }
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    at + 1
+                }
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            };
+            if depth == 0 {
+                return at;
+            }
+        }
+        bytes.len()
     }
 
     /// The string or key that stands there.
@@ -203,29 +217,6 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
             None => return bytes.len(),
         }
     }
-}
-
-/// Behind the container that starts at `start`, by going through it.
-fn container_end(bytes: &[u8], start: usize) -> usize {
-    let (mut at, mut depth) = (start, 0_u32);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => {
-                at = string_end(bytes, at);
-                continue;
-            }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth -= 1;
-                if depth == 0 {
-                    return at + 1;
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    bytes.len()
 }
 
 impl Extent {
@@ -324,11 +315,10 @@ impl<'d> Node<'d> {
 }
 
 impl Member<'_> {
-    /// Where it stands.
-    pub fn place(&self) -> MemberPlace {
+    /// The first byte of the key.
+    pub fn start(&self) -> u32 {
         // Spans of a document fit.
-        let key = Extent { start: self.key_span.start as u32, end: self.key_span.end as u32 };
-        MemberPlace { key, value: self.value.extent }
+        self.key_span.start as u32
     }
 }
 
@@ -398,14 +388,24 @@ impl DocumentMaker {
         }
     }
 
-    fn close(&mut self, at: usize, end: usize) {
-        let Some(container) = self.containers.get_mut(at) else { return };
-        container.end = end as u32;
-        // What is in a short one is shorter, and gone already.
-        if container.end - container.start < REMEMBERED_BYTES_MIN {
-            self.containers.truncate(at);
+    /// Remembers a container if it would take long to go through. Gives how many of its bytes need not be.
+    fn close(&mut self, open: Open, end: usize) -> u32 {
+        let extent = Extent { start: open.start, end: end as u32 };
+        let length = extent.end - extent.start;
+        if length - open.passed_over < GONE_THROUGH_BYTES_MAX {
+            return open.passed_over;
         }
+        grow(&mut self.containers);
+        self.containers.push(extent);
+        length
     }
+}
+
+/// A container that is being read
+struct Open {
+    start: u32,
+    /// Bytes inside that need not be gone through
+    passed_over: u32,
 }
 
 /// Makes room for one more: a quarter at a time, as twice the room is much for what is the most that is kept.
@@ -416,37 +416,49 @@ fn grow<T>(list: &mut Vec<T>) {
 }
 
 impl Maker for DocumentMaker {
-    type Made = ();
+    /// Bytes of it that need not be gone through
+    type Made = u32;
     type Key = ();
-    /// Its number among the containers
-    type Open = usize;
+    type Open = Open;
 
-    fn null(&mut self) {}
-    fn bool(&mut self, _: bool) {}
-    fn number(&mut self, _: Number) {}
+    fn null(&mut self) -> u32 {
+        0
+    }
 
-    fn string(&mut self, text: Text<'_>) {
+    fn bool(&mut self, _: bool) -> u32 {
+        0
+    }
+
+    fn number(&mut self, _: Number) -> u32 {
+        0
+    }
+
+    fn string(&mut self, text: Text<'_>) -> u32 {
         self.text(&text);
+        0
     }
 
     fn key(&mut self, text: Text<'_>) {
         self.text(&text);
     }
 
-    fn open(&mut self, start: usize) -> usize {
-        grow(&mut self.containers);
-        self.containers.push(Extent { start: start as u32, end: 0 });
-        self.containers.len() - 1
+    fn open(&mut self, start: usize) -> Open {
+        Open { start: start as u32, passed_over: 0 }
     }
 
-    fn element(&mut self, _: &mut usize, (): ()) {}
-    fn member(&mut self, _: &mut usize, (): (), (): ()) {}
-
-    fn array(&mut self, open: usize, end: usize) {
-        self.close(open, end);
+    fn element(&mut self, open: &mut Open, passed_over: u32) {
+        open.passed_over += passed_over;
     }
 
-    fn object(&mut self, open: usize, end: usize) {
-        self.close(open, end);
+    fn member(&mut self, open: &mut Open, (): (), passed_over: u32) {
+        open.passed_over += passed_over;
+    }
+
+    fn array(&mut self, open: Open, end: usize) -> u32 {
+        self.close(open, end)
+    }
+
+    fn object(&mut self, open: Open, end: usize) -> u32 {
+        self.close(open, end)
     }
 }

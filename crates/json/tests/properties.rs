@@ -96,8 +96,7 @@ fn is_same(read: document::Node<'_>, built: &spanned::Node) -> bool {
                 *read.key == *built.key
                     && read.key_span == built.key_span
                     && is_same(read.value, &built.value)
-                    && read.value.document().member(read.place()).value.span() == built.value.span
-                    && read.value.document().member_at(read.key_span.start as u32).key == read.key
+                    && read.value.document().member_at(read.start()).value.span() == built.value.span
             })
     });
     let items = built.items().map(|built| {

@@ -1,6 +1,6 @@
 //! Which fields stand where, and in which query language.
 
-use stepwell_json::document::{Document, Member, MemberPlace, Node};
+use stepwell_json::document::{Document, Member, Node};
 
 use super::finding::{Place, Spot};
 use super::{FINDINGS_MAX, Reader};
@@ -186,24 +186,26 @@ const COMPARED_MAX: usize = 16;
 /// An object of the definition, its repeated keys resolved: the last one counts, at the place of the first.
 pub(super) struct Fields<'a> {
     pub(super) node: Node<'a>,
-    /// Which of its members count. There may be very many.
-    kept: Vec<MemberPlace>,
+    /// The first bytes of the members that count, of which there may be very many.
+    kept: Vec<u32>,
 }
 
 impl<'a> Fields<'a> {
     /// The members that count, in order.
     pub(super) fn members(&self) -> impl ExactSizeIterator<Item = Member<'a>> + use<'a, '_> {
         let document = self.node.document();
-        self.kept.iter().map(|place| document.member(*place))
+        self.kept.iter().map(|start| document.member_at(*start))
     }
 
     /// One of the members that count.
     pub(super) fn member(&self, position: u32) -> Member<'a> {
-        self.node.document().member(self.kept[position as usize])
+        self.node.document().member_at(self.kept[position as usize])
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Node<'a>> {
-        self.members().find(|member| member.key == name).map(|member| member.value)
+        let document = self.node.document();
+        let start = self.kept.iter().find(|start| document.at(**start).as_str() == Some(name))?;
+        Some(document.member_at(*start).value)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -221,33 +223,30 @@ pub(super) fn sorted_by_text<'t>(count: usize, text: impl Fn(u32) -> &'t str) ->
 }
 
 /// Resolves repeated keys. Gives the first ones of those that repeat, in order.
-fn resolve_repeated(document: &Document<'_>, kept: &mut Vec<MemberPlace>) -> Vec<MemberPlace> {
-    let key = |place: &MemberPlace| document.member(*place).key;
+fn resolve_repeated(document: &Document<'_>, kept: &mut Vec<u32>) -> Vec<u32> {
+    let key = |start: &u32| document.at(*start).as_str().unwrap_or_default();
     let repeats_early =
-        |(at, place): (usize, &MemberPlace)| kept[..at].iter().any(|before| key(before) == key(place));
+        |(at, start): (usize, &u32)| kept[..at].iter().any(|before| key(before) == key(start));
     if kept.len() <= COMPARED_MAX && !kept.iter().enumerate().any(repeats_early) {
         return Vec::new();
     }
     let key_at = |at: u32| key(&kept[at as usize]);
     let sorted = sorted_by_text(kept.len(), key_at);
-    let (mut replaced, mut repeated) = (Vec::new(), Vec::new());
+    let mut replaced = Vec::new();
+    let mut is_repeated = vec![false; kept.len()];
     for same in sorted.chunk_by(|left, right| key_at(*left) == key_at(*right)) {
         if let [first, .., last] = same {
             replaced.push((*first as usize, kept[*last as usize]));
-            repeated.extend_from_slice(&same[1..]);
+            same[1..].iter().for_each(|at| is_repeated[*at as usize] = true);
         }
     }
-    repeated.sort_unstable();
-    let told = repeated.iter().take(FINDINGS_MAX).map(|at| kept[*at as usize]).collect();
+    let repeated = kept.iter().zip(&is_repeated).filter(|(_, is_repeated)| **is_repeated);
+    let told = repeated.map(|(start, _)| *start).take(FINDINGS_MAX).collect();
     for (first, last) in replaced {
         kept[first] = last;
     }
-    let (mut at, mut repeated) = (0, repeated.into_iter().peekable());
-    kept.retain(|_| {
-        let is_repeated = repeated.next_if_eq(&at).is_some();
-        at += 1;
-        !is_repeated
-    });
+    let mut is_repeated = is_repeated.into_iter();
+    kept.retain(|_| is_repeated.next() == Some(false));
     told
 }
 
@@ -264,9 +263,9 @@ impl<'a> Reader<'a> {
             return None;
         };
         let mut kept = Vec::with_capacity(members.clone().count());
-        kept.extend(members.map(|member| member.place()));
+        kept.extend(members.map(|member| member.start()));
         for repeated in resolve_repeated(node.document(), &mut kept) {
-            let member = node.document().member(repeated);
+            let member = node.document().member_at(repeated);
             let message = format!("The field '{}' stands twice; the last one counts", member.key);
             self.warning(Code::DuplicateKey, message, Spot::new(place.named(&member), member.key_span));
         }
@@ -277,8 +276,8 @@ impl<'a> Reader<'a> {
     /// the object then sees only what it may have.
     pub(super) fn check_fields(&mut self, fields: &mut Fields<'a>, table: Table, language: QueryLanguage) {
         let node = fields.node;
-        fields.kept.retain(|place| {
-            let member = node.document().member(*place);
+        fields.kept.retain(|start| {
+            let member = node.document().member_at(*start);
             let name = member.key;
             let known = table.iter().find(|(field, _)| *field == name).map(|(_, known)| *known);
             match (known, language) {

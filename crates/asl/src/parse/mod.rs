@@ -81,54 +81,62 @@ struct Reader<'a> {
 
 /// See [`crate::analyse`].
 pub(crate) fn analyse(text: &str, options: &Options, purpose: Purpose) -> Analysis {
-    if text.trim().is_empty() {
-        return no_object(text);
-    }
-    if text.len() > DEFINITION_CHARACTERS_MAX && text.chars().count() > DEFINITION_CHARACTERS_MAX {
-        let message = format!("Definition must not have more than {DEFINITION_CHARACTERS_MAX} characters");
-        return failed(Code::SchemaValidationFailed, &message, None, 0..0);
-    }
-    let document = match Document::parse(text) {
+    let document = match document(text) {
         Ok(document) => document,
-        Err(error) => return broken_json(text, &error),
+        Err(finding) => return Analysis { diagnostics: vec![finding], ..Analysis::default() },
     };
-    let root = document.root();
-    let mut checker = Reader::new(options, false);
-    checker.read(root, purpose);
-    checker.check_variables();
-    checker.check_graph(&document);
-    let is_usable = checker.findings.errors.is_empty()
-        && (purpose != Purpose::Run || checker.not_yet_supported.is_empty());
-    let diagnostics = checker.findings.into_diagnostics(root, purpose);
+    let (diagnostics, is_usable) = check_document(&document, options, purpose);
     if !is_usable {
         return Analysis { diagnostics, ..Analysis::default() };
     }
     let mut builder = Reader::new(options, true);
-    let definition = builder.read(root, purpose);
+    let definition = builder.read(document.root(), purpose);
     let references = builder.references.into_iter();
     let names = |names: BTreeSet<Arc<str>>| names.iter().map(|name| name.to_string()).collect();
     let variable_references = references.map(|(state, read)| (state, names(read))).collect();
     Analysis { definition, diagnostics, variable_references }
 }
 
-fn no_object(text: &str) -> Analysis {
-    failed(Code::SchemaValidationFailed, "Definition must be a valid JSON object", None, 0..text.len())
+/// See [`crate::check`].
+pub(crate) fn check(text: &str, options: &Options) -> Vec<Diagnostic> {
+    match document(text) {
+        Ok(document) => check_document(&document, options, Purpose::Run).0,
+        Err(finding) => vec![finding],
+    }
 }
 
-fn failed(code: Code, message: &str, location: Option<String>, span: Range<usize>) -> Analysis {
-    let finding = Diagnostic {
-        severity: Severity::Error,
-        code,
-        message: message.to_owned(),
-        location,
-        span: Some(span),
-        suggestion: None,
-    };
-    Analysis { diagnostics: vec![finding], ..Analysis::default() }
+/// The text as a document, or why it is none.
+fn document(text: &str) -> Result<Document<'_>, Diagnostic> {
+    if text.trim().is_empty() {
+        let message = "Definition must be a valid JSON object";
+        return Err(failed(Code::SchemaValidationFailed, message, None, 0..text.len()));
+    }
+    if text.len() > DEFINITION_CHARACTERS_MAX && text.chars().count() > DEFINITION_CHARACTERS_MAX {
+        let message = format!("Definition must not have more than {DEFINITION_CHARACTERS_MAX} characters");
+        return Err(failed(Code::SchemaValidationFailed, &message, None, 0..0));
+    }
+    Document::parse(text).map_err(|error| broken_json(text, &error))
+}
+
+/// All that is found, and whether there is a definition in it.
+fn check_document(document: &Document<'_>, options: &Options, purpose: Purpose) -> (Vec<Diagnostic>, bool) {
+    let root = document.root();
+    let mut checker = Reader::new(options, false);
+    checker.read(root, purpose);
+    checker.check_variables();
+    checker.check_graph(document);
+    let is_usable = checker.findings.errors.is_empty()
+        && (purpose != Purpose::Run || checker.not_yet_supported.is_empty());
+    (checker.findings.into_diagnostics(root, purpose), is_usable)
+}
+
+fn failed(code: Code, message: &str, location: Option<String>, span: Range<usize>) -> Diagnostic {
+    let (severity, message) = (Severity::Error, message.to_owned());
+    Diagnostic { severity, code, message, location, span: Some(span), suggestion: None }
 }
 
 /// AWS reports the first error of its JSON library only; the others would mostly follow from it.
-fn broken_json(text: &str, first: &ParseError) -> Analysis {
+fn broken_json(text: &str, first: &ParseError) -> Diagnostic {
     if first.message.contains(&DEPTH_MAX.to_string()) && nests_too_deep(text) {
         let message = format!("Definition must not nest objects and arrays deeper than {DEPTH_MAX} levels");
         return failed(Code::TooDeeplyNested, &message, None, 0..0);

@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
         scope.targets = context.targets;
         scope.states.push(Vertex {
             // A definition has far fewer bytes and targets than these count.
-            name: member.key_span.start as u32,
+            name: member.start(),
             targets_end: scope.targets.len() as u32,
             is_end: context.is_end,
         });
