@@ -338,6 +338,19 @@ fn findings_are_limited() {
     assert_eq!(1_000, analysis.diagnostics.iter().filter(|f| f.severity == Severity::Error).count());
 }
 
+#[test]
+fn what_cannot_be_run_is_not_run_after_a_thousand_other_warnings() {
+    let fields: Vec<String> = (0..1_500).map(|number| format!(r#""f{number}":"$.a""#)).collect();
+    let text = format!(
+        r#"{{"StartAt":"p","States":{{"p":{{"Type":"Pass","Next":"t","Parameters":{{{}}}}},
+        "t":{{"Type":"Wait","End":true,"Seconds":"${{Seconds}}"}}}}}}"#,
+        fields.join(",")
+    );
+    let analysis = analyse(&text, &Options::default());
+    assert!(analysis.is_valid(), "{:?}", analysis.diagnostics.first());
+    assert!(analysis.definition.is_none());
+}
+
 /// Maps within Maps as deep as JSON may nest, read in a thread with a small stack.
 #[test]
 #[allow(clippy::disallowed_methods)]

@@ -85,10 +85,10 @@ impl<'a> Reader<'a> {
             return (None, ProcessorConfig::default());
         };
         let mut config = ProcessorConfig::default();
-        if let Some(config_node) = node.get("ProcessorConfig") {
-            if let Some(mut config_fields) = self.object(config_node) {
-                config = self.processor_config(&mut config_fields);
-            }
+        if let Some(config_node) = node.get("ProcessorConfig")
+            && let Some(mut config_fields) = self.object(config_node)
+        {
+            config = self.processor_config(&mut config_fields);
         }
         let is_isolated = config.mode == ProcessorMode::Distributed;
         (self.sub_machine(node, Inner::Processor { is_isolated }), config)

@@ -231,7 +231,9 @@ impl<'a> Reader<'a> {
 
     /// Something that this version can't run: one warning for each feature, however often it is used.
     fn not_yet_supported(&mut self, feature: &str, spot: impl Into<Spot>) {
-        if self.findings.warnings.len() < FINDINGS_MAX && self.not_yet_supported.insert(feature.to_owned()) {
+        // That there is one is remembered even when no more warnings are kept.
+        let is_kept = self.findings.warnings.len() < FINDINGS_MAX || self.not_yet_supported.is_empty();
+        if is_kept && self.not_yet_supported.insert(feature.to_owned()) {
             self.warning(Code::NotYetSupported, format!("{feature} is not supported yet"), spot);
         }
     }

@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         if items.clone().any(|name| name.as_str() == Some("States.ALL")) {
-            if items.skip(1).next().is_some() {
+            if items.count() > 1 {
                 self.invalid("'States.ALL' must stand alone in ErrorEquals", node);
             } else if !is_last {
                 self.invalid("'States.ALL' must stand in the last entry", node);
