@@ -132,6 +132,18 @@ impl<'t> Document<'t> {
         Member { key: self.string(key), key_span: key.span(), value: Node { document: self, extent: value } }
     }
 
+    /// Whether the string or key with this first byte is a text; told without looking for its end.
+    pub fn is_text_at(&self, start: u32, text: &str) -> bool {
+        let raw = self.text.as_bytes().get(start as usize + 1..).unwrap_or_default();
+        // What has a backslash or quote in it is written otherwise.
+        let is_plain = raw.get(text.len()) == Some(&b'"') && raw.starts_with(text.as_bytes());
+        let is_escaped = || self.escaped.binary_search_by_key(&start, |escaped| escaped.start).is_ok();
+        match is_plain && !text.contains(['\\', '"']) {
+            true => true,
+            false => is_escaped() && self.at(start).as_str() == Some(text),
+        }
+    }
+
     /// The next byte from `position` on that is not white space.
     fn token_at(&self, position: usize) -> usize {
         let rest = self.text.as_bytes().get(position..).unwrap_or_default();

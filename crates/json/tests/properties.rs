@@ -95,6 +95,8 @@ fn is_same(read: document::Node<'_>, built: &spanned::Node) -> bool {
             && read.iter().zip(built).all(|(read, built)| {
                 *read.key == *built.key
                     && read.key_span == built.key_span
+                    && read.value.document().is_text_at(read.start(), &built.key)
+                    && !read.value.document().is_text_at(read.start(), "no key of any test")
                     && is_same(read.value, &built.value)
                     && read.value.document().member_at(read.start()).value.span() == built.value.span
             })

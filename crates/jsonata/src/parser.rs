@@ -16,7 +16,7 @@ const NESTING_MAX: u32 = 200;
 
 /// Tokens of an expression: names, literals, operators, brackets. A token may take 150 bytes while it is compiled, many
 /// times its text.
-const TOKENS_MAX: u32 = 40_000;
+const TOKENS_MAX: u32 = 32_000;
 
 /// Reads an expression.
 ///

@@ -3,6 +3,7 @@
 use stepwell_json::document::{Document, Member, Node};
 
 use super::finding::{Place, Spot};
+use super::texts::Texts;
 use super::{FINDINGS_MAX, Reader};
 use crate::definition::QueryLanguage;
 use crate::diagnostic::Code;
@@ -204,22 +205,13 @@ impl<'a> Fields<'a> {
 
     pub(super) fn get(&self, name: &str) -> Option<Node<'a>> {
         let document = self.node.document();
-        let start = self.kept.iter().find(|start| document.at(**start).as_str() == Some(name))?;
+        let start = self.kept.iter().find(|start| document.is_text_at(**start, name))?;
         Some(document.member_at(*start).value)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
-}
-
-/// The numbers below `count`, by the texts that they stand for and then by themselves. A list of numbers takes less than
-/// a set of texts.
-pub(super) fn sorted_by_text<'t>(count: usize, text: impl Fn(u32) -> &'t str) -> Vec<u32> {
-    // What is counted stands in a text of far fewer bytes.
-    let mut sorted: Vec<u32> = (0..count as u32).collect();
-    sorted.sort_unstable_by(|left, right| text(*left).cmp(text(*right)).then(left.cmp(right)));
-    sorted
 }
 
 /// Resolves repeated keys. Gives the first ones of those that repeat, in order.
@@ -231,13 +223,12 @@ fn resolve_repeated(document: &Document<'_>, kept: &mut Vec<u32>) -> Vec<u32> {
         return Vec::new();
     }
     let key_at = |at: u32| key(&kept[at as usize]);
-    let sorted = sorted_by_text(kept.len(), key_at);
     let mut replaced = Vec::new();
     let mut is_repeated = vec![false; kept.len()];
-    for same in sorted.chunk_by(|left, right| key_at(*left) == key_at(*right)) {
-        if let [first, .., last] = same {
-            replaced.push((*first as usize, kept[*last as usize]));
-            same[1..].iter().for_each(|at| is_repeated[*at as usize] = true);
+    for mut same in Texts::new(kept.len(), key_at).same(key_at) {
+        if let (Some(first), Some(last)) = (same.next(), same.next_back()) {
+            replaced.push((first as usize, kept[last as usize]));
+            same.chain([last]).for_each(|at| is_repeated[at as usize] = true);
         }
     }
     let repeated = kept.iter().zip(&is_repeated).filter(|(_, is_repeated)| **is_repeated);

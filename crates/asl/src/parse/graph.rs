@@ -8,8 +8,8 @@
 use stepwell_json::document::{Document, Node};
 use stepwell_json::spanned::Span;
 
-use super::fields::sorted_by_text;
 use super::finding::{Finding, Spot};
+use super::texts::Texts;
 use super::{FINDINGS_MAX, Reader};
 use crate::diagnostic::{Code, Severity};
 
@@ -92,15 +92,11 @@ impl<'a> Reader<'a> {
 
     fn check_names(&mut self, document: &'a Document<'a>) {
         let mut names = std::mem::take(&mut self.graph.names);
-        let text = |name: &u32| document.at(*name).as_str().unwrap_or_default();
-        names.sort_unstable_by(|left, right| text(left).cmp(text(right)).then(left.cmp(right)));
-        let mut repeated: Vec<u32> = names
-            .chunk_by(|left, right| text(left) == text(right))
-            .flat_map(|same| &same[1..])
-            .copied()
-            .collect();
-        repeated.sort_unstable();
-        for name in repeated.into_iter().take(FINDINGS_MAX) {
+        // Scopes come in the order of their ends.
+        names.sort_unstable();
+        let text = |number: u32| document.at(names[number as usize]).as_str().unwrap_or_default();
+        for repeated in Texts::new(names.len(), text).repeated(text).into_iter().take(FINDINGS_MAX) {
+            let name = names[repeated as usize];
             let state = document.member_at(name);
             let message = format!("Duplicate State name: {}", state.key);
             self.error(Code::DuplicateStateName, message, Spot::key_of(&state));
@@ -117,11 +113,8 @@ impl<'a> Reader<'a> {
         self.graph.names.extend(scope.states.iter().map(|state| state.name));
         let text = |name: u32| document.at(name).as_str().unwrap_or_default();
         let name_at = |position: u32| text(scope.states[position as usize].name);
-        let by_name = sorted_by_text(scope.states.len(), name_at);
-        let find = |name: &str| {
-            let at = by_name.binary_search_by(|position| name_at(*position).cmp(name)).ok()?;
-            Some(by_name[at] as usize)
-        };
+        let by_name = Texts::new(scope.states.len(), name_at);
+        let find = |name: &str| by_name.find(name, name_at).map(|position| position as usize);
         let start = scope.start_at.map(Node::start);
         for target in start.iter().chain(&scope.targets) {
             let name = text(*target);

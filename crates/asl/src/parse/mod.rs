@@ -21,6 +21,7 @@ mod simple;
 mod state;
 mod task;
 mod template;
+mod texts;
 mod values;
 mod variables;
 mod wait;
@@ -205,6 +206,9 @@ impl<'a> Reader<'a> {
         spot: impl Into<Spot>,
         suggestion: Option<String>,
     ) {
+        if self.findings.errors.len() >= FINDINGS_MAX {
+            return;
+        }
         self.findings.add(Finding {
             severity: Severity::Error,
             code,

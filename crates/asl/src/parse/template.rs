@@ -7,8 +7,9 @@ use stepwell_json::document::{Kind, Member, Node as Tree};
 use stepwell_jsonpath::Path;
 
 use super::Reader;
-use super::fields::{Fields, sorted_by_text};
+use super::fields::Fields;
 use super::finding::{Place, Spot};
+use super::texts::Texts;
 use crate::diagnostic::Code;
 use crate::expression::Expression;
 use crate::intrinsic;
@@ -138,9 +139,5 @@ fn clashing(fields: &Fields<'_>) -> Vec<u32> {
         return Vec::new();
     }
     let name_at = |position: u32| name(&fields.member(position));
-    let sorted = sorted_by_text(fields.members().len(), name_at);
-    let same = sorted.chunk_by(|left, right| name_at(*left) == name_at(*right));
-    let mut clashing: Vec<u32> = same.flat_map(|same| &same[1..]).copied().collect();
-    clashing.sort_unstable();
-    clashing
+    Texts::new(fields.members().len(), name_at).repeated(name_at)
 }
