@@ -233,6 +233,11 @@ impl ApiError {
         ApiError::invalid_logging_configuration("Must specify exactly one Log Destination.")
     }
 
+    /// The ARN of the log group does not end in `:*`.
+    pub fn log_group_without_qualifier() -> ApiError {
+        ApiError::invalid_logging_configuration("Log Group ARN must be provided with '*' qualifier.")
+    }
+
     /// The log group does not exist.
     pub fn log_destination_not_found() -> ApiError {
         ApiError::invalid_logging_configuration("Log Destination not found.")
@@ -484,6 +489,11 @@ mod tests {
                 ApiError::log_destination_count(),
                 "InvalidLoggingConfiguration",
                 "Invalid Logging Configuration: Must specify exactly one Log Destination.",
+            ),
+            (
+                ApiError::log_group_without_qualifier(),
+                "InvalidLoggingConfiguration",
+                "Invalid Logging Configuration: Log Group ARN must be provided with '*' qualifier.",
             ),
             (ApiError::activity_does_not_exist("a"), "ActivityDoesNotExist", "Activity Does Not Exist: 'a'"),
             (

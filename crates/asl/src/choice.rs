@@ -7,7 +7,7 @@ use stepwell_json::{Number, Value};
 use stepwell_jsonpath::Path;
 
 use crate::error::EvaluationError;
-use crate::expression::{Failure, Roots, go_through, look_up};
+use crate::expression::{Failure, Roots, go_through, look_up, look_up_anywhere};
 use crate::timestamp::{self, Instant};
 
 /// A rule of a Choice state.
@@ -188,13 +188,13 @@ impl Test {
 fn resolve(path: &Path, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
     look_up(path, roots).map_err(|failure| match failure {
         Failure::Path(_) => EvaluationError::ChoicePath { path: path.text().to_owned() },
-        Failure::Variable(error) => error,
+        Failure::Root(error) => error,
     })
 }
 
 /// Whether the path leads to a value, null included. An indefinite path leads somewhere when it finds anything.
 fn is_present(path: &Path, roots: &mut dyn Roots) -> bool {
-    match look_up(path, roots) {
+    match look_up_anywhere(path, roots) {
         Ok(value) => path.is_definite() || value.as_array().is_none_or(|found| !found.is_empty()),
         Err(_) => false,
     }

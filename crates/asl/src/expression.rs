@@ -105,9 +105,13 @@ pub(crate) fn size(value: &Value) -> usize {
 /// Works out a path in a field that holds a bare path: `InputPath`, `OutputPath`, `ItemsPath`, `SecondsPath`,
 /// `TimeoutSecondsPath`, …. A missing value gives `Invalid path '$.x' : No results for path: $['x']`.
 pub fn evaluate_path(path: &Path, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
+    // `$` is what these fields are where they are not given, so it passes null on.
+    if path.text() == "$" {
+        return Ok(roots.input().clone());
+    }
     look_up(path, roots).map_err(|failure| match failure {
         Failure::Path(problem) => EvaluationError::InvalidPath { path: path.text().to_owned(), problem },
-        Failure::Variable(error) => error,
+        Failure::Root(error) => error,
     })
 }
 
@@ -125,18 +129,28 @@ pub(crate) fn evaluate_field_path(
             Err(EvaluationError::InvalidPath { path: path.text().to_owned(), problem })
         }
         Failure::Path(_) => Err(not_found(path, field, roots)),
-        Failure::Variable(error) => Err(error),
+        Failure::Root(error) => Err(error),
     })
 }
 
 /// Why a path gave no value.
 pub(crate) enum Failure {
     Path(PathError),
-    Variable(EvaluationError),
+    /// There is nothing to follow the path in.
+    Root(EvaluationError),
 }
 
-/// Follows a path from its root.
+/// Follows a path from its root. AWS follows none in a null, not even `$`.
 pub(crate) fn look_up(path: &Path, roots: &mut dyn Roots) -> Result<Value, Failure> {
+    if matches!(path.root(), Root::Input) && roots.input().is_null() {
+        let cause = "Unable to apply Path transformation to null or empty input.".to_owned();
+        return Err(Failure::Root(EvaluationError::Runtime { cause }));
+    }
+    look_up_anywhere(path, roots)
+}
+
+/// Follows a path from its root, which may be null.
+pub(crate) fn look_up_anywhere(path: &Path, roots: &mut dyn Roots) -> Result<Value, Failure> {
     let mut steps = roots.steps_left();
     let before = steps;
     let found = match path.root() {
@@ -144,7 +158,7 @@ pub(crate) fn look_up(path: &Path, roots: &mut dyn Roots) -> Result<Value, Failu
         Root::Context => path.evaluate_within(roots.context(), &mut steps).map_err(Failure::Path),
         Root::Variable(name) => match roots.variable(name) {
             Some(value) => path.evaluate_within(&value, &mut steps).map_err(Failure::Path),
-            None => Err(Failure::Variable(EvaluationError::Runtime {
+            None => Err(Failure::Root(EvaluationError::Runtime {
                 cause: format!(
                     "The variable '${name}' that is used in '{}' has no value in this state.",
                     path.text()

@@ -60,6 +60,12 @@ fn bare_paths_fail_in_the_words_of_their_fields() {
         let error = evaluate_path(&path, &mut roots(&serde_json::json!({}))).unwrap_err();
         assert_eq!(("States.Runtime", cause), (error.error_name(), error.cause().as_str()));
     }
+    let null = &serde_json::json!({"input": null});
+    let path = stepwell_jsonpath::Path::parse("$.x").unwrap();
+    let error = evaluate_path(&path, &mut roots(null)).unwrap_err();
+    assert_eq!("Unable to apply Path transformation to null or empty input.", error.cause());
+    let path = stepwell_jsonpath::Path::parse("$").unwrap();
+    assert!(evaluate_path(&path, &mut roots(null)).unwrap().is_null());
     let path = stepwell_jsonpath::Path::parse("$nobody.x").unwrap();
     let error = evaluate_path(&path, &mut roots(&serde_json::json!({}))).unwrap_err();
     assert!(matches!(error, EvaluationError::Runtime { .. }), "{error:?}");

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::client::{
-    alias, backup, create, delete, describe, history, list, publish, redrive, start, stop, task, test_state,
-    update, watch,
+    alias, backup, create, delete, describe, history, list, logs, publish, redrive, start, stop, task,
+    test_state, update, watch,
 };
 use crate::commands::{completions, deploy, doctor, env, eval, integrations, run, serve, test, validate};
 use crate::output::Format;
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     History(history::HistoryArguments),
     /// Watch an execution, or the executions of a state machine, as they go
     Watch(watch::WatchArguments),
+    /// Print the logs of Batch jobs and ECS tasks that run on the server's machine
+    Logs(logs::LogsArguments),
     /// Stop an execution
     Stop(stop::StopArguments),
     /// Let an execution that failed, timed out or was stopped go on

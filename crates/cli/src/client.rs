@@ -100,7 +100,7 @@ impl Client {
             let text = format!("{endpoint}: only http:// addresses can be called, not https://");
             return Err(Failure::Usage(text));
         }
-        if !endpoint.starts_with("http://") || endpoint.parse::<hyper::Uri>().is_err() {
+        if address(&endpoint).is_none() {
             return Err(Failure::Usage(format!("{endpoint:?} is not an address; write http://HOST:PORT")));
         }
         let mut connector = HttpConnector::new();
@@ -125,6 +125,14 @@ impl Client {
     /// As [`Client::call`].
     pub(crate) async fn backup(&self, directory: &str) -> Result<Value, CallError> {
         self.post("/backup", &json!({"directory": directory}), None).await
+    }
+
+    /// Calls the server's own route for the logs of jobs.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub(crate) async fn job_logs(&self, request: &Value) -> Result<Value, CallError> {
+        self.post("/job-logs", request, None).await
     }
 
     /// Where the server is.
@@ -171,18 +179,21 @@ impl Client {
             builder = builder.header("authorization", authorization);
         }
         let request = builder.body(Full::new(body)).map_err(|error| unreachable(error.to_string()))?;
+        let not_the_api = |reason: String| CallError::NotTheApi { endpoint: self.endpoint.clone(), reason };
         let answer = async {
-            let response = self.http.request(request).await.map_err(|error| innermost(&error))?;
+            let response = self.http.request(request).await.map_err(|error| match is_not_http(&error) {
+                true => not_the_api("it does not speak HTTP".to_owned()),
+                false => unreachable(reason(&error)),
+            })?;
             let status = response.status();
             let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
             let body = Limited::new(response.into_body(), ANSWER_SIZE_MAX_BYTES).collect().await;
-            Ok((status, date, body.map_err(|error| error.to_string())?.to_bytes()))
+            Ok((status, date, body.map_err(|error| unreachable(error.to_string()))?.to_bytes()))
         };
         let (status, date, body) = match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(result) => result.map_err(unreachable)?,
+            Ok(result) => result?,
             Err(_) => return Err(unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))),
         };
-        let not_the_api = |reason: String| CallError::NotTheApi { endpoint: self.endpoint.clone(), reason };
         let value: Value = match serde_json::from_slice(&body) {
             Ok(value) => value,
             Err(_) if body.is_empty() && status.is_success() => json!({}),
@@ -204,13 +215,36 @@ impl Client {
     }
 }
 
-/// The last error of a chain: the reason that the system gave.
-fn innermost(error: &dyn std::error::Error) -> String {
+/// Reads `http://HOST[:PORT]`, perhaps with a path.
+pub(crate) fn address(endpoint: &str) -> Option<hyper::Uri> {
+    let uri: hyper::Uri = endpoint.parse().ok()?;
+    let authority = uri.authority()?;
+    // What follows the host is a port, unless it is none, as 99999.
+    let is_whole = authority.port_u16().is_some() || authority.as_str().ends_with(authority.host());
+    (uri.scheme_str() == Some("http") && is_whole).then_some(uri)
+}
+
+/// Whether what answered speaks something else than HTTP: what it sent can't be read, or came before it was asked.
+fn is_not_http(error: &hyper_util::client::legacy::Error) -> bool {
+    // Where the connection ended or the system failed, the last error is another one.
+    innermost(error).downcast_ref::<hyper::Error>().is_some_and(|last| {
+        let is_end = last.is_incomplete_message() || last.is_closed() || last.is_canceled();
+        !(is_end || last.is_timeout() || error.is_connect())
+    })
+}
+
+/// The last error of a chain.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    let text = innermost.to_string();
+    innermost
+}
+
+/// The last error of a chain: the reason that the system gave.
+fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = innermost(error).to_string();
     text.split(" (os error").next().unwrap_or(&text).to_ascii_lowercase()
 }
 
@@ -245,7 +279,16 @@ mod tests {
         assert_eq!(endpoint(Some("http://c:2"), &environment), Ok("http://c:2".into()));
         assert_eq!(endpoint(None, &environment), Ok("http://a:1".into()));
         assert_eq!(endpoint(None, &Environment::default()), Ok("http://127.0.0.1:8083".into()));
-        for bad in ["https://a", "127.0.0.1:8083", "http://a b", "ftp://a"] {
+        for bad in [
+            "https://a",
+            "127.0.0.1:8083",
+            "http://a b",
+            "ftp://a",
+            "",
+            "http://",
+            "http://a:99999",
+            "http://a:x",
+        ] {
             assert_eq!(endpoint(Some(bad), &environment).unwrap_err().exit_code(), 2, "{bad}");
         }
     }

@@ -1,11 +1,11 @@
-//! JSON that the user gives: as it stands, from a file with `@`, from standard input with `-`.
+//! JSON that the user gives: as it stands, from a file with `@`, from standard input with `-` or, as in curl, `@-`.
 
 use std::io::Read;
 
-use stepwell_json::Value;
 use stepwell_json::spanned::LineIndex;
+use stepwell_json::{Value, without_source};
 
-use crate::definition::plain;
+use crate::definition::{plain, without_byte_order_mark};
 use crate::failure::Failure;
 use crate::output::RED;
 use crate::report;
@@ -19,8 +19,9 @@ const INPUT_SIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// The file or standard input can't be read, or is not UTF-8.
 pub(crate) fn text(argument: &str) -> Result<String, Failure> {
     let (source, result) = match argument.strip_prefix('@') {
-        Some(path) => (path.to_owned(), std::fs::File::open(path).and_then(read)),
-        None if argument == "-" => ("standard input".to_owned(), read(std::io::stdin().lock())),
+        Some("-") => ("standard input", read(std::io::stdin().lock())),
+        Some(path) => (path, std::fs::File::open(path).and_then(read)),
+        None if argument == "-" => ("standard input", read(std::io::stdin().lock())),
         None => return Ok(argument.to_owned()),
     };
     result.map_err(|error| Failure::usage(format_args!("can't read {source}: {}", plain(&error))))
@@ -45,18 +46,29 @@ pub(crate) fn value(what: &str, argument: &str) -> Result<Value, Failure> {
 }
 
 fn parse(what: &str, argument: &str, text: &str) -> Result<Value, Failure> {
+    let what = match argument.strip_prefix('@') {
+        Some(path) if path != "-" => format!("{what} in {path}"),
+        _ => what.to_owned(),
+    };
+    let hint = if argument.starts_with(['@', '{', '[', '"']) || argument == "-" {
+        ""
+    } else {
+        "; write @FILE to read a file, - to read standard input"
+    };
+    if text.trim().is_empty() {
+        return Err(Failure::usage(format_args!("{what} is not JSON: it is empty{hint}")));
+    }
     stepwell_json::parse(text).map_err(|error| {
-        let place = format!("line {}, column {}", error.line, error.column);
-        let hint = if argument.starts_with('@') || argument == "-" || argument.starts_with(['{', '[', '"']) {
-            ""
-        } else {
-            "; write @FILE to read a file, - to read standard input"
-        };
         // The offset is behind what was read when it went wrong.
         let start = text[..error.offset].char_indices().next_back().map_or(0, |(at, _)| at);
-        let excerpt = report::excerpt(text, &LineIndex::new(text), &(start..error.offset), RED);
+        let lines = LineIndex::new(text);
+        let (line, column) = lines.line_and_column(start);
+        let message = without_source(&error.message, text);
+        let excerpt = report::excerpt(text, &lines, &(start..error.offset), RED);
         let excerpt = if excerpt.is_empty() { excerpt } else { format!("\n{}", excerpt.trim_end()) };
-        Failure::usage(format_args!("{what} is not JSON: {} ({place}){hint}{excerpt}", error.message))
+        Failure::usage(format_args!(
+            "{what} is not JSON: {message} (line {line}, column {column}){hint}{excerpt}"
+        ))
     })
 }
 
@@ -67,12 +79,8 @@ fn read(source: impl Read) -> std::io::Result<String> {
     if bytes.len() as u64 > INPUT_SIZE_MAX_BYTES {
         return Err(unusable(format!("it is larger than {INPUT_SIZE_MAX_BYTES} bytes")));
     }
-    let mut text = String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         unusable(format!("it is not UTF-8 text: byte {} can't be read", error.utf8_error().valid_up_to()))
     })?;
-    // Editors on Windows write a byte order mark.
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
-    Ok(text)
+    Ok(without_byte_order_mark(text))
 }

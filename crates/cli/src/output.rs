@@ -7,6 +7,9 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use serde_json::Value;
 
+use crate::definition::plain;
+use crate::failure::Failure;
+
 /// Errors.
 pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
 /// Warnings, and what goes on after an error.
@@ -34,10 +37,16 @@ pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
     if text.is_empty() { text } else { format!("{style}{text}{style:#}") }
 }
 
-/// Prints a line to standard output. A reader that has gone away ends the process quietly, as it ends other tools.
+/// Prints a line to standard output. A reader that has gone away ends the process quietly, as it ends other tools; any
+/// other failure, such as that of a full disk, ends it with a word: what was asked for is not there.
 pub(crate) fn line(text: impl fmt::Display) {
-    if writeln!(anstream::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+    if let Err(failure) = writeln!(anstream::stdout(), "{text}") {
+        if failure.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        let failure = Failure::internal(format_args!("can't write to standard output: {}", plain(&failure)));
+        error(failure.text().unwrap_or_default());
+        std::process::exit(failure.exit_code().into());
     }
 }
 
@@ -46,9 +55,17 @@ pub(crate) fn note(text: impl fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Prints `error: …` to standard error.
+/// Prints `error: …` to standard error, without the numbers that Rust adds to what the system says.
 pub(crate) fn error(text: impl fmt::Display) {
-    note(format_args!("{RED}error:{RED:#} {text}"));
+    let text = text.to_string();
+    let mut parts = text.split(" (os error ");
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        told.push_str(
+            part.trim_start_matches(|character: char| character.is_ascii_digit()).trim_start_matches(')'),
+        );
+    }
+    note(format_args!("{RED}error:{RED:#} {told}"));
 }
 
 /// Prints `warning: …` to standard error.

@@ -270,6 +270,7 @@ fn tell_execution(what: &str, details: &Details<'_>) -> String {
         "Failed" => format!("{}{}", styled(RED, "execution failed"), details.error_and_cause()),
         "TimedOut" => format!("{}{}", styled(RED, "execution timed out"), details.error_and_cause()),
         "Aborted" => format!("{}{}", styled(YELLOW, "execution was stopped"), details.error_and_cause()),
+        "Redriven" => format!("execution redriven (redrive {})", details.number("redriveCount")),
         other => format!("execution: {other}"),
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use stepwell_asl::{Analysis, Severity};
 use stepwell_json::spanned::LineIndex;
+use stepwell_json::without_source;
 
 use crate::definition::{DefinitionFile, LoadError};
 use crate::output::{self, BOLD, FAINT, RED, YELLOW, styled};
@@ -123,13 +124,14 @@ pub(crate) fn text(path: Option<&Path>, source: &str, findings: &[Finding]) -> S
             let _ = write!(text, "{}: ", styled(BOLD, place));
         }
         let _ = write!(text, "{}: ", styled(style, word));
-        let message = plain(&finding.message);
+        let message = plain(&without_source(&finding.message, source));
         let _ = match finding.code {
             Code::None => write!(text, "{message}"),
             Code::Before(code) => write!(text, "{code}: {message}"),
             Code::Behind(code) => write!(text, "{message} [{code}]"),
         };
-        if let Some(location) = &finding.location {
+        // Where there is no JSON there is no path in it, but Jackson's location, with the text that is shown below.
+        if let Some(location) = finding.location.as_deref().filter(|location| location.starts_with('/')) {
             let _ = write!(text, " {}", styled(FAINT, format_args!("at {}", plain(location))));
         }
         text.push('\n');

@@ -75,10 +75,18 @@ fn project() -> tempfile::TempDir {
         ("input.json", "{\"a\": [1, 2.50]}"),
         ("wrong/stepwell.toml", "[lambda.functions.f]\nruntme = \"python\"\n"),
         ("wrong/pass.asl.json", PASS),
+        ("workflows/a.asl.json", PASS),
+        ("workflows/b.asl.yaml", "StartAt: A\nStates: {A: {Type: Succeed}}\n"),
+        ("workflows/notes.json", "{"),
+        ("no-workflows/notes.json", "{"),
+        ("open.json", "{\"a\": 1"),
+        ("empty.json", " \n"),
+        ("marked.asl.yaml", "\u{feff}StartAt: A\nStates: {A: {Type: Succeed}}\n"),
     ];
     for (name, text) in files {
         write(directory.path(), name, text);
     }
+    write(directory.path(), "marked.asl.json", &format!("\u{feff}{PASS}"));
     std::fs::write(directory.path().join("latin1.json"), b"{\"a\": \"\xe9\"}").expect("a file");
     directory
 }
@@ -106,7 +114,18 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("validate bad.json", 2, "bad.json:2:1: error: ", ""),
         ("validate none.json", 2, "none.json: error: can't read none.json: no such file or directory", ""),
         ("validate latin1.json", 2, "is not UTF-8 text: byte 7", ""),
-        ("validate .", 2, "it is a directory", ""),
+        ("validate .", 2, "", "would both be the state machine"),
+        ("validate workflows", 0, "workflows/a.asl.json: valid\nworkflows/b.asl.yaml: valid\n", ""),
+        ("validate no-workflows", 2, "", "no definitions in no-workflows: looked for NAME.asl.json, "),
+        ("validate marked.asl.json marked.asl.yaml", 0, "marked.asl.yaml: valid", ""),
+        (
+            "validate open.json",
+            2,
+            "error: Unexpected end-of-input: expected close marker for Object (start marker at line 1, column 1) \
+             [INVALID_JSON_DESCRIPTION]\n",
+            "",
+        ),
+        ("validate --output json open.json", 2, "[Source: (String)", ""),
         ("validate --type express callback.asl.json", 2, "invalid", ""),
         ("validate --type SOMETHING pass.asl.json", 2, "", "possible values: STANDARD, EXPRESS"),
         ("validate jsonata.asl.json", 0, "", ""),
@@ -139,6 +158,20 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("run pass.asl.json", 0, "{}\n", "execution succeeded"),
         ("run pass.asl.yaml --input @input.json", 0, "{\"a\": [1, 2.50]}\n", "> A Pass"),
         ("run pass.asl.json --input nonsense", 2, "", "the input is not JSON: "),
+        (
+            "run pass.asl.json --input [1}",
+            2,
+            "",
+            "expected ']' (for Array starting at line 1, column 1) (line 1, column 3)\n     1 | [1}\n       |   ^",
+        ),
+        ("run pass.asl.json --input @open.json", 2, "", "the input in open.json is not JSON: Unexpected"),
+        (
+            "run pass.asl.json --input @empty.json",
+            2,
+            "",
+            "the input in empty.json is not JSON: it is empty\n",
+        ),
+        ("run pass.asl.json --input @marked.asl.json", 0, "{\"StartAt\"", ""),
         ("run pass.asl.json --input @none.json", 2, "", "can't read none.json: no such file"),
         ("run pass.asl.json --name a:b", 3, "", "InvalidName"),
         ("run none.asl.json", 2, "", "can't read none.asl.json"),
@@ -163,6 +196,12 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("serve --listen nowhere --memory", 2, "", "--listen: can't listen on \"nowhere\""),
         ("serve --listen 127.0.0.1:1 --port 2", 2, "", "cannot be used with"),
         ("serve --config none.toml", 2, "", "can't read none.toml"),
+        (
+            "serve --memory --port 0 --mock-config none.json",
+            2,
+            "",
+            "the mock file none.json can't be read: No such file or directory\n",
+        ),
         ("serve --config wrong/stepwell.toml", 2, "", "unknown key \"runtme\""),
         ("serve --memory --service-endpoint lambda", 2, "", "write SERVICE=URL"),
         (
@@ -172,6 +211,13 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
             "this server itself",
         ),
         ("serve --memory --port 0 no-such-directory", 2, "", "can't read no-such-directory"),
+        ("serve --memory --port 0 pass.asl.json", 2, "", "pass.asl.json is a file; name the directory"),
+        (
+            "serve --memory --port 0 no-workflows nowhere",
+            2,
+            "",
+            "warning: no definitions in no-workflows: looked for",
+        ),
         ("serve --memory --port 0 .", 2, "", "would both be the state machine"),
         ("serve --data-dir input.json --port 0", 2, "", "input.json"),
         ("serve --durability never", 2, "", "possible values: commit, interval, memory"),
@@ -190,6 +236,8 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("integrations eks runJbo", 2, "", "did you mean \"runJob\"?"),
         ("integrations http call", 2, "", "there is no action \"call\""),
         ("integrations htp", 2, "", "did you mean \"http\"?"),
+        ("integrations nosuchservice", 2, "", "\"nosuchservice\"; `stepwell integrations` lists them"),
+        ("integrations sqs fly", 2, "", "there is no action \"fly\"; `stepwell integrations sqs` lists them"),
         // clients without a server
         (
             "list machines --endpoint-url http://127.0.0.1:1",
@@ -199,6 +247,7 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ),
         ("list machines --endpoint-url https://127.0.0.1:1", 2, "", "only http:// addresses"),
         ("list machines --endpoint-url 127.0.0.1", 2, "", "is not an address"),
+        ("list machines --endpoint-url http://127.0.0.1:99999", 2, "", "is not an address"),
         ("start order --input nonsense", 2, "", "the input is not JSON"),
         ("start order --wait --follow", 2, "", "cannot be used with"),
         ("describe", 2, "", "<NAME>"),
@@ -248,6 +297,7 @@ fn every_command_has_an_example_in_its_help() {
         "list activities",
         "describe",
         "history",
+        "logs",
         "stop",
         "watch",
         "task",
@@ -282,9 +332,24 @@ fn findings_as_json_have_places_in_the_file() {
 #[test]
 fn input_comes_from_standard_input_too() {
     let project = project();
-    let file = std::fs::File::open(project.path().join("input.json")).unwrap();
-    let ended = finish(command(project.path()).args(["run", "pass.asl.json", "--input", "-"]).stdin(file));
-    assert_eq!(ended.expect(0).stdout, "{\"a\": [1, 2.50]}\n");
+    for argument in ["-", "@-"] {
+        let file = std::fs::File::open(project.path().join("input.json")).unwrap();
+        let ended =
+            finish(command(project.path()).args(["run", "pass.asl.json", "--input", argument]).stdin(file));
+        assert_eq!(ended.expect(0).stdout, "{\"a\": [1, 2.50]}\n");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_can_not_be_written_is_a_failure() {
+    let project = project();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = command(project.path());
+    let ended = command.args(["run", "pass.asl.json"]).stdout(full).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(4), "{told}");
+    assert!(told.contains("error: can't write to standard output: no space left on device"), "{told}");
 }
 
 #[test]

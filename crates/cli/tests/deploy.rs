@@ -434,6 +434,7 @@ fn everything_that_is_not_known_is_asked_for_at_once() {
         "error: 2 values are not known:\n  StageName: a parameter without a default\n      used by Report",
         "Orders.template.json:",
         "\n  export:SharedBusArn: the export of another stack\n",
+        "warning: nothing that is deployed uses the given value of \"Stagname\"; did you mean \"StageName\"?\n",
         "\nWrite them into a file and name it with --map FILE:\n  \"StageName\" = \"…\"\n  \"export:SharedBusArn\" = \"…\"\n",
         "(parameters also as --parameter StageName=VALUE)",
     ] {

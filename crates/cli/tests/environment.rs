@@ -207,3 +207,30 @@ fn a_server_that_is_something_else_is_told_so() {
     other.wait().unwrap();
     assert!(ended.expect(1).stdout.contains("but it is not a Stepwell"));
 }
+
+#[test]
+fn nobody_is_advised_to_use_what_is_no_address() {
+    let directory = tempfile::tempdir().unwrap();
+    for address in ["here", "http://127.0.0.1:99999"] {
+        let told = doctor(directory.path(), &[], &["--endpoint-url", address]).expect(1).stdout;
+        assert!(told.contains("is not an address") && told.contains("write http://HOST:PORT"), "{told}");
+        assert!(!told.contains("AWS_ENDPOINT_URL_SFN="), "{told}");
+    }
+}
+
+#[test]
+fn what_does_not_speak_http_is_told_from_what_is_not_there() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let other = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        std::io::Write::write_all(&mut connection, b"SSH-2.0-other\r\n").unwrap();
+        // What was sent must be read before the connection ends, or it is reset.
+        let _ = std::io::Read::read(&mut connection, &mut [0; 4096]);
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let ended = stepwell(directory.path(), &["list", "machines", "--endpoint-url", &address]).expect(3);
+    other.join().unwrap();
+    let told = format!("{address} does not answer as Step Functions does: it does not speak HTTP");
+    assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+}

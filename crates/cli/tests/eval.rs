@@ -435,9 +435,13 @@ fn wrong_arguments_are_explained() {
         ),
         (
             &["x", "--input", "@broken.json"],
-            "(line 3, column 11)\n     3 |   \"b\": tru\n       |          ^\n",
+            "(line 3, column 10)\n     3 |   \"b\": tru\n       |          ^\n",
         ),
-        (&["x", "--input", ""], "error: the input is not JSON: "),
+        (
+            &["x", "--input", "@broken.json"],
+            "error: the input in broken.json is not JSON: Unrecognized token 'tru'",
+        ),
+        (&["x", "--input", ""], "error: the input is not JSON: it is empty"),
     ];
     for (arguments, stderr) in cases {
         let arguments: Vec<&str> = ["eval"].iter().chain(*arguments).copied().collect();

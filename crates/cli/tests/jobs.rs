@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 
-use common::{PATIENCE, Server, stepwell, until, write};
+use common::{PATIENCE, Server, command, finish, stepwell, until, write};
 use serde_json::Value;
 
 /// A directory whose jobs end with the test, even if that fails.
@@ -241,4 +241,51 @@ fn a_task_gives_its_token_back_and_others_can_be_asked_for() {
         "{}",
         ended.stderr
     );
+}
+
+#[test]
+fn the_logs_of_an_execution_are_printed_while_its_jobs_print_them() {
+    let directory = project(
+        "[batch.job_definitions.work]\nattempts = 2\n\
+         command = [\"sh\", \"-c\", \"echo begin; read line < gate-$AWS_BATCH_JOB_ATTEMPT; printf 'the end'; \
+         exit $((2 - AWS_BATCH_JOB_ATTEMPT))\"]\n",
+    );
+    let path = directory.path();
+    machine(path, "work", "batch:submitJob.sync", SUBMIT, "");
+    let gates = ["gate-1", "gate-2"].map(|name| pipe(path, name));
+    let server = Server::start(path, &[".", "--data-dir", "data"]);
+    server.client(&["start", "work", "--name", "w"]).expect(0);
+    let mut follow = command(path);
+    follow.args(["logs", "work:w", "--follow"]).env("AWS_ENDPOINT_URL_SFN", &server.endpoint);
+    let followed = std::thread::spawn(move || finish(&mut follow));
+    release(&gates[0]);
+    release(&gates[1]);
+    let followed = followed.join().expect("a command").expect(0);
+    assert_eq!(followed.stdout, "begin\nthe endbegin\nthe end");
+    for attempt in [1, 2] {
+        assert!(followed.stderr.contains(&format!(", attempt {attempt}, default: /")), "{}", followed.stderr);
+    }
+
+    let paths = server.client(&["logs", "work:w", "--paths", "--output", "json"]).expect(0).json();
+    let job = &paths["jobs"][0];
+    assert_eq!(
+        (&job["name"], &job["status"], &job["service"]),
+        (&"j".into(), &"SUCCEEDED".into(), &"batch".into())
+    );
+    assert_eq!(job["logs"].as_array().map(Vec::len), Some(2), "{paths}");
+    let log = job["logs"][1]["path"].as_str().expect("a path");
+    assert_eq!(std::fs::read_to_string(log).expect("a log"), "begin\nthe end");
+    let table = server.client(&["logs", "work:w", "--paths"]).expect(0).stdout;
+    assert_eq!((table.lines().count(), table.matches(log).count()), (3, 1), "{table}");
+
+    let id = job["jobId"].as_str().expect("an id");
+    for name in [id, &format!("arn:aws:batch:us-east-1:000000000000:job/{id}")] {
+        let lines = server.client(&["logs", name, "--output", "json"]).expect(0).stdout;
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!((lines.len(), &lines[0]["line"], &lines[0]["jobId"]), (4, &"begin".into(), &id.into()));
+    }
+    let unknown = server.client(&["logs", "00000000-0000-4000-8000-000000000000"]).expect(3);
+    assert!(unknown.stderr.contains("is known on the server's machine"), "{}", unknown.stderr);
+    let unknown = server.client(&["logs", "work:other"]).expect(3);
+    assert!(unknown.stderr.contains("ExecutionDoesNotExist"), "{}", unknown.stderr);
 }

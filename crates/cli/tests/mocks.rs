@@ -21,6 +21,7 @@ fn project() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), "order.asl.json", ORDER);
     write(directory.path(), "mocks.json", MOCKS);
+    write(directory.path(), "marked.json", &format!("\u{feff}{MOCKS}"));
     write(directory.path(), "bad.json", &MOCKS.replace("\"Charge\": \"Charged\"", "\"Charge\": \"Chraged\""));
     directory
 }
@@ -32,7 +33,9 @@ fn a_run_takes_the_answers_of_a_case() {
         let base = ["run", "order.asl.json", "--mock-config"];
         stepwell(project.path(), &[&base[..], arguments].concat())
     };
-    assert_eq!(at(&["mocks.json", "--mock-case", "Happy"]).expect(0).stdout, "{\"got\":{\"n\":1}}\n");
+    for file in ["mocks.json", "marked.json"] {
+        assert_eq!(at(&[file, "--mock-case", "Happy"]).expect(0).stdout, "{\"got\":{\"n\":1}}\n");
+    }
     let down = at(&["mocks.json", "--mock-case", "Down"]).expect(1);
     assert!(down.stderr.contains("FAILED: Down: c"), "{}", down.stderr);
     let unknown = at(&["mocks.json", "--mock-case", "happy"]).expect(3);

@@ -67,7 +67,10 @@ fn clients_create_start_watch_and_delete() {
     server.client(&["start", "sleeper", "--name", "s"]).expect(0);
     let running = server.client(&["list", "executions", "sleeper", "--status", "running"]).expect(0).stdout;
     assert!(running.contains("s     RUNNING"), "{running}");
-    server.client(&["stop", "sleeper:s", "--error", "Enough"]).expect(0);
+    let stopped = server.client(&["stop", "sleeper:s", "--error", "Enough"]).expect(0).stdout;
+    assert!(stopped.starts_with("stopped at 2"), "{stopped}");
+    let late = server.client(&["stop", "pass:one"]).expect(0).stdout;
+    assert!(late.starts_with("not stopped: it had ended at 2") && late.ends_with(", SUCCEEDED\n"), "{late}");
     assert_eq!(server.client(&["describe", "sleeper:s", "--output", "json"]).json()["error"], "Enough");
 
     write(directory.path(), "pass.asl.json", &PASS.replace("\"End\"", "\"Result\": 8, \"End\""));
@@ -158,6 +161,8 @@ fn failed_executions_go_on_with_an_edited_input_or_a_mended_definition() {
     assert!(described.contains("input: {\"there\": 1}"), "{described}");
     let history = server.client(&["history", "read:one"]).expect(0).stdout;
     assert!(history.contains("redrive 1, B with the input {\"missing\": 5}"), "{history}");
+    let watched = server.client(&["watch", "read:one"]).expect(0).stderr;
+    assert!(watched.contains("execution redriven (redrive 1)\n"), "{watched}");
     let again = server.client(&["redrive", "read:one"]).expect(3).stderr;
     assert!(again.contains("Execution is SUCCEEDED and cannot be redriven"), "{again}");
 
@@ -279,7 +284,7 @@ fn a_backup_of_a_served_store_can_be_served() {
     server.client(&["start", "wait", "--name", "w"]).expect(0);
     server.client(&["backup", "copy"]).expect(0);
     let refused = server.client(&["backup", "copy"]).expect(3).stderr;
-    assert!(refused.contains("copy"), "{refused}");
+    assert!(refused.contains("no backup was made: ") && refused.contains("copy is not empty"), "{refused}");
     let copy = Server::start(directory.path(), &["--data-dir", "copy"]);
     let described = copy.client(&["describe", "wait:w", "--output", "json"]).expect(0).json();
     assert_eq!(described["status"], "RUNNING");

@@ -33,11 +33,13 @@ pub(crate) struct Call {
     pub(crate) target: String,
     /// JSON.
     pub(crate) body: Option<Vec<u8>>,
+    /// The login for a registry, as a header has it.
+    pub(crate) registry_login: Option<String>,
 }
 
 impl Call {
     pub(crate) fn new(operation: &'static str, method: Method, target: String) -> Self {
-        Self { operation, method, target, body: None }
+        Self { operation, method, target, body: None, registry_login: None }
     }
 }
 
@@ -104,6 +106,9 @@ pub(crate) async fn open(socket: &Path, connect_limit: Duration, call: Call) -> 
     let mut request = Request::builder().method(call.method).uri(call.target).header(HOST, "localhost");
     if call.body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json");
+    }
+    if let Some(login) = call.registry_login {
+        request = request.header("x-registry-auth", login);
     }
     let request = request.body(Full::new(Bytes::from(call.body.unwrap_or_default()))).map_err(|error| {
         EngineError::BadAnswer { operation, reason: format!("the request can't be written: {error}") }

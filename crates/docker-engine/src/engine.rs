@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::connection::{self, Answer, Call};
 use crate::container::{CreatedBody, DetailsBody, SummaryBody, check_container};
 use crate::image::check_reference;
-use crate::{ContainerDetails, ContainerSpec, ContainerSummary, EngineError, SocketSearch};
+use crate::{ContainerDetails, ContainerSpec, ContainerSummary, EngineError, RegistryLogins, SocketSearch};
 
 /// The newest version of the API that this client was written for. Engines keep to older ones for years.
 const NEWEST: ApiVersion = ApiVersion { major: 1, minor: 51 };
@@ -56,6 +56,7 @@ impl Default for Limits {
 #[derive(Debug, Clone)]
 pub struct Engine {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) logins: RegistryLogins,
 }
 
 #[derive(Debug)]
@@ -114,7 +115,8 @@ impl Engine {
         for socket in &candidates {
             match negotiate(socket, limits).await {
                 Ok(version) => {
-                    return Ok(Self { inner: Arc::new(Inner { socket: socket.clone(), version, limits }) });
+                    let inner = Arc::new(Inner { socket: socket.clone(), version, limits });
+                    return Ok(Self { inner, logins: RegistryLogins::none() });
                 }
                 Err(EngineError::NoSocket { tried: absent }) => tried.push(absent),
                 Err(error) => {
@@ -128,6 +130,12 @@ impl Engine {
             Some(error) if candidates.len() == 1 => Err(error),
             _ => Err(EngineError::NoSocket { tried: tried.join("; ") }),
         }
+    }
+
+    /// The same engine, with logins for the registries that it pulls images from.
+    #[must_use]
+    pub fn with_logins(self, logins: RegistryLogins) -> Self {
+        Self { logins, ..self }
     }
 
     /// The socket.
@@ -302,7 +310,11 @@ impl Engine {
         body: Option<Vec<u8>>,
         limit: Duration,
     ) -> Result<Answer, EngineError> {
-        let call = Call { body, ..self.call(operation, method, &target) };
+        self.send(Call { body, ..self.call(operation, method, &target) }, limit).await
+    }
+
+    /// As [`Engine::ask`], for a call that is made already.
+    pub(crate) async fn send(&self, call: Call, limit: Duration) -> Result<Answer, EngineError> {
         connection::open_within(&self.inner.socket, self.inner.limits.connect, limit, call).await
     }
 
@@ -317,7 +329,7 @@ impl Engine {
         connection::open(&self.inner.socket, self.inner.limits.connect, call).await
     }
 
-    fn call(&self, operation: &'static str, method: Method, target: &str) -> Call {
+    pub(crate) fn call(&self, operation: &'static str, method: Method, target: &str) -> Call {
         Call::new(operation, method, format!("/v{}{target}", self.inner.version))
     }
 }

@@ -4,7 +4,7 @@ use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::connection::{Answer, timed_out};
+use crate::connection::{Answer, Call, timed_out};
 use crate::{Engine, EngineError};
 
 /// The longest answer about an image, in bytes: its history and labels may be long.
@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// Pulls an image; without tag or digest the tag `latest`. `on_progress` is told of every step; nothing of it is kept.
-    /// Registries are asked without credentials.
+    /// The registry is asked with the login that [`Engine::with_logins`] has for it.
     ///
     /// # Errors
     /// [`EngineError::PullFailed`] with the engine's words, also when they come amid the progress;
@@ -90,8 +90,16 @@ impl Engine {
         let reference = if has_tag_or_digest(image) { image.to_owned() } else { format!("{image}:latest") };
         let reference: String = form_urlencoded::byte_serialize(reference.as_bytes()).collect();
         let target = format!("/images/create?fromImage={reference}");
-        let answer = self.ask(operation, Method::POST, target, None, limits.pull_silence).await?;
-        let failed = |message| EngineError::PullFailed { image: image.to_owned(), message };
+        let login = self.logins.of_image(image).await;
+        let call = Call { registry_login: login.header, ..self.call(operation, Method::POST, &target) };
+        let answer = self.send(call, limits.pull_silence).await?;
+        let failed = |message: String| {
+            let message = match &login.hint {
+                Some(hint) => format!("{}. {hint}", message.trim_end_matches('.')),
+                None => message,
+            };
+            EngineError::PullFailed { image: image.to_owned(), message }
+        };
         if !answer.status.is_success() {
             let refusal = answer.refusal().await;
             return Err(failed(refusal.message));

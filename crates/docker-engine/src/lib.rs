@@ -35,6 +35,7 @@ mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod image;
+mod login;
 mod logs;
 mod socket;
 mod wait;
@@ -43,5 +44,6 @@ pub use container::{ContainerDetails, ContainerSpec, ContainerState, ContainerSt
 pub use engine::{About, Engine, Limits};
 pub use error::EngineError;
 pub use image::{Image, PullProgress};
+pub use login::RegistryLogins;
 pub use logs::{LogEntry, LogMark, LogPosition, LogSource, Logs};
 pub use socket::SocketSearch;

@@ -178,3 +178,111 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// URLs with what becomes of them: `ok`, `forbidden` or `invalid`.
+    #[test]
+    fn urls_lead_to_public_places_only() {
+        let exceptions: Vec<Exception> = ["localhost:*", "127.0.0.1:9000", "api.internal", "[::1]:9000"]
+            .iter()
+            .map(|text| Exception::parse(text).expect(text))
+            .collect();
+        for (url, expected) in [
+            ("https://example.com", "ok"),
+            ("https://EXAMPLE.com:8443/a?b=c#d", "ok"),
+            ("https://example.com./", "ok"),
+            ("https://8.8.8.8/", "ok"),
+            ("https://[2606:4700::1111]/", "ok"),
+            ("https://a_b.example.com/ä b", "ok"),
+            ("https://1.2.3.4.example.com/", "ok"),
+            ("https://172.15.0.1/", "ok"),
+            ("https://172.32.0.1/", "ok"),
+            ("https://100.128.0.1/", "ok"),
+            ("http://example.com/", "forbidden"),
+            ("http://8.8.8.8/", "forbidden"),
+            ("https://127.0.0.1/", "forbidden"),
+            ("https://127.255.0.9/", "forbidden"),
+            ("https://0.0.0.0/", "forbidden"),
+            ("https://0.1.2.3/", "forbidden"),
+            ("https://10.0.0.1/", "forbidden"),
+            ("https://172.16.0.1/", "forbidden"),
+            ("https://172.31.255.255/", "forbidden"),
+            ("https://192.168.1.1/", "forbidden"),
+            ("https://169.254.169.254/latest/meta-data", "forbidden"),
+            ("https://169.254.170.2/v2/credentials", "forbidden"),
+            ("https://100.64.0.1/", "forbidden"),
+            ("https://100.127.255.255/", "forbidden"),
+            ("https://192.0.0.1/", "forbidden"),
+            ("https://192.0.2.1/", "forbidden"),
+            ("https://198.18.0.1/", "forbidden"),
+            ("https://224.0.0.1/", "forbidden"),
+            ("https://240.0.0.1/", "forbidden"),
+            ("https://255.255.255.255/", "forbidden"),
+            ("https://[::1]/", "forbidden"),
+            ("https://[::]/", "forbidden"),
+            ("https://[0:0:0:0:0:0:0:1]/", "forbidden"),
+            ("https://[::ffff:127.0.0.1]/", "forbidden"),
+            ("https://[::ffff:8.8.8.8]/", "forbidden"),
+            ("https://[::ffff:7f00:1]/", "forbidden"),
+            ("https://[::127.0.0.1]/", "forbidden"),
+            ("https://[fe80::1]/", "forbidden"),
+            ("https://[fc00::1]/", "forbidden"),
+            ("https://[fd00:ec2::254]/", "forbidden"),
+            ("https://[ff02::1]/", "forbidden"),
+            ("https://[64:ff9b::7f00:1]/", "forbidden"),
+            ("https://[2002:7f00:1::]/", "forbidden"),
+            ("https://[2001::1]/", "forbidden"),
+            ("https://[2001:db8::1]/", "forbidden"),
+            ("https://2130706433/", "invalid"),
+            ("https://0x7f000001/", "invalid"),
+            ("https://0X7F.1/", "invalid"),
+            ("https://0177.0.0.1/", "invalid"),
+            ("https://017700000001/", "invalid"),
+            ("https://127.1/", "invalid"),
+            ("https://127.0.1/", "invalid"),
+            ("https://127.0.0.1./", "invalid"),
+            ("https://0/", "invalid"),
+            ("https://0x/", "invalid"),
+            ("https://256.0.0.1/", "invalid"),
+            ("https://1.2.3.4.5/", "invalid"),
+            ("https://[fe80::1%25eth0]/", "invalid"),
+            ("https://[::1/", "invalid"),
+            ("https://user:pass@example.com/", "invalid"),
+            ("https://example.com@127.0.0.1/", "invalid"),
+            ("https://127.0.0.1\\@example.com/", "invalid"),
+            ("https://127.0.0.1%2f@example.com/", "invalid"),
+            ("https://①②⑦.0.0.1/", "invalid"),
+            ("https://ⓛocalhost/", "invalid"),
+            ("https://exa mple.com/", "invalid"),
+            ("https://example.com:99999/", "invalid"),
+            ("https://example.com:/", "invalid"),
+            ("https://-./..", "ok"),
+            ("https://a..b/", "invalid"),
+            ("https:///path", "invalid"),
+            ("//example.com", "invalid"),
+            ("ftp://example.com/", "invalid"),
+            ("file:///etc/passwd", "invalid"),
+            ("gopher://127.0.0.1/", "invalid"),
+            ("", "invalid"),
+            ("http://localhost:8080/", "excepted"),
+            ("https://LOCALHOST/", "excepted"),
+            ("http://127.0.0.1:9000/", "excepted"),
+            ("http://127.0.0.1:9001/", "forbidden"),
+            ("http://api.internal:1/", "excepted"),
+            ("http://x.api.internal/", "forbidden"),
+            ("http://[::1]:9000/", "excepted"),
+            ("http://[::1]:9001/", "forbidden"),
+        ] {
+            let found = match check("ApiEndpoint", url, &exceptions) {
+                Ok(place) if place.is_excepted => "excepted",
+                Ok(_) => "ok",
+                Err(Refusal::Forbidden(_)) => "forbidden",
+                Err(Refusal::Invalid(_)) => "invalid",
+            };
+            assert_eq!(found, expected, "{url}");
+        }
+    }
+}

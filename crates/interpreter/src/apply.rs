@@ -383,11 +383,13 @@ fn fork_of(execution: &mut Execution, frame: FrameIndex) -> Option<&mut Fork> {
     }
 }
 
-/// Notes that the job of a `.sync` task is no longer waited for and must be stopped.
+/// Notes that the job of a `.sync` task is no longer waited for and must be stopped; so must one that is just being
+/// submitted.
 fn give_up_job(program: &Program, execution: &mut Execution, index: FrameIndex) {
     let Some(frame) = execution.frames.get(index) else { return };
     if let Phase::Task(task) = &frame.phase
-        && let Some(submitted) = &task.submitted
+        && task.status != TaskStatus::Scheduled
+        && task.mock.is_none()
         && let Some(StateKind::Task(state)) = program.get(frame.state).map(|state| &state.kind)
         && state.waits_for_job()
     {
@@ -395,7 +397,7 @@ fn give_up_job(program: &Program, execution: &mut Execution, index: FrameIndex) 
         execution.debts.push(Debt {
             task: id,
             state: frame.state,
-            submitted: submitted.clone(),
+            submitted: task.submitted.clone(),
             parameters: task.parameters.clone(),
             credentials_role: task.credentials_role.clone(),
         });

@@ -54,8 +54,8 @@ pub enum Effect {
         task: TaskId,
         /// The Task state.
         state: StateIndex,
-        /// The answer of the call that submitted it.
-        submitted: Payload,
+        /// The answer of the call that submitted it; none while that call was out, so that there may be no job.
+        submitted: Option<Payload>,
         /// What had been sent to submit it.
         parameters: Payload,
         /// `Credentials.RoleArn`.

@@ -62,7 +62,7 @@ pub struct Execution {
     pub variables_bytes: i64,
     /// How often each mocked state has been invoked.
     pub mock_invocations: BTreeMap<StateIndex, u32>,
-    /// Jobs of tasks that were given up and must still be stopped.
+    /// Jobs of tasks that were given up and must still be stopped, if there are any.
     pub debts: Vec<Debt>,
     /// The output of an execution that succeeded.
     pub output: Option<Stored>,
@@ -89,8 +89,8 @@ pub struct Debt {
     pub task: TaskId,
     /// Its state.
     pub state: StateIndex,
-    /// The answer of the call that submitted it.
-    pub submitted: Stored,
+    /// The answer of the call that submitted it; none while that call was out.
+    pub submitted: Option<Stored>,
     /// What had been sent to submit it.
     pub parameters: Stored,
     /// `Credentials.RoleArn`.
@@ -103,7 +103,7 @@ impl Debt {
         Effect::StopJob {
             task: self.task,
             state: self.state,
-            submitted: self.submitted.payload.clone(),
+            submitted: self.submitted.as_ref().map(|submitted| submitted.payload.clone()),
             parameters: self.parameters.payload.clone(),
             credentials_role: self.credentials_role.clone(),
         }

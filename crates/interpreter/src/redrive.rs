@@ -101,6 +101,12 @@ pub(crate) fn redrive(stepper: &mut Stepper<'_>, request: RedriveRequest) -> Res
         return Err(unfit(text).into());
     }
     let moved = match &request.definition {
+        // What is owed is known by the numbers of states in the present definition.
+        Some(_) if !execution.debts.is_empty() => {
+            let text = "Jobs of tasks that were given up are still being stopped, for which the present definition is \
+                        needed. Redrive the execution in a moment.";
+            return Err(unfit(text.to_owned()).into());
+        }
         Some(new) => {
             let mut moved = Vec::new();
             fit(stepper.program, &new.program, root, None, &mut moved).map_err(unfit)?;

@@ -36,6 +36,28 @@ impl ParseError {
     }
 }
 
+/// `message` for readers who have `source` before them. Jackson's wording quotes the text in each location: the one
+/// that ends the message goes, and those inside it become `line 1, column 4`.
+pub fn without_source(message: &str, source: &str) -> String {
+    let quoted = format!("[{}", quotation(source));
+    let mut told = String::new();
+    let mut rest = message;
+    while let Some((before, location)) = rest.split_once(&quoted) {
+        let Some((place, after)) = location.strip_prefix("; line: ").and_then(|place| place.split_once(']'))
+        else {
+            break;
+        };
+        match before.strip_suffix("\n at ") {
+            Some(before) if after.is_empty() => told.push_str(before),
+            _ => {
+                let _ = write!(told, "{before}line {}", place.replace(", column: ", ", column "));
+            }
+        }
+        rest = after;
+    }
+    told + rest
+}
+
 impl fmt::Display for ParseError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} (line {}, column {})", self.message, self.line, self.column)
@@ -72,7 +94,12 @@ pub(crate) fn utf16_length(bytes: &[u8]) -> usize {
 
 /// A location in Jackson's form; a long source is cut as Jackson cuts it.
 pub(crate) fn location(source: &str, line: u32, column: u32) -> String {
-    let mut text = String::from("[Source: (String)\"");
+    format!("[{}; line: {line}, column: {column}]", quotation(source))
+}
+
+/// The text of a location, without its place.
+fn quotation(source: &str) -> String {
+    let mut text = String::from("Source: (String)\"");
     let mut shown_units = 0;
     let mut shown_bytes = source.len();
     for (at, character) in source.char_indices() {
@@ -88,6 +115,5 @@ pub(crate) fn location(source: &str, line: u32, column: u32) -> String {
     if rest > 0 {
         let _ = write!(text, "[truncated {rest} chars]");
     }
-    let _ = write!(text, "; line: {line}, column: {column}]");
     text
 }

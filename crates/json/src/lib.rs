@@ -22,7 +22,7 @@ pub mod spanned;
 mod value;
 mod write;
 
-pub use error::ParseError;
+pub use error::{ParseError, without_source};
 pub use number::Number;
 pub use object::Object;
 pub use parse::{DEPTH_MAX, parse};

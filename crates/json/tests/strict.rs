@@ -1,7 +1,7 @@
 //! The strict parser: what it reads, what it refuses and in which words
 
 use stepwell_json::document::Document;
-use stepwell_json::{DEPTH_MAX, Number, Value, parse};
+use stepwell_json::{DEPTH_MAX, Number, Value, parse, without_source};
 
 /// Text and the compact text it becomes.
 const ACCEPTED: &[(&str, &str)] = &[
@@ -212,6 +212,29 @@ fn an_error_with_its_source_reads_as_recorded() {
          'false')\n at [Source: (String)\"not a definition\"; line: 1, column: 4]"
     );
     assert_eq!(error.source_location(source), "[Source: (String)\"not a definition\"; line: 1, column: 4]");
+}
+
+/// A text that is not JSON, and what is told to those who have it before them.
+const TOLD: &[(&str, &str)] = &[
+    ("", "No content to map due to end-of-input"),
+    ("{", "Unexpected end-of-input: expected close marker for Object (start marker at line 1, column 1)"),
+    ("\n [1}", "Unexpected close marker '}': expected ']' (for Array starting at line 2, column 2)"),
+    (
+        "[\"; line: 7, column: 7]\", x",
+        "Unrecognized token 'x': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
+    ),
+];
+
+#[test]
+fn an_error_can_be_told_without_its_source() {
+    for (source, told) in TOLD {
+        let error = parse(source).expect_err("not JSON");
+        assert_eq!(without_source(&error.message, source), *told);
+        assert_eq!(without_source(&error.with_source(source), source), *told);
+    }
+    for text in ["", "no place", "at [Source: (String)\"\"; line: x"] {
+        assert_eq!(without_source(text, ""), text);
+    }
 }
 
 #[test]

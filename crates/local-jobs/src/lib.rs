@@ -27,4 +27,5 @@ pub use config::{
     BatchSection, ClusterSection, ConfigError, ContainersSection, DefinitionSection, EcsSection, JobsConfig,
     QueueSection,
 };
+pub use engine::{JobLog, JobLogs};
 pub use service::{LocalJobs, StartError};

@@ -13,7 +13,7 @@ use crate::batch::Batch;
 use crate::config::{CLUSTER_CONCURRENCY_DEFAULT, JobsConfig};
 use crate::ecs::Ecs;
 use crate::engine::job::{Face, JobId};
-use crate::engine::{Engine, Lanes, Records};
+use crate::engine::{Engine, JobLogs, Lanes, Records};
 use crate::names;
 use crate::runner::Runners;
 
@@ -75,6 +75,16 @@ impl LocalJobs {
         result.map(Answer::of)
     }
 
+    /// Whether a job definition or task definition is one of this machine.
+    pub fn has_definition(&self, service: &str, definition: &str) -> bool {
+        let (sections, kind) = match service {
+            "batch" => (&self.config.batch.job_definitions, "job-definition"),
+            "ecs" => (&self.config.ecs.task_definitions, "task-definition"),
+            _ => return false,
+        };
+        names::section(sections, definition, kind).is_some()
+    }
+
     /// Resolves when the job or task has ended. None when it does not run here.
     pub fn ended(&self, service: &str, id: &str) -> Option<impl Future<Output = ()> + Send + use<>> {
         let (face, kind) = match service {
@@ -82,11 +92,21 @@ impl LocalJobs {
             "ecs" => (Face::Ecs, "task"),
             _ => return None,
         };
-        let bare = names::bare(id, kind);
-        // A task's ARN has its cluster before its id.
-        let id = JobId::parse(bare.rsplit('/').next().unwrap_or(bare));
+        let id = parse_id(names::bare(id, kind));
         let is_here = self.engine.view(&id, |job| job.spec.face == face)?;
         is_here.then(|| self.engine.ended(&id))
+    }
+
+    /// The jobs that an execution submitted, with their logs.
+    pub fn logs_of_execution(&self, arn: &str) -> Vec<JobLogs> {
+        self.engine.logs(|job| job.spec.execution_arn == arn)
+    }
+
+    /// A job or task with its logs, by its id or ARN; of an array job, all of its children.
+    pub fn logs_of_job(&self, id: &str) -> Vec<JobLogs> {
+        let wanted = parse_id(names::bare(id, "job"));
+        self.engine
+            .logs(|job| job.spec.id == wanted.id && (wanted.index.is_none() || job.index == wanted.index))
     }
 
     /// Starts nothing any more. Jobs go on without the server when they are recorded, and end with it when they are not.
@@ -94,6 +114,11 @@ impl LocalJobs {
         self.retention.abort();
         self.engine.shutdown(SHUTDOWN_WITHIN).await;
     }
+}
+
+/// An id in what an ARN names; a task's has its cluster before its id.
+fn parse_id(bare: &str) -> JobId {
+    JobId::parse(bare.rsplit('/').next().unwrap_or(bare))
 }
 
 fn lanes(config: &JobsConfig) -> Lanes {

@@ -12,10 +12,11 @@ fn in_image(name: &str, script: &str) -> String {
     job(name, script) + "image = \"tools:1\"\n"
 }
 
-fn engine() -> FakeEngine {
+/// A machine with an engine, whose registry has an image with a shell.
+fn with_engine(machine: Machine) -> (Machine, FakeEngine) {
     let engine = FakeEngine::start().unwrap();
     engine.add_to_registry("tools:1", FakeImage::with_command(&["echo", "the image's own"]));
-    engine
+    (machine.with_engine(engine.socket()), engine)
 }
 
 /// The body that the only container was created with.
@@ -27,20 +28,15 @@ fn created(engine: &FakeEngine) -> Value {
 
 #[tokio::test]
 async fn a_job_runs_in_a_container_that_is_removed_at_its_end() {
-    let machine = Machine::new(
+    let (machine, engine) = with_engine(Machine::new(
         &(in_image("a", "true")
             + "cpus = 0.5\nmemory_megabytes = 64\nnetwork = \"host\"\nvolumes = [\"/data:/data:ro\"]\n\
                env = { STAGE = \"dev\" }\n"),
-    );
+    ));
     let (gate, alive) = (machine.pipe("gate"), machine.pipe("alive"));
-    let engine = engine();
-    let folder = machine.folder.path().display().to_string();
-    let machine = machine.with_engine(engine.socket());
     let server = machine.server().await;
-    let script = format!(
-        "cd {folder}; exec 3> alive; read x < gate; echo out; echo $STAGE $AWS_BATCH_JOB_ATTEMPT >&2; exit 3"
-    );
-    let id = server.submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}})).await;
+    let script = "exec 3> alive; read x < gate; echo out; echo $STAGE $AWS_BATCH_JOB_ATTEMPT >&2; exit 3";
+    let id = server.submit_script("a", script, json!({})).await;
     let gone = alive.open().await;
     let body = created(&engine);
     assert_eq!(body["Image"], "tools:1");
@@ -65,9 +61,7 @@ async fn a_job_runs_in_a_container_that_is_removed_at_its_end() {
 
 #[tokio::test]
 async fn without_a_command_the_image_has_its_own() {
-    let machine = Machine::new("[batch.job_definitions.a]\nimage = \"tools:1\"\n");
-    let engine = engine();
-    let machine = machine.with_engine(engine.socket());
+    let (machine, _engine) = with_engine(Machine::new("[batch.job_definitions.a]\nimage = \"tools:1\"\n"));
     let server = machine.server().await;
     let job = server.done("a", json!({})).await;
     assert_eq!((&job["status"], server.log(&job).as_str()), (&json!("SUCCEEDED"), "the image's own\n"));
@@ -75,11 +69,9 @@ async fn without_a_command_the_image_has_its_own() {
 
 #[tokio::test]
 async fn an_image_that_is_not_to_be_had_is_the_reason() {
-    let machine = Machine::new(
+    let (machine, _engine) = with_engine(Machine::new(
         "[batch.job_definitions.a]\nimage = \"none:1\"\n[ecs.task_definitions.t]\nimage = \"none:1\"\n",
-    );
-    let engine = engine();
-    let machine = machine.with_engine(engine.socket());
+    ));
     let server = machine.server().await;
     let job = server.done("a", json!({})).await;
     let reason = text(&job["statusReason"]);
@@ -104,17 +96,13 @@ async fn without_an_engine_the_reason_says_what_to_do() {
 
 #[tokio::test]
 async fn a_container_outlives_its_server_and_its_log_is_whole() {
-    let machine = Machine::new(&in_image("a", "true"));
+    let (machine, engine) = with_engine(Machine::new(&in_image("a", "true")));
     let (gate, alive) = (machine.pipe("gate"), machine.pipe("alive"));
-    let engine = engine();
-    let folder = machine.folder.path().display().to_string();
-    let machine = machine.with_engine(engine.socket());
     let server = machine.server().await;
-    let script = format!("cd {folder}; echo before; exec 3> alive; read x < gate; echo after; exit 4");
-    let id = server.submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}})).await;
+    let script = "echo before; exec 3> alive; read x < gate; echo after; exit 4";
+    let id = server.submit_script("a", script, json!({})).await;
     let gone = alive.open().await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
     let server = machine.server().await;
     gate.release().await;
     common::in_time(gone).await.unwrap();
@@ -126,18 +114,14 @@ async fn a_container_outlives_its_server_and_its_log_is_whole() {
 
 #[tokio::test]
 async fn a_container_that_is_gone_is_lost() {
-    let machine = Machine::new(&in_image("a", "true"));
+    let (machine, engine) = with_engine(Machine::new(&in_image("a", "true")));
     let alive = machine.pipe("alive");
     machine.pipe("never");
-    let engine = engine();
-    let folder = machine.folder.path().display().to_string();
-    let machine = machine.with_engine(engine.socket());
     let server = machine.server().await;
-    let script = format!("cd {folder}; exec 3> alive; read x < never");
-    let id = server.submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}})).await;
+    let script = "exec 3> alive; read x < never";
+    let id = server.submit_script("a", script, json!({})).await;
     let gone = alive.open().await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
     engine.remove(&engine.containers()[0]);
     common::in_time(gone).await.unwrap();
     let server = machine.server().await;
@@ -147,20 +131,14 @@ async fn a_container_that_is_gone_is_lost() {
 
 #[tokio::test]
 async fn a_container_that_needs_too_much_memory_says_so() {
-    let machine = Machine::new(&in_image("a", "true"));
+    let (machine, engine) = with_engine(Machine::new(&in_image("a", "true")));
     let alive = machine.pipe("alive");
     machine.pipe("never");
-    let engine = engine();
-    let folder = machine.folder.path().display().to_string();
-    let machine = machine.with_engine(engine.socket());
     let server = machine.server().await;
-    let script = format!("cd {folder}; exec 3> alive; read x < never");
+    let script = "exec 3> alive; read x < never";
     let rules = json!([{"onReason": "OutOfMemoryError*", "action": "EXIT"}]);
-    let more = json!({
-        "containerOverrides": {"command": ["sh", "-c", script]},
-        "retryStrategy": {"attempts": 3, "evaluateOnExit": rules},
-    });
-    let id = server.submit("a", more).await;
+    let more = json!({"retryStrategy": {"attempts": 3, "evaluateOnExit": rules}});
+    let id = server.submit_script("a", script, more).await;
     let gone = alive.open().await;
     engine.run_out_of_memory(&engine.containers()[0]);
     common::in_time(gone).await.unwrap();
@@ -175,14 +153,12 @@ async fn a_container_is_stopped_with_its_job_or_with_a_server_without_records() 
     for is_terminated in [true, false] {
         let text = in_image("a", "true");
         let machine = if is_terminated { Machine::new(&text) } else { Machine::in_memory(&text) };
+        let (machine, engine) = with_engine(machine);
         let alive = machine.pipe("alive");
         machine.pipe("never");
-        let engine = engine();
-        let folder = machine.folder.path().display().to_string();
-        let machine = machine.with_engine(engine.socket());
         let server = machine.server().await;
-        let script = format!("cd {folder}; exec 3> alive; read x < never");
-        let id = server.submit("a", json!({"containerOverrides": {"command": ["sh", "-c", script]}})).await;
+        let script = "exec 3> alive; read x < never";
+        let id = server.submit_script("a", script, json!({})).await;
         let gone = alive.open().await;
         if is_terminated {
             server.call("TerminateJob", json!({"jobId": id, "reason": "enough"})).await;

@@ -15,8 +15,7 @@ async fn a_job_outlives_its_server_and_the_next_one_sees_its_end() {
     let first = server.submit("a", json!({})).await;
     let second = server.submit("a", json!({})).await;
     let gone = alive.open().await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
 
     // It runs on, and the second still waits for its room.
     let server = machine.server().await;
@@ -29,8 +28,7 @@ async fn a_job_outlives_its_server_and_the_next_one_sees_its_end() {
 
     // The second ends while there is no server.
     let gone = alive.open().await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
     gate.release().await;
     common::in_time(gone).await.unwrap();
     let server = machine.server().await;
@@ -74,8 +72,7 @@ async fn a_termination_is_carried_out_by_the_next_server() {
     let server = machine.server().await;
     let id = server.submit("a", json!({"retryStrategy": {"attempts": 3}})).await;
     let gone = alive.open().await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
     // As if the server had been killed between the record and the signal.
     let record = machine.path("jobs").join(&id).join("job.json");
     let mut content: serde_json::Value =
@@ -96,8 +93,7 @@ async fn an_array_goes_on_where_it_was() {
     let server = machine.server().await;
     let id = server.submit("a", json!({"arrayProperties": {"size": 4}})).await;
     let gone = alive.open().await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
     let server = machine.server().await;
     let summary = server.job(&id).await["arrayProperties"]["statusSummary"].clone();
     assert_eq!((&summary["SUCCEEDED"], &summary["RUNNABLE"]), (&json!(1), &json!(2)), "{summary}");
@@ -114,8 +110,7 @@ async fn a_task_outlives_its_server() {
     let server = machine.server().await;
     let arn = server.run_task("t", json!({})).await;
     let gone = alive.open().await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
     let server = machine.server().await;
     gate.release().await;
     let task = server.task_end(&arn).await;
@@ -131,8 +126,7 @@ async fn without_records_jobs_end_with_their_server() {
     let server = machine.server().await;
     server.submit("a", json!({})).await;
     let gone = alive.open().await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
     assert_eq!(common::in_time(gone).await.unwrap(), "");
     assert!(!machine.path("jobs").exists());
 }
@@ -142,8 +136,7 @@ async fn a_launch_that_a_crash_cut_off_is_made_again_and_does_not_count() {
     let machine = Machine::new(&job("a", "echo $AWS_BATCH_JOB_ATTEMPT >> runs; exit 1"));
     let server = machine.server().await;
     let first = server.done("a", json!({})).await;
-    server.jobs.shutdown().await;
-    drop(server);
+    server.stop().await;
     // As if the server had been killed between the record of a launch and the launch itself.
     let record = machine.path("jobs").join(common::text(&first["jobId"])).join("job.json");
     let mut content: serde_json::Value =

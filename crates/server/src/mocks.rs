@@ -112,7 +112,9 @@ fn read(path: &Path) -> Result<(Version, Arc<MockFile>), MockError> {
         return Err(unreadable(path, format_args!("it has more than {FILE_BYTES_MAX} bytes")));
     }
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
-    match MockFile::parse(&text) {
+    // Editors on Windows begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    match MockFile::parse(text) {
         Ok(file) => Ok((version, Arc::new(file))),
         Err(faults) => Err(MockError::Faulty { path: path.to_owned(), faults }),
     }

@@ -1,4 +1,4 @@
-//! The routes beside the API: health, metrics, version, backup.
+//! The routes beside the API: health, metrics, version, backup, logs of jobs.
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -9,7 +9,7 @@ use hyper::{
     body::Incoming,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use stepwell_api::{ApiError, identity::Identity};
 
 use crate::service::{Service, failed, json};
@@ -20,6 +20,16 @@ use crate::service::{Service, failed, json};
 struct BackupRequest {
     /// Where the copy goes: a directory of the server's machine that is missing or empty.
     directory: PathBuf,
+}
+
+/// What `POST /job-logs` takes: one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct JobLogsRequest {
+    /// The execution that submitted the jobs.
+    execution_arn: Option<String>,
+    /// The id or ARN of a job or task.
+    job_id: Option<String>,
 }
 
 /// Answers everything but the API's own `POST /`.
@@ -34,23 +44,30 @@ pub(crate) async fn respond(
         "/readyz" if is_read => ready(service),
         "/version" if is_read => json(StatusCode::OK, version(service, request.headers()).into_bytes()),
         "/metrics" if is_read => text(StatusCode::OK, service.operations.metrics.page(&service.operations)),
-        "/backup" if request.method() == Method::POST => {
+        path @ ("/backup" | "/job-logs") if request.method() == Method::POST => {
+            // Both speak of directories of this machine.
             if !peer.to_canonical().is_loopback() {
-                let message = "Backups can be asked for on the server's own machine only.";
+                let message = format!("{path} can be asked for on the server's own machine only.");
                 return failed(&ApiError { status: 403, ..ApiError::access_denied(message) });
             }
-            match backup(service, request).await {
-                Ok(()) => json(StatusCode::OK, b"{}".to_vec()),
+            let answer = match path {
+                "/backup" => backup(service, request).await.map(|()| b"{}".to_vec()),
+                _ => job_logs(service, request).await,
+            };
+            match answer {
+                Ok(body) => json(StatusCode::OK, body),
                 Err(error) => failed(&error),
             }
         }
-        "/" | "/healthz" | "/readyz" | "/version" | "/metrics" | "/backup" => failed(&ApiError {
-            status: 405,
-            ..ApiError::new(
-                "MethodNotAllowed",
-                "The API is called by POST /; see /healthz, /version, /metrics.",
-            )
-        }),
+        "/" | "/healthz" | "/readyz" | "/version" | "/metrics" | "/backup" | "/job-logs" => {
+            failed(&ApiError {
+                status: 405,
+                ..ApiError::new(
+                    "MethodNotAllowed",
+                    "The API is called by POST /; see /healthz, /version, /metrics.",
+                )
+            })
+        }
         _ => failed(&ApiError {
             status: 404,
             ..ApiError::new("NotFound", "There is nothing here; the API is called by POST /.")
@@ -81,7 +98,8 @@ fn ready(service: &Service) -> Response<Full<Bytes>> {
     }
 }
 
-async fn backup(service: &Service, request: Request<Incoming>) -> Result<(), ApiError> {
+/// Reads a request whose body is JSON.
+async fn read<T: DeserializeOwned>(service: &Service, request: Request<Incoming>) -> Result<T, ApiError> {
     let (head, body) = request.into_parts();
     // A page of another site can send no JSON without asking first.
     let is_json = head
@@ -90,11 +108,25 @@ async fn backup(service: &Service, request: Request<Incoming>) -> Result<(), Api
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.split(';').next().unwrap_or_default().trim().ends_with("json"));
     if !is_json {
-        return Err(ApiError::serialization("Send the directory as JSON: {\"directory\": \"/path\"}."));
+        return Err(ApiError::serialization("Send the request as JSON, with the header Content-Type."));
     }
     let body = service.body(&head.headers, body).await?;
-    let request: BackupRequest =
-        serde_json::from_slice(&body.bytes).map_err(|error| ApiError::serialization(error.to_string()))?;
+    serde_json::from_slice(&body.bytes).map_err(|error| ApiError::serialization(error.to_string()))
+}
+
+async fn job_logs(service: &Service, request: Request<Incoming>) -> Result<Vec<u8>, ApiError> {
+    let request: JobLogsRequest = read(service, request).await?;
+    let jobs = service.operations.jobs.as_ref();
+    let found = match (&request.execution_arn, &request.job_id) {
+        (Some(arn), None) => jobs.map(|jobs| jobs.logs_of_execution(arn)),
+        (None, Some(id)) => jobs.map(|jobs| jobs.logs_of_job(id)),
+        _ => return Err(ApiError::validation("Give either executionArn or jobId.")),
+    };
+    Ok(serde_json::json!({"jobs": found.unwrap_or_default()}).to_string().into_bytes())
+}
+
+async fn backup(service: &Service, request: Request<Incoming>) -> Result<(), ApiError> {
+    let request: BackupRequest = read(service, request).await?;
     if !request.directory.is_absolute() {
         return Err(ApiError::validation("The directory of a backup must be an absolute path."));
     }

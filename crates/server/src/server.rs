@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     admission::Admission,
     catalogue::{Catalogue, CatalogueError},
-    drivers::{Calls, Drivers, JobWaits},
+    drivers::{Calls, Drivers, JobWaits, Submissions},
     events::{self, Webhooks},
     heavy::HeavyThreads,
     logs::Logs,
@@ -158,6 +158,7 @@ impl Server {
             jobs,
             http: stepwell_integrations::http_task::HttpTask::new(settings.http.clone()),
             job_waits: JobWaits::default(),
+            submissions: Submissions::default(),
             pollers: AtomicU64::new(1),
             state_tests: Semaphore::new(settings.limits.state_tests_max),
             admission: Admission::new(&settings.limits),

@@ -13,13 +13,12 @@ use std::{
 use common::{
     TestServer,
     fake::{self, Answer, Request},
-    parsed, types,
+    open_store, parsed, types, until,
 };
 use serde_json::{Value, json};
 use stepwell_integrations::kubernetes::{ClusterSection, KubernetesConfig};
 use stepwell_server::Settings;
-use stepwell_store::{MemoryStore, Store};
-use stepwell_store_embedded::{EmbeddedStore, OpenError, Options};
+use stepwell_store::MemoryStore;
 
 /// The jobs of a cluster, and what was asked of it.
 #[derive(Default)]
@@ -28,6 +27,8 @@ struct Cluster {
     requests: Vec<(String, String)>,
     /// Jobs are made, but nobody is told.
     is_mute: bool,
+    /// Jobs are not even made.
+    is_deaf: bool,
     /// Where answers wait for the test.
     gate: Option<Arc<Barrier>>,
 }
@@ -41,6 +42,7 @@ impl Cluster {
         self.requests.push((request.method.clone(), request.path.clone()));
         let name = request.path.strip_prefix(JOBS)?.trim_start_matches('/').to_owned();
         match &*request.method {
+            "POST" if self.is_deaf => None,
             "POST" => {
                 let mut job: Value = serde_json::from_str(&request.body).unwrap();
                 let name = job["metadata"]["name"].as_str().unwrap().to_owned();
@@ -80,12 +82,6 @@ fn end_jobs(cluster: &Shared, condition: &str) {
     }
 }
 
-async fn until(is_there: impl Fn() -> bool) {
-    while !is_there() {
-        tokio::task::yield_now().await;
-    }
-}
-
 /// A cluster and the settings that lead to it.
 async fn cluster() -> (Shared, Settings) {
     let cluster = Shared::default();
@@ -119,19 +115,8 @@ fn job(action: &str) -> Value {
     machine(action, json!({"Job": {"metadata": {"generateName": "work-"}}}))
 }
 
-/// The last tasks of a server that has ended may hold its store for a moment.
 async fn open(directory: &Path, settings: &Settings) -> TestServer {
-    loop {
-        let store: Arc<dyn Store> = match EmbeddedStore::open(directory, Options::default()) {
-            Ok(store) => Arc::new(store),
-            Err(OpenError::Locked { .. }) => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Err(error) => panic!("{error}"),
-        };
-        return TestServer::with(settings.clone(), store).await;
-    }
+    TestServer::with(settings.clone(), open_store(directory).await).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,9 +247,38 @@ async fn a_job_whose_task_was_given_up_while_it_was_submitted_is_deleted() {
     until(|| !cluster.lock().unwrap().jobs.is_empty()).await;
     server.call("StopExecution", json!({"executionArn": execution})).await;
     assert_eq!(server.end(&execution).await["status"], "ABORTED");
+    // Until the job is stopped the definition that it belongs to is needed.
+    let redrive = json!({"executionArn": execution, "withDefinition": job("runJob.sync").to_string()});
+    let (code, text) = server.error("RedriveExecution", redrive).await;
+    assert_eq!(code, "ValidationException");
+    assert!(text.contains("Jobs of tasks that were given up are still being stopped"), "{text}");
     cluster.lock().unwrap().gate = None;
     tokio::task::block_in_place(|| gate.wait());
     until(|| cluster.lock().unwrap().jobs.is_empty()).await;
     assert_eq!(cluster.lock().unwrap().count("DELETE"), 1);
     server.stop().await;
+}
+
+/// After a crash the job is looked for: it is not made for the sake of being deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_task_was_given_up_before_a_crash_cut_off_its_submission_is_deleted() {
+    for (is_mute, is_deaf, deleted) in [(true, false, 1), (false, true, 0)] {
+        let directory = tempfile::tempdir().unwrap();
+        let (cluster, settings) = cluster().await;
+        (cluster.lock().unwrap().is_mute, cluster.lock().unwrap().is_deaf) = (is_mute, is_deaf);
+        let server = open(directory.path(), &settings).await;
+        let arn = server.machine("m", job("runJob.sync")).await;
+        let execution = server.start_execution(&arn, json!({})).await;
+        until(|| cluster.lock().unwrap().count("POST") > 0).await;
+        server.call("StopExecution", json!({"executionArn": execution})).await;
+        assert_eq!(server.end(&execution).await["status"], "ABORTED");
+        server.server.shutdown(Duration::from_millis(1)).await;
+
+        let server = open(directory.path(), &settings).await;
+        until(|| cluster.lock().unwrap().count("GET") > 0).await;
+        until(|| cluster.lock().unwrap().jobs.is_empty()).await;
+        server.stop().await;
+        let cluster = cluster.lock().unwrap();
+        assert_eq!((cluster.count("POST"), cluster.count("DELETE")), (1, deleted));
+    }
 }

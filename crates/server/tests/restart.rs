@@ -3,28 +3,14 @@
 
 mod common;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use common::{TestServer, activity_task, pass, text, types, wait};
+use common::{TestServer, activity_task, open_store, pass, text, types, wait};
 use serde_json::json;
 use stepwell_server::Settings;
-use stepwell_store::Store;
-use stepwell_store_embedded::{EmbeddedStore, OpenError, Options};
 
 async fn open(directory: &Path) -> TestServer {
     TestServer::with(Settings::default(), open_store(directory).await).await
-}
-
-/// The last tasks of a server that has ended may hold its store for a moment.
-async fn open_store(directory: &Path) -> Arc<dyn Store> {
-    for _ in 0..500 {
-        match EmbeddedStore::open(directory, Options::default()) {
-            Ok(store) => return Arc::new(store),
-            Err(OpenError::Locked { .. }) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
-            Err(error) => panic!("{error}"),
-        }
-    }
-    panic!("the store stays locked");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -150,6 +150,11 @@ async fn settings_that_can_not_be_used_are_refused() {
             "InvalidLoggingConfiguration",
             Some("Invalid Logging Configuration: Log Destination not found."),
         ),
+        (
+            json!({"loggingConfiguration": {"level": "ALL", "destinations": destinations(&[GROUP.trim_end_matches(":*")])}}),
+            "InvalidLoggingConfiguration",
+            Some("Invalid Logging Configuration: Log Group ARN must be provided with '*' qualifier."),
+        ),
         (json!({"tracingConfiguration": {}}), "InvalidTracingConfiguration", None),
         (
             json!({"encryptionConfiguration": {"type": "CUSTOMER_MANAGED_KMS_KEY"}}),

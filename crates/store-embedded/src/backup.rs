@@ -26,13 +26,13 @@ pub(crate) fn backup(
 ) -> Result<(), StoreError> {
     let io = |action: &'static str, path: &Path| {
         let path = path.to_path_buf();
-        move |error| StoreError::io(OpenError::io(action, &path)(error))
+        move |error| StoreError::not_copied(OpenError::io(action, &path)(error))
     };
     disk.create_dir(directory).map_err(io("create the directory", directory))?;
     let names = disk.list(directory).map_err(io("list", directory))?;
     if let Some(name) = names.first() {
         let directory = directory.display();
-        return Err(StoreError::io(format!(
+        return Err(StoreError::not_copied(format_args!(
             "{directory} is not empty (it holds {name}); give a new directory for the backup"
         )));
     }
@@ -49,9 +49,9 @@ pub(crate) fn backup(
         tail_end: applied,
         checkpoint: Checkpoint { applied, open, oldest_segment: 1 },
     };
-    prepare::make(disk, &journal, 1, SEGMENT_LENGTH, Some(opening), &[]).map_err(StoreError::io)?;
+    prepare::make(disk, &journal, 1, SEGMENT_LENGTH, Some(opening), &[]).map_err(StoreError::not_copied)?;
     disk.sync_dir(directory).map_err(io("sync the directory", directory))?;
-    write_format(disk, directory).map_err(StoreError::io)
+    write_format(disk, directory).map_err(StoreError::not_copied)
 }
 
 /// Copies all entries; returns how many the running index has.

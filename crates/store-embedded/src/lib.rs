@@ -5,6 +5,7 @@
 //! what is not durable and always see what was acknowledged. After a crash the journal is replayed from the last checkpoint.
 
 mod backup;
+mod chunks;
 mod disk;
 mod error;
 mod feed;

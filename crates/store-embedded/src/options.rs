@@ -46,7 +46,7 @@ impl Default for Options {
             largest_segment_bytes: 64 << 20,
             checkpoint_bytes: 64 << 20,
             cache_bytes: 6 << 20,
-            memtable_bytes: 12 << 20,
+            memtable_bytes: 24 << 20,
             disk_reserve_bytes: 64 << 20,
             on_fatal: None,
         }

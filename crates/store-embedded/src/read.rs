@@ -1,5 +1,6 @@
 //! Reads, all from the tables: they hold nothing that is not as durable as promised, and everything that was acknowledged.
 
+use crate::chunks;
 use crate::tables::{Direction, Table, TablesError, View, prefix_end};
 use bytes::Bytes;
 use std::collections::BinaryHeap;
@@ -63,6 +64,16 @@ pub(crate) fn row(view: &dyn View, key: ExecutionKey) -> Result<Option<Arc<Execu
     bytes.map(|bytes| ExecutionRow::from_bytes(&bytes).map(Arc::new)).transpose()
 }
 
+/// The chunk that begins with event `first_event`.
+pub(crate) fn chunk(
+    view: &dyn View,
+    key: ExecutionKey,
+    first_event: u32,
+) -> Result<Option<Bytes>, StoreError> {
+    let stored = view.get(Table::Events, &keys::chunk(key, first_event))?;
+    stored.map(|stored| chunks::unpack(&stored)).transpose()
+}
+
 /// The chunks of an execution from the one that contains `from_event`, in either direction.
 pub(crate) fn chunks(
     view: &dyn View,
@@ -92,19 +103,26 @@ pub(crate) fn chunks(
         Direction::Forward => end.as_deref(),
         Direction::Reverse => Some(from.as_slice()),
     };
-    let mut chunks = Vec::new();
+    let mut found = Vec::new();
     let mut size = 0;
-    let mut is_strange = false;
+    let mut failure = None;
     view.scan(Table::Events, &start, end, direction, &mut |bytes, value| {
         let Some((key, first_event)) = keys::parse_chunk(bytes) else {
-            is_strange = true;
+            failure = Some(strange_key(Table::Events));
             return ControlFlow::Break(());
         };
-        size += value.len();
-        chunks.push(EventChunk { key, first_event, bytes: Bytes::copy_from_slice(value) });
+        let bytes = match chunks::unpack(value) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                failure = Some(error);
+                return ControlFlow::Break(());
+            }
+        };
+        size += bytes.len();
+        found.push(EventChunk { key, first_event, bytes });
         if size >= limit_bytes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    if is_strange { Err(strange_key(Table::Events)) } else { Ok(chunks) }
+    failure.map_or(Ok(found), Err)
 }
 
 /// One page of a list, from new to old. Without a status the ranges of all statuses are merged.

@@ -1,13 +1,14 @@
 //! The store as the rest of the program sees it.
 
 use crate::backup;
+use crate::chunks;
 use crate::disk::{Disk, RealDisk};
 use crate::error::OpenError;
 use crate::open::{Opened, open};
 use crate::options::Options;
 use crate::pipeline::{Attempt, Pipeline};
 use crate::read;
-use crate::tables::{Direction, FjallOptions, FjallTables, Tables, TablesError, View};
+use crate::tables::{Direction, FjallOptions, FjallTables, Table, Tables, TablesError, View};
 use crate::threads::Threads;
 use bytes::Bytes;
 use std::path::Path;
@@ -113,11 +114,13 @@ impl EmbeddedStore {
 }
 
 impl Store for EmbeddedStore {
-    fn commit(&self, batch: Batch, done: CommitDone) {
+    fn commit(&self, mut batch: Batch, done: CommitDone) {
+        chunks::pack(&mut batch);
         self.pipeline.enqueue(batch, done);
     }
 
-    fn commit_here(&self, batch: Batch, done: CommitDone) {
+    fn commit_here(&self, mut batch: Batch, done: CommitDone) {
+        chunks::pack(&mut batch);
         match &self.threads {
             Some(threads) => threads.commit_here(batch, done),
             None => self.pipeline.enqueue(batch, done),
@@ -130,6 +133,16 @@ impl Store for EmbeddedStore {
 
     fn row(&self, key: ExecutionKey) -> Result<Option<Arc<ExecutionRow>>, StoreError> {
         read::row(self.view().as_ref(), key)
+    }
+
+    fn find_row(&self, arn: &str) -> Result<Option<(ExecutionKey, Arc<ExecutionRow>)>, StoreError> {
+        let view = self.view();
+        let Some(key) = read::find(view.as_ref(), arn)? else { return Ok(None) };
+        Ok(read::row(view.as_ref(), key)?.map(|row| (key, row)))
+    }
+
+    fn chunk(&self, key: ExecutionKey, first_event: u32) -> Result<Option<Bytes>, StoreError> {
+        read::chunk(self.view().as_ref(), key, first_event)
     }
 
     fn chunks(
@@ -184,7 +197,7 @@ impl Store for EmbeddedStore {
     }
 
     fn catalogue_get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.view().get(crate::tables::Table::Catalogue, key)?)
+        Ok(self.view().get(Table::Catalogue, key)?)
     }
 
     fn catalogue_scan(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use thiserror::Error;
 
-/// A read that failed.
+/// A read or a backup that failed.
 #[derive(Clone, Debug, Error)]
 pub enum StoreError {
     /// What was read cannot be right. The text says where.
@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The operating system or the table library refused. The text names the file where it is known.
     #[error("the store cannot be read: {0}")]
     Io(Arc<str>),
+    /// A backup can't be written where it should be, or there is none of such a store.
+    #[error("no backup was made: {0}")]
+    NotCopied(Arc<str>),
     /// The store was closed or has stopped after a failed write.
     #[error("the store has stopped: {0}")]
     Stopped(Arc<str>),
@@ -21,6 +24,11 @@ impl StoreError {
     /// A [`StoreError::Damaged`].
     pub fn damaged(what: impl Into<Arc<str>>) -> StoreError {
         StoreError::Damaged(what.into())
+    }
+
+    /// A [`StoreError::NotCopied`].
+    pub fn not_copied(why: impl std::fmt::Display) -> StoreError {
+        StoreError::NotCopied(why.to_string().into())
     }
 
     /// A [`StoreError::Io`].

@@ -310,7 +310,7 @@ impl Store for MemoryStore {
     }
 
     fn backup(&self, _directory: &Path) -> Result<(), StoreError> {
-        Err(StoreError::io("a store in memory has no backup"))
+        Err(StoreError::not_copied("the store is in memory alone"))
     }
 
     fn checkpoint(&self) -> Result<(), StoreError> {

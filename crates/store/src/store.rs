@@ -98,6 +98,18 @@ pub trait Store: Send + Sync {
     /// The row of an execution.
     fn row(&self, key: ExecutionKey) -> Result<Option<Arc<ExecutionRow>>, StoreError>;
 
+    /// The execution that has this ARN, with its row.
+    fn find_row(&self, arn: &str) -> Result<Option<(ExecutionKey, Arc<ExecutionRow>)>, StoreError> {
+        let Some(key) = self.find(arn)? else { return Ok(None) };
+        Ok(self.row(key)?.map(|row| (key, row)))
+    }
+
+    /// The bytes of the chunk that begins with event `first_event`.
+    fn chunk(&self, key: ExecutionKey, first_event: u32) -> Result<Option<Bytes>, StoreError> {
+        let chunks = self.chunks(key, first_event, 1)?;
+        Ok(chunks.into_iter().find(|chunk| chunk.first_event == first_event).map(|chunk| chunk.bytes))
+    }
+
     /// The chunks of an execution in order, from the one that contains event `from_event`. Stops after the chunk with which
     /// `limit_bytes` is reached, so at least one chunk is returned if there is one.
     fn chunks(

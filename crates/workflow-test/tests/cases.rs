@@ -444,7 +444,7 @@ fn problems_of_a_test_file_have_their_places() {
             "{\"cases\": [{\"name\": \"a\", \"mocks\": {\"T\": {\"result\": 1, \"heartbeatUntilSeconds\": 1, \"afterSeconds\": -1}}}]}",
             &[
                 "{\"result\": 1, \"heartbeatUntilSeconds\": 1, \"afterSeconds\": -1}: \"heartbeatUntilSeconds\" needs \"heartbeatEverySeconds\"",
-                "-1: seconds from 0 up are expected, but this is -1",
+                "-1: seconds from 0 to 4000000000 are expected, but this is -1",
             ],
         ),
         (

@@ -155,7 +155,7 @@ impl Call {
 
     fn follow(&self, path: &Path, roots: &mut dyn Roots) -> Result<Value, EvaluationError> {
         look_up(path, roots).map_err(|failure| match failure {
-            Failure::Variable(error) => error,
+            Failure::Root(error) => error,
             Failure::Path(_) => EvaluationError::IntrinsicArgument {
                 function: self.text.to_string(),
                 path: path.text().to_owned(),

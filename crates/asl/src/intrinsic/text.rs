@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD as STANDARD_ALPHABET;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -118,6 +120,14 @@ fn check_length(text: &str, function: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Base64 as Java's decoder reads it: padding may be missing, and bits that are left over count for nothing.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD_ALPHABET,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
 /// `States.Base64Encode`.
 pub(super) fn base64_encode(value: &Value) -> Result<Value, Problem> {
     Ok(Value::from(STANDARD.encode(limited(value, "States.Base64Encode")?)))
@@ -125,7 +135,7 @@ pub(super) fn base64_encode(value: &Value) -> Result<Value, Problem> {
 
 /// `States.Base64Decode`.
 pub(super) fn base64_decode(value: &Value) -> Result<Value, Problem> {
-    let bytes = STANDARD
+    let bytes = LENIENT
         .decode(limited(value, "States.Base64Decode")?)
         .map_err(|error| format!("The string is not Base64: {error}"))?;
     // As Java decodes bytes: what is not UTF-8 becomes U+FFFD.

@@ -107,6 +107,10 @@ impl<'a> Reader<'a> {
         };
         if mode == ProcessorMode::Distributed {
             self.require(fields, &["ExecutionType"]);
+            if self.options.machine_type == MachineType::Express {
+                let message = "Express state machine does not support the Map mode 'DISTRIBUTED'";
+                self.invalid(message, fields.node);
+            }
             self.not_yet_supported("The Map mode DISTRIBUTED", fields.node);
         }
         ProcessorConfig { mode, execution_type }
@@ -124,7 +128,12 @@ impl<'a> Reader<'a> {
             Some(format!("Label cannot exceed {LABEL_CHARACTERS_MAX} characters"))
         } else {
             refused.map(|character| {
-                format!("Label contains invalid character: '{}'", character.escape_default())
+                let shown = match character {
+                    '\n' | '\r' | '\t' | '\\' => character.escape_default().to_string(),
+                    _ if character.is_control() => format!("\\x{:02x}", u32::from(character)),
+                    _ => character.to_string(),
+                };
+                format!("Label contains invalid character: '{shown}'")
             })
         };
         if let Some(problem) = problem {

@@ -126,11 +126,9 @@ impl<'a> Reader<'a> {
             self.invalid("Value cannot be empty", node);
             return None;
         }
-        if items.clone().any(|name| name.as_str() == Some("States.ALL")) {
-            if items.count() > 1 {
-                self.invalid("'States.ALL' must stand alone in ErrorEquals", node);
-            } else if !is_last {
-                self.invalid("'States.ALL' must stand in the last entry", node);
+        if !is_last || items.clone().count() > 1 {
+            for item in items.filter(|item| item.as_str() == Some("States.ALL")) {
+                self.invalid("States.ALL must appear alone and at end of list", item);
             }
         }
         Some(names)

@@ -3,7 +3,7 @@
 use stepwell_aws_model::{
     DirectParameter, DirectTarget, ParameterKind, Service, ShapeId, ShapeKind, service,
 };
-use stepwell_json::document::{Kind, Member, Node};
+use stepwell_json::document::{Kind, Members, Node};
 
 use super::{
     Reader,
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
             }
         }
         for (name, _) in own.iter().filter(|(_, is_required)| *is_required) {
-            if !members.clone().any(|member| plain(member.key, language).eq_ignore_ascii_case(name)) {
+            if !is_given(&members, name, language) {
                 self.missing_member(name, place, node);
             }
         }
@@ -108,9 +108,7 @@ impl<'a> Reader<'a> {
             }
         }
         for parameter in known.iter().filter(|known| known.is_required) {
-            let is_given =
-                |member: Member<'_>| plain(member.key, language).eq_ignore_ascii_case(parameter.name);
-            if !members.clone().any(is_given) {
+            if !is_given(&members, parameter.name, language) {
                 self.missing_member(parameter.name, place, node);
             }
         }
@@ -118,14 +116,14 @@ impl<'a> Reader<'a> {
 
     /// The body of a model is a parameter or in S3.
     fn model_parameters(&mut self, node: Node<'a>, place: Place, language: QueryLanguage) {
-        let Kind::Object(members) = node.kind() else { return };
-        let has = |name| members.clone().any(|member| plain(member.key, language) == name);
-        if has("Body") && has("Input") {
+        let Some(members) = node.members() else { return };
+        if is_given(&members, "Body", language) && is_given(&members, "Input", language) {
             let message = "There should only be one of the following fields: [Body, Input]".to_owned();
             self.invalid(message, node);
         }
-        for member in members.clone().filter(|member| ["Input", "Output"].contains(&member.key)) {
-            if member.value.members().is_some() {
+        for member in members {
+            let is_place = ["Input", "Output"].iter().any(|name| name.eq_ignore_ascii_case(member.key));
+            if is_place && member.value.members().is_some() {
                 self.own_parameters(&[("S3Uri", true)], member.value, place, language);
             }
         }
@@ -133,9 +131,8 @@ impl<'a> Reader<'a> {
 
     /// The connection of an HTTP Task, which has two places.
     fn http_connection(&mut self, node: Node<'a>, place: Place, language: QueryLanguage) {
-        let Kind::Object(members) = node.kind() else { return };
-        let connection = ["InvocationConfig", "Authentication"];
-        if !members.clone().any(|member| connection.contains(&plain(member.key, language))) {
+        let Some(members) = node.members() else { return };
+        if !["InvocationConfig", "Authentication"].iter().any(|name| is_given(&members, name, language)) {
             self.missing_member("InvocationConfig", place, node);
         }
     }
@@ -205,4 +202,9 @@ fn plain(key: &str, language: QueryLanguage) -> &str {
         QueryLanguage::JsonPath => key.strip_suffix(".$").unwrap_or(key),
         QueryLanguage::Jsonata => key,
     }
+}
+
+/// Whether a parameter is written out, in whatever letters' case, or is to come from a path.
+fn is_given(members: &Members<'_>, name: &str, language: QueryLanguage) -> bool {
+    members.clone().any(|member| plain(member.key, language).eq_ignore_ascii_case(name))
 }

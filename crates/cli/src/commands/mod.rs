@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Describe(arguments) => client::describe::run(&arguments, format),
         Command::History(arguments) => client::history::run(&arguments, format),
         Command::Watch(arguments) => client::watch::run(&arguments, format),
+        Command::Logs(arguments) => client::logs::run(&arguments, format),
         Command::Redrive(arguments) => client::redrive::run(&arguments, format),
         Command::Stop(arguments) => client::stop::run(&arguments, format),
         Command::Task(arguments) => client::task::run(&arguments, format),

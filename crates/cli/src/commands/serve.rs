@@ -11,7 +11,7 @@ use super::validate::{TypeName, load_runnable};
 use crate::config::Config;
 use crate::config::server::{self, Durability, ServerFlags, ServerOptions};
 use crate::config::{endpoints, mock};
-use crate::definition::{DefinitionFile, files_in};
+use crate::definition::{DefinitionFile, files_in, no_files_in};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, FAINT, styled};
@@ -107,7 +107,11 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
 fn definitions(directories: &[PathBuf]) -> Result<Vec<DefinitionFile>, Failure> {
     let mut definitions: Vec<DefinitionFile> = Vec::new();
     for directory in directories {
-        for path in files_in(directory).map_err(Failure::Usage)? {
+        let files = files_in(directory).map_err(Failure::Usage)?;
+        if files.is_empty() {
+            output::warning(no_files_in(directory));
+        }
+        for path in files {
             let definition = load_runnable(&path, TypeName::Standard)?;
             let name = definition.machine_name();
             if let Some(other) = definitions.iter().find(|other| other.machine_name() == name) {

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use stepwell_asl::{MachineType, Options, analyse};
 
-use crate::definition::DefinitionFile;
+use crate::definition::{DefinitionFile, files_in, no_files_in};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::{self, Finding};
@@ -16,12 +16,14 @@ use crate::report::{self, Finding};
 #[command(after_help = "\
 Examples:
   stepwell validate order.asl.json
+  stepwell validate workflows                          every *.asl.json and *.asl.yaml in workflows
   stepwell validate --type EXPRESS workflows/*.asl.yaml
   stepwell validate --output json order.asl.json
 
 Exit code 0: no errors (there may be warnings); 2: errors.")]
 pub(crate) struct ValidateArguments {
-    /// Definitions: JSON, or YAML where the name ends in .yaml or .yml
+    /// Definitions: JSON, or YAML where the name ends in .yaml or .yml; or directories with *.asl.json and *.asl.yaml
+    /// files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The type of the state machines
@@ -62,7 +64,7 @@ impl TypeName {
 pub(crate) fn run(arguments: &ValidateArguments, format: Format) -> Result<(), Failure> {
     let mut all_valid = true;
     let mut answers = Vec::new();
-    for path in &arguments.files {
+    for path in &named(&arguments.files)? {
         let (findings, source) = check(path, arguments.machine_type);
         all_valid &= !report::has_error(&findings);
         match format {
@@ -78,6 +80,23 @@ pub(crate) fn run(arguments: &ValidateArguments, format: Format) -> Result<(), F
         output::json(&Value::Array(answers));
     }
     if all_valid { Ok(()) } else { Err(Failure::InvalidDefinition) }
+}
+
+/// The files that the arguments name: a directory stands for the definitions in it, as for `serve`.
+fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in arguments {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let found = files_in(path).map_err(Failure::Usage)?;
+        if found.is_empty() {
+            return Err(Failure::Usage(no_files_in(path)));
+        }
+        files.extend(found);
+    }
+    Ok(files)
 }
 
 fn check(path: &Path, machine_type: TypeName) -> (Vec<Finding>, String) {

@@ -8,179 +8,158 @@ use crate::nearest::nearest;
 enum Keys {
     /// Anything; the type is checked when the section is read.
     Any,
-    /// A table with these keys.
-    Table(&'static [(&'static str, Keys)]),
+    /// A table with keys that may have any value, in groups that others share, and with keys that may not.
+    Table(&'static [&'static [&'static str]], &'static [(&'static str, Keys)]),
     /// A table with names of the user's own.
     Named(&'static Keys),
     /// A list of tables.
     Tables(&'static Keys),
 }
 
-static DOCUMENT: Keys = Keys::Table(&[
-    ("aws", Keys::Table(&[("allow", Keys::Any), ("roles", Keys::Named(&ROLE))])),
-    (
-        "batch",
-        Keys::Table(&[
-            ("job_definitions", Keys::Named(&JOB_DEFINITION)),
-            ("queues", Keys::Named(&CONCURRENCY)),
-        ]),
-    ),
-    ("connections", Keys::Named(&CONNECTION)),
-    ("containers", Keys::Table(&[("socket", Keys::Any)])),
-    (
-        "ecs",
-        Keys::Table(&[
-            ("clusters", Keys::Named(&CONCURRENCY)),
-            ("task_definitions", Keys::Named(&TASK_DEFINITION)),
-        ]),
-    ),
-    ("eks", Keys::Table(&[("clusters", Keys::Named(&CLUSTER))])),
-    ("endpoints", Keys::Any),
-    ("events", Keys::Table(&[("webhooks", Keys::Tables(&WEBHOOK))])),
-    (
-        "http",
-        Keys::Table(&[
-            ("allow", Keys::Any),
-            ("concurrency", Keys::Any),
-            ("on_uncertain", Keys::Any),
-            ("timeout_seconds", Keys::Any),
-        ]),
-    ),
-    ("integrations", Keys::Named(&INTEGRATION)),
-    ("lambda", Keys::Table(&[("functions", Keys::Named(&FUNCTION))])),
-    ("logs", Keys::Table(&[("default", LOG_DESTINATION), ("groups", Keys::Named(&LOG_DESTINATION))])),
-    ("mock", Keys::Table(&[("file", Keys::Any)])),
-    ("server", SERVER),
-]);
+static DOCUMENT: Keys = Keys::Table(
+    &[&["endpoints"]],
+    &[
+        ("aws", Keys::Table(&[&["allow"]], &[("roles", Keys::Named(&ROLE))])),
+        (
+            "batch",
+            Keys::Table(
+                &[],
+                &[("job_definitions", Keys::Named(&JOB_DEFINITION)), ("queues", Keys::Named(&CONCURRENCY))],
+            ),
+        ),
+        ("connections", Keys::Named(&CONNECTION)),
+        ("containers", Keys::Table(&[&["socket"]], &[])),
+        (
+            "ecs",
+            Keys::Table(
+                &[],
+                &[
+                    ("clusters", Keys::Named(&CONCURRENCY)),
+                    ("task_definitions", Keys::Named(&TASK_DEFINITION)),
+                ],
+            ),
+        ),
+        ("eks", Keys::Table(&[], &[("clusters", Keys::Named(&CLUSTER))])),
+        ("events", Keys::Table(&[], &[("webhooks", Keys::Tables(&WEBHOOK))])),
+        ("http", Keys::Table(&[CALL_KEYS, &["allow"]], &[])),
+        ("integrations", Keys::Named(&INTEGRATION)),
+        ("lambda", Keys::Table(&[], &[("functions", Keys::Named(&FUNCTION))])),
+        (
+            "logs",
+            Keys::Table(&[], &[("default", LOG_DESTINATION), ("groups", Keys::Named(&LOG_DESTINATION))]),
+        ),
+        ("mock", Keys::Table(&[&["file"]], &[])),
+        ("server", SERVER),
+    ],
+);
 
-static CONCURRENCY: Keys = Keys::Table(&[("concurrency", Keys::Any)]);
+static CONCURRENCY: Keys = Keys::Table(&[&["concurrency"]], &[]);
 
-static JOB_DEFINITION: Keys = Keys::Table(&[
-    ("attempts", Keys::Any),
-    ("command", Keys::Any),
-    ("cpus", Keys::Any),
-    ("dir", Keys::Any),
-    ("entrypoint", Keys::Any),
-    ("env", Keys::Any),
-    ("image", Keys::Any),
-    ("log_max_megabytes", Keys::Any),
-    ("memory_megabytes", Keys::Any),
-    ("network", Keys::Any),
-    ("parameters", Keys::Any),
-    ("stop_timeout_seconds", Keys::Any),
-    ("timeout_seconds", Keys::Any),
-    ("volumes", Keys::Any),
-]);
+/// What calls have in common.
+const CALL_KEYS: &[&str] = &["concurrency", "on_uncertain", "timeout_seconds"];
 
-static TASK_DEFINITION: Keys = Keys::Table(&[
-    ("command", Keys::Any),
-    ("containers", Keys::Named(&CONTAINER)),
-    ("cpus", Keys::Any),
-    ("dir", Keys::Any),
-    ("entrypoint", Keys::Any),
-    ("env", Keys::Any),
-    ("image", Keys::Any),
-    ("log_max_megabytes", Keys::Any),
-    ("memory_megabytes", Keys::Any),
-    ("network", Keys::Any),
-    ("stop_timeout_seconds", Keys::Any),
-    ("volumes", Keys::Any),
-]);
+static INTEGRATION: Keys = Keys::Table(&[CALL_KEYS], &[]);
 
-static CONTAINER: Keys = Keys::Table(&[
-    ("command", Keys::Any),
-    ("cpus", Keys::Any),
-    ("dir", Keys::Any),
-    ("entrypoint", Keys::Any),
-    ("env", Keys::Any),
-    ("essential", Keys::Any),
-    ("image", Keys::Any),
-    ("log_max_megabytes", Keys::Any),
-    ("memory_megabytes", Keys::Any),
-    ("network", Keys::Any),
-    ("stop_timeout_seconds", Keys::Any),
-    ("volumes", Keys::Any),
-]);
+/// What a job, a task and a container of a task have in common.
+const CONTAINER_KEYS: &[&str] = &[
+    "command",
+    "cpus",
+    "dir",
+    "entrypoint",
+    "env",
+    "image",
+    "log_max_megabytes",
+    "memory_megabytes",
+    "network",
+    "stop_timeout_seconds",
+    "volumes",
+];
 
-static WEBHOOK: Keys = Keys::Table(&[
-    ("secret", Keys::Any),
-    ("secret_env", Keys::Any),
-    ("statuses", Keys::Any),
-    ("timeout_seconds", Keys::Any),
-    ("url", Keys::Any),
-]);
+static JOB_DEFINITION: Keys =
+    Keys::Table(&[CONTAINER_KEYS, &["attempts", "parameters", "timeout_seconds"]], &[]);
 
-const LOG_DESTINATION: Keys =
-    Keys::Table(&[("file", Keys::Any), ("max_megabytes", Keys::Any), ("to", Keys::Any)]);
+static TASK_DEFINITION: Keys =
+    Keys::Table(&[CONTAINER_KEYS], &[("containers", Keys::Named(&TASK_CONTAINER))]);
 
-static INTEGRATION: Keys =
-    Keys::Table(&[("concurrency", Keys::Any), ("on_uncertain", Keys::Any), ("timeout_seconds", Keys::Any)]);
+static TASK_CONTAINER: Keys = Keys::Table(&[CONTAINER_KEYS, &["essential"]], &[]);
 
-static CONNECTION: Keys = Keys::Table(&[
-    ("body", Keys::Any),
-    ("client_id", Keys::Any),
-    ("client_secret", Keys::Any),
-    ("client_secret_env", Keys::Any),
-    ("headers", Keys::Any),
-    ("key_name", Keys::Any),
-    ("key_value", Keys::Any),
-    ("key_value_env", Keys::Any),
-    ("password", Keys::Any),
-    ("password_env", Keys::Any),
-    ("query", Keys::Any),
-    ("token_method", Keys::Any),
-    ("token_parameters", Keys::Any),
-    ("token_url", Keys::Any),
-    ("type", Keys::Any),
-    ("username", Keys::Any),
-]);
+static WEBHOOK: Keys = Keys::Table(&[&["secret", "secret_env", "statuses", "timeout_seconds", "url"]], &[]);
 
-static CLUSTER: Keys = Keys::Table(&[
-    ("aws_token", Keys::Any),
-    ("certificate_authority", Keys::Any),
-    ("client_certificate", Keys::Any),
-    ("client_key", Keys::Any),
-    ("context", Keys::Any),
-    ("endpoint", Keys::Any),
-    ("kubeconfig", Keys::Any),
-    ("token", Keys::Any),
-    ("token_env", Keys::Any),
-    ("token_file", Keys::Any),
-]);
+const LOG_DESTINATION: Keys = Keys::Table(&[&["file", "max_megabytes", "to"]], &[]);
 
-static ROLE: Keys = Keys::Table(&[
-    ("access_key_id", Keys::Any),
-    ("secret_access_key", Keys::Any),
-    ("session_token", Keys::Any),
-]);
+static CONNECTION: Keys = Keys::Table(
+    &[&[
+        "body",
+        "client_id",
+        "client_secret",
+        "client_secret_env",
+        "headers",
+        "key_name",
+        "key_value",
+        "key_value_env",
+        "password",
+        "password_env",
+        "query",
+        "token_method",
+        "token_parameters",
+        "token_url",
+        "type",
+        "username",
+    ]],
+    &[],
+);
 
-static FUNCTION: Keys = Keys::Table(&[
-    ("command", Keys::Any),
-    ("concurrency", Keys::Any),
-    ("dir", Keys::Any),
-    ("endpoint", Keys::Any),
-    ("env", Keys::Any),
-    ("handler", Keys::Any),
-    ("idle_seconds", Keys::Any),
-    ("memory_megabytes", Keys::Any),
-    ("name", Keys::Any),
-    ("runtime", Keys::Any),
-    ("timeout_seconds", Keys::Any),
-    ("url", Keys::Any),
-]);
+static CLUSTER: Keys = Keys::Table(
+    &[&[
+        "aws_token",
+        "certificate_authority",
+        "client_certificate",
+        "client_key",
+        "context",
+        "endpoint",
+        "kubeconfig",
+        "token",
+        "token_env",
+        "token_file",
+    ]],
+    &[],
+);
 
-const SERVER: Keys = Keys::Table(&[
-    ("allow_unauthenticated", Keys::Any),
-    ("data_dir", Keys::Any),
-    ("durability", Keys::Any),
-    ("listen", Keys::Any),
-    ("log_format", Keys::Any),
-    ("log_level", Keys::Any),
-    ("memory", Keys::Any),
-    ("port", Keys::Any),
-    ("retention_days", Keys::Any),
-    ("memory_max_megabytes", Keys::Any),
-]);
+static ROLE: Keys = Keys::Table(&[&["access_key_id", "secret_access_key", "session_token"]], &[]);
+
+static FUNCTION: Keys = Keys::Table(
+    &[&[
+        "command",
+        "concurrency",
+        "dir",
+        "endpoint",
+        "env",
+        "handler",
+        "idle_seconds",
+        "memory_megabytes",
+        "name",
+        "runtime",
+        "timeout_seconds",
+        "url",
+    ]],
+    &[],
+);
+
+const SERVER: Keys = Keys::Table(
+    &[&[
+        "allow_unauthenticated",
+        "data_dir",
+        "durability",
+        "listen",
+        "log_format",
+        "log_level",
+        "memory",
+        "port",
+        "retention_days",
+        "memory_max_megabytes",
+    ]],
+    &[],
+);
 
 /// What is wrong, and at which byte of the file.
 pub(super) struct Problem {
@@ -203,9 +182,12 @@ fn check_table(table: &DeTable<'_>, keys: &Keys, path: &str) -> Result<(), Probl
         let inner = match keys {
             Keys::Any | Keys::Tables(_) => return Ok(()),
             Keys::Named(inner) => inner,
-            Keys::Table(known) => match known.iter().find(|(known, _)| *known == name) {
+            Keys::Table(plain, inner) => match inner.iter().find(|(known, _)| *known == name) {
                 Some((_, inner)) => inner,
+                None if plain.iter().any(|keys| keys.contains(&name)) => &Keys::Any,
                 None => {
+                    let plain = plain.iter().copied().flatten().copied();
+                    let known = plain.chain(inner.iter().map(|(known, _)| *known)).collect();
                     let offset = Some(key.span().start);
                     return Err(Problem { offset, message: unknown_key(name, known, path) });
                 }
@@ -237,12 +219,12 @@ fn not_a_table(offset: usize, path: &str) -> Problem {
     Problem { offset: Some(offset), message: format!("[{path}] must be a table") }
 }
 
-fn unknown_key(name: &str, known: &[(&str, Keys)], path: &str) -> String {
-    let names = known.iter().map(|(known, _)| *known);
+fn unknown_key(name: &str, mut known: Vec<&str>, path: &str) -> String {
+    known.sort_unstable();
     let section = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
-    let help = match nearest(name, names.clone()) {
+    let help = match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("did you mean {nearest:?}?"),
-        None => format!("known keys: {}", names.collect::<Vec<_>>().join(", ")),
+        None => format!("known keys: {}", known.join(", ")),
     };
     format!("unknown key {name:?}{section}; {help}")
 }

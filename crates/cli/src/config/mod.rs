@@ -163,10 +163,13 @@ impl Config {
                 at(keys::offset_of(text, &setting), &format!("{setting}: {message}"))
             })?;
         }
-        for name in document.endpoints.keys() {
-            check_service(name).map_err(|message| {
-                at(keys::offset_of(text, &format!("endpoints.{name}")), &format!("[endpoints]: {message}"))
-            })?;
+        for (name, url) in &document.endpoints {
+            let offset = keys::offset_of(text, &format!("endpoints.{name}"));
+            check_service(name).map_err(|message| at(offset, &format!("[endpoints]: {message}")))?;
+            if endpoints::host_and_port(url).is_none() {
+                let message = format!("{url:?} for {name} is not an address; write http://HOST:PORT");
+                return Err(at(offset, &format!("[endpoints]: {message}")));
+            }
         }
         // An empty parent is what a bare file name has.
         let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -207,9 +210,38 @@ pub(crate) fn check_service(name: &str) -> Result<(), String> {
     })
 }
 
-/// Messages of the TOML library can have several lines.
+/// Messages of the TOML library can have several lines, and speak of types and variants of Rust.
 fn one_line(message: &str) -> String {
-    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    let line = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let Some((found, expected)) = line.split_once(", expected ") else { return line };
+    if let Some(value) = found.strip_prefix("unknown variant ") {
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        return format!("{:?} is not one of {}", value.trim_matches('`'), known.join(", "));
+    }
+    let Some(found) = found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "))
+    else {
+        return line;
+    };
+    let found = match found.split_once(' ') {
+        Some(("string", text)) => format!("the text {text}"),
+        Some(("integer" | "boolean", value)) => value.trim_matches('`').to_owned(),
+        Some(("floating", value)) => value.trim_start_matches("point ").trim_matches('`').to_owned(),
+        _ => match found {
+            "sequence" => "a list".to_owned(),
+            "map" => "a table".to_owned(),
+            _ => found.to_owned(),
+        },
+    };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "path string" => "a text",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other => other,
+    };
+    format!("{expected} is needed here, not {found}")
 }
 
 #[cfg(test)]
@@ -365,9 +397,25 @@ context = "kind-kind"
             ("[lambda]\nfunctions = 3\n", "f.toml:2:13: [lambda.functions] must be a table"),
             ("lambda.functions.f = 3\n", "f.toml:1:22: [lambda.functions.f] must be a table"),
             ("[server\n", "f.toml:1:8: "),
-            ("[server]\nmemory = 1\n", "f.toml:2:10: invalid type: integer"),
-            ("[server]\ndurability = \"never\"\n", "f.toml:2:14: unknown variant"),
-            ("[endpoints]\nsqs = 1\n", "f.toml:2:7: invalid type"),
+            ("[server]\nmemory = 1\n", "f.toml:2:10: true or false is needed here, not 1"),
+            (
+                "[server]\ndurability = \"never\"\n",
+                "f.toml:2:14: \"never\" is not one of commit, interval, memory",
+            ),
+            ("[endpoints]\nsqs = 1\n", "f.toml:2:7: a text is needed here, not 1"),
+            ("[server]\ndata_dir = [1]\n", "f.toml:2:12: a text is needed here, not a list"),
+            (
+                "[server]\nretention_days = -1\n",
+                "f.toml:2:18: a whole number that is not negative is needed here, not -1",
+            ),
+            (
+                "[server]\nretention_days = 1.5\n",
+                "f.toml:2:18: a whole number that is not negative is needed here, not 1.5",
+            ),
+            (
+                "[lambda.functions.f]\nruntime = \"python3.12\"\n",
+                "f.toml:2:11: \"python3.12\" is not one of python, node, executable",
+            ),
             (
                 "[lambda.functions.f]\nruntime = \"node\"\n",
                 "f.toml:1:19: lambda.functions.f.handler: is missing",
@@ -384,7 +432,10 @@ context = "kind-kind"
                 "[batch.job_definitions.a]\ncomand = [\"x\"]\n",
                 "f.toml:2:1: unknown key \"comand\" in [batch.job_definitions.a]; did you mean \"command\"?",
             ),
-            ("[batch.job_definitions.a]\ncommand = \"x\"\n", "f.toml:2:11: invalid type: string"),
+            (
+                "[batch.job_definitions.a]\ncommand = \"x\"\n",
+                "f.toml:2:11: a list is needed here, not the text \"x\"",
+            ),
             (
                 "[batch.job_definitions.a]\nenv = { A = \"b\" }\n",
                 "f.toml:1:24: batch.job_definitions.a.command: is missing",
@@ -401,7 +452,7 @@ context = "kind-kind"
                 "[logs.defualt]\nto = \"off\"\n",
                 "f.toml:1:7: unknown key \"defualt\" in [logs]; did you mean \"default\"?",
             ),
-            ("[logs.groups.g]\nto = \"disk\"\n", "f.toml:2:6: unknown variant"),
+            ("[logs.groups.g]\nto = \"disk\"\n", "f.toml:2:6: \"disk\" is not one of "),
             ("[logs.groups.g]\n", "f.toml:1:14: logs.groups.g: needs file"),
             (
                 "[events.webhooks]\nurl = \"http://h\"\n",
@@ -441,6 +492,7 @@ context = "kind-kind"
                 "f.toml:2:1: http.allow: \"http://localhost\" is neither HOST nor",
             ),
             ("[endpoints]\nsqz = \"http://a\"\n", "f.toml:2:1: [endpoints]: there is no service \"sqz\""),
+            ("[endpoints]\nsqs = \"a b\"\n", "f.toml:2:1: [endpoints]: \"a b\" for sqs is not an address"),
             (
                 "[eks.clusters.a]\nendpont = \"https://h\"\n",
                 "f.toml:2:1: unknown key \"endpont\" in [eks.clusters.a]; did you mean \"endpoint\"?",

@@ -81,9 +81,7 @@ impl DefinitionFile {
         let path = path.to_path_buf();
         let is_json = match dialect {
             Dialect::Definition => !is_yaml(&path),
-            Dialect::Template => {
-                source.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{')
-            }
+            Dialect::Template => source.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{'),
         };
         if is_json {
             let json = source.clone();
@@ -132,10 +130,19 @@ fn read_text(path: &Path) -> Result<String, String> {
         return Err(format!("{} is larger than {FILE_SIZE_MAX_BYTES} bytes", path.display()));
     }
     let bytes = std::fs::read(path).map_err(failed)?;
-    String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         format!("{} is not UTF-8 text: byte {offset} can't be read", path.display())
-    })
+    })?;
+    Ok(without_byte_order_mark(text))
+}
+
+/// Editors on Windows begin a file with a byte order mark, which is no part of the text.
+pub(crate) fn without_byte_order_mark(mut text: String) -> String {
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    text
 }
 
 /// The reason of an error of the system, without the number that Rust adds.
@@ -151,6 +158,9 @@ pub(crate) fn plain(error: &std::io::Error) -> String {
 /// # Errors
 /// One line about a directory that can't be read, or two files that would have the same name as machines.
 pub(crate) fn files_in(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    if directory.is_file() {
+        return Err(format!("{} is a file; name the directory with the definitions", directory.display()));
+    }
     let failed = |error: std::io::Error| format!("can't read {}: {}", directory.display(), plain(&error));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(failed)? {
@@ -174,6 +184,12 @@ pub(crate) fn files_in(directory: &Path) -> Result<Vec<PathBuf>, String> {
         }
     }
     Ok(files)
+}
+
+/// What to say of a directory in which [`files_in`] finds nothing.
+pub(crate) fn no_files_in(directory: &Path) -> String {
+    let endings = ENDINGS.map(|ending| format!("NAME{ending}")).join(", ");
+    format!("no definitions in {}: looked for {endings}", directory.display())
 }
 
 #[cfg(test)]

@@ -92,6 +92,8 @@ struct State {
     containers: Containers,
     images: BTreeMap<String, FakeImage>,
     registry: BTreeMap<String, FakeImage>,
+    /// User and password for images that not everybody may pull.
+    logins: BTreeMap<String, (String, String)>,
     faults: Vec<(FakeCall, Fault, usize)>,
     calls: BTreeMap<FakeCall, usize>,
     /// How many are open.
@@ -173,6 +175,12 @@ impl FakeEngine {
     /// Makes an image be in the registry, so that it can be pulled.
     pub fn add_to_registry(&self, reference: &str, image: FakeImage) {
         self.shared.change(|state| state.registry.insert(image::normalized(reference), image));
+    }
+
+    /// Makes an image of the registry one that only this user may pull.
+    pub fn require_login(&self, reference: &str, user: &str, password: &str) {
+        let login = (user.to_owned(), password.to_owned());
+        self.shared.change(|state| state.logins.insert(image::normalized(reference), login));
     }
 
     /// The newest and the oldest version of the API that the engine speaks. Counts for connections to come.

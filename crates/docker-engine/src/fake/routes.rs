@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE;
 use bytes::Bytes;
 use hyper::Method;
+use hyper::http::request::Parts;
 use jiff::Timestamp;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -27,15 +30,21 @@ pub(super) struct Route {
     /// The container or image.
     subject: String,
     query: BTreeMap<String, String>,
+    /// The header `X-Registry-Auth`.
+    registry_login: Option<String>,
     /// Whether only the head of the answer is wanted.
     is_head: bool,
 }
 
 impl Route {
-    pub(super) fn of(method: &Method, path: &str, query: Option<&str>) -> Option<Self> {
-        let is_head = method == Method::HEAD;
-        let method = if is_head { "GET" } else { method.as_str() };
-        let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    /// `path`: without the version of the API.
+    pub(super) fn of(head: &Parts, path: &str) -> Option<Self> {
+        let is_head = head.method == Method::HEAD;
+        let method = if is_head { "GET" } else { head.method.as_str() };
+        let query = head.uri.query().unwrap_or_default();
+        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let registry_login = head.headers.get("x-registry-auth").and_then(|login| login.to_str().ok());
+        let registry_login = registry_login.map(str::to_owned);
         let (call, subject) = match (method, path) {
             ("GET", "/_ping") => (FakeCall::Ping, ""),
             ("GET", "/version") => (FakeCall::Version, ""),
@@ -52,7 +61,7 @@ impl Route {
                 }
             }
         };
-        Some(Self { call, subject: subject.to_owned(), query, is_head })
+        Some(Self { call, subject: subject.to_owned(), query, registry_login, is_head })
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {
@@ -174,6 +183,13 @@ fn no_such_image(name: &str) -> Refusal {
     Refusal(404, format!("No such image: {name}"))
 }
 
+/// User and password in a header `X-Registry-Auth`.
+fn user_and_password(header: &str) -> Option<(String, String)> {
+    let login: Value = serde_json::from_slice(&BASE64_URL_SAFE.decode(header).ok()?).ok()?;
+    let text = |name: &str| login.get(name)?.as_str().map(str::to_owned);
+    Some((text("username")?, text("password")?))
+}
+
 fn pull(shared: &Shared, route: &Route) -> Answered {
     let from = route.parameter("fromImage").unwrap_or_default();
     let reference = match route.parameter("tag").unwrap_or_default() {
@@ -187,7 +203,11 @@ fn pull(shared: &Shared, route: &Route) -> Answered {
         return Err(Refusal(400, message));
     }
     let name = image::normalized(&reference);
+    let login = route.registry_login.as_deref().and_then(user_and_password);
     let pulled = shared.change(|state| {
+        if state.logins.get(&name).is_some_and(|needed| login.as_ref() != Some(needed)) {
+            return None;
+        }
         let image = state.registry.get(&name)?.clone();
         state.images.insert(name.clone(), image).map_or(Some(false), |_| Some(true))
     });

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::UnixListener;
@@ -64,7 +65,7 @@ impl Drop for Open {
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<FakeBody>> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, REQUEST_LIMIT_BYTES).collect().await.map_err(io::Error::other)?.to_bytes();
-    let answered = answer_whole(&shared, &head.method, head.uri.path(), head.uri.query(), &body).await?;
+    let answered = answer_whole(&shared, &head, &body).await?;
     let (status, body) = answered.unwrap_or_else(|Refusal(status, message)| {
         let body = if status == 304 { String::new() } else { json!({ "message": message }).to_string() };
         (status, FakeBody::whole(body))
@@ -82,18 +83,12 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<R
 
 type Answered = Result<(u16, FakeBody), Refusal>;
 
-async fn answer_whole(
-    shared: &Arc<Shared>,
-    method: &Method,
-    path: &str,
-    query: Option<&str>,
-    body: &[u8],
-) -> io::Result<Answered> {
-    let path = match shared.with(|state| unversioned(state, path).map(str::to_owned)) {
+async fn answer_whole(shared: &Arc<Shared>, head: &Parts, body: &[u8]) -> io::Result<Answered> {
+    let path = match shared.with(|state| unversioned(state, head.uri.path()).map(str::to_owned)) {
         Ok(path) => path,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Some(route) = Route::of(method, &path, query) else {
+    let Some(route) = Route::of(head, &path) else {
         return Ok(Err(Refusal(404, "page not found".into())));
     };
     let fault = shared.change(|state| {

@@ -2,7 +2,7 @@
 
 use super::common::{client, fake_engine, impatient};
 use stepwell_docker_engine::fake::{FakeCall, FakeImage, Fault};
-use stepwell_docker_engine::{EngineError, Limits, PullProgress};
+use stepwell_docker_engine::{EngineError, Limits, PullProgress, RegistryLogins};
 
 #[tokio::test]
 async fn an_image_is_pulled_only_if_it_is_not_there() {
@@ -32,6 +32,43 @@ async fn an_image_that_no_registry_has_says_so() {
     let error = engine.ensure_image("nowhere:1", |_| ()).await.unwrap_err();
     assert!(matches!(&error, EngineError::PullFailed { image, .. } if image == "nowhere:1"), "{error:?}");
     assert!(error.to_string().contains("pull access denied for nowhere"), "{error}");
+}
+
+#[tokio::test]
+async fn a_private_image_is_pulled_with_the_login_of_its_registry() {
+    let (fake, engine) = fake_engine().await;
+    fake.add_to_registry("r.example/tool:1", FakeImage::default());
+    fake.require_login("r.example/tool:1", "user", "pass:word");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.json");
+    let path = file.display();
+    // "user:pass:word" and "user:other".
+    let good = r#"{"auths": {"r.example": {"auth": "dXNlcjpwYXNzOndvcmQ="}}}"#;
+    let bad = r#"{"auths": {"r.example": {"auth": "dXNlcjpvdGhlcg=="}}}"#;
+    for (text, part) in [
+        (None, "is denied".to_owned()),
+        (Some("{"), format!("is denied. The logins in {path} can't be used: EOF while parsing")),
+        (Some(r#"{"auths": {"other.example": {}}}"#), "is denied".to_owned()),
+        (
+            Some(r#"{"auths": {"r.example": {}}, "credsStore": "desktop"}"#),
+            "docker-credential-desktop".to_owned(),
+        ),
+        (Some(bad), "is denied".to_owned()),
+        (Some(good), String::new()),
+    ] {
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        let engine = engine.clone().with_logins(RegistryLogins::in_file(&file));
+        let message = match engine.pull("r.example/tool:1", |_| ()).await {
+            Ok(()) => String::new(),
+            Err(EngineError::PullFailed { message, .. }) => message,
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(message.is_empty(), part.is_empty(), "{text:?}: {message}");
+        assert!(message.contains(&part), "{text:?}: {message}");
+        assert!(!message.contains("other") && !message.contains("dXNl"), "{message}");
+    }
 }
 
 #[tokio::test]

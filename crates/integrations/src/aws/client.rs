@@ -22,9 +22,11 @@ pub use super::read::Era;
 use super::{
     checksum,
     config::{self, AwsConfig, AwsIntegration},
-    credentials::{Actor, CredentialStore, account_of_role},
+    credentials::{Actor, CredentialStore},
     endpoint::{self, Target},
-    read, retry, schema, sign,
+    read, retry,
+    roles::account_of_role,
+    schema, sign,
     wire::{Wire, WireAnswer, WireError, WireRequest, wire},
     write,
 };
@@ -182,6 +184,9 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait LocalService: Send + Sync {
     /// Calls an operation. None when the call is about nothing that is here, so that it goes to the service's endpoint.
     fn call<'a>(&'a self, call: LocalCall<'a>) -> LocalFuture<'a, Option<LocalAnswer>>;
+
+    /// Whether a call of the service that starts a job, with these parameters, would start it here.
+    fn runs_here(&self, service: &str, parameters: &Value) -> bool;
 
     /// Resolves when the job ended that a call which asks for its state, with these parameters, is about. None when the
     /// job is not here, so that it has to be asked for time and again.

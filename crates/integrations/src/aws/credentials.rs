@@ -1,32 +1,17 @@
 //! What calls are signed with.
 
-use std::{
-    collections::HashMap,
-    future::Future,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
-};
-
 use aws_credential_types::Credentials;
-use stepwell_aws_model::{Service, service};
-use stepwell_json::{Object, Value};
 
 use super::{
-    client::{ANSWER_MAX_BYTES, Aws, Call, CallError, Era, no_answer},
+    client::{Aws, Call, CallError, no_answer},
     config::{AwsConfig, RoleSection},
-    endpoint,
+    roles::RoleStore,
 };
-
-/// Temporary credentials are renewed this long before they end.
-const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
-/// Roles whose credentials are kept.
-const ROLES_MAX: usize = 1_000;
 
 /// The credentials of this process, and those of roles that tasks named.
 pub(super) struct CredentialStore {
     own: Option<Credentials>,
-    roles: Mutex<HashMap<String, Credentials>>,
+    pub(super) roles: RoleStore,
     #[cfg(feature = "aws-credentials")]
     chain: tokio::sync::OnceCell<aws_credential_types::provider::SharedCredentialsProvider>,
 }
@@ -50,7 +35,7 @@ impl CredentialStore {
     pub(super) fn new(config: &AwsConfig) -> Self {
         Self {
             own: config.environment_credentials.as_ref().map(of_section),
-            roles: Mutex::default(),
+            roles: RoleStore::default(),
             #[cfg(feature = "aws-credentials")]
             chain: tokio::sync::OnceCell::new(),
         }
@@ -111,22 +96,6 @@ impl CredentialStore {
                 .to_owned()
         })
     }
-
-    /// Credentials of a role that are good for a while.
-    pub(super) fn role(&self, role: &str, now: SystemTime) -> Option<Credentials> {
-        let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = roles.get(role)?;
-        let is_good = known.expiry().is_none_or(|expiry| now + RENEWAL_MARGIN < expiry);
-        is_good.then(|| known.clone())
-    }
-
-    pub(super) fn remember(&self, role: &str, credentials: Credentials) {
-        let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
-        if roles.len() >= ROLES_MAX {
-            roles.clear();
-        }
-        roles.insert(role.to_owned(), credentials);
-    }
 }
 
 /// Who calls.
@@ -153,81 +122,10 @@ impl Aws {
         actor: &Actor<'_>,
         is_aws: bool,
     ) -> Result<Credentials, CallError> {
-        let Some(role) = actor.role else {
-            return match is_aws {
-                true => self.credentials.standard().await.map_err(|reason| no_answer(reason, 0)),
-                false => Ok(self.credentials.environment().unwrap_or_else(|| placeholder(actor.account))),
-            };
-        };
-        if let Some(section) = self.config.section.roles.get(role) {
-            return Ok(of_section(section));
+        match actor.role {
+            Some(role) => self.role_credentials(role, actor, is_aws).await,
+            None if is_aws => self.credentials.standard().await.map_err(|reason| no_answer(reason, 0)),
+            None => Ok(self.credentials.environment().unwrap_or_else(|| placeholder(actor.account))),
         }
-        if let Some(known) = self.credentials.role(role, SystemTime::now()) {
-            return Ok(known);
-        }
-        let sts = service("sts").ok_or_else(|| CallError::Role("the model of STS is missing".to_owned()))?;
-        if let Err(reason) = endpoint::target(&self.config, &sts, actor.region) {
-            if is_aws {
-                return Err(CallError::Role(format!("The role {role} could not be assumed: {reason}")));
-            }
-            // Nobody can be asked; emulators read the account from the access key.
-            return Ok(placeholder(account_of_role(role).unwrap_or(actor.account)));
-        }
-        let assumed = self.assume(&sts, role, actor).await?;
-        self.credentials.remember(role, assumed.clone());
-        Ok(assumed)
     }
-
-    /// Asks STS, which is a call as any other.
-    fn assume<'a>(
-        &'a self,
-        sts: &'a Arc<Service>,
-        role: &'a str,
-        actor: &'a Actor<'_>,
-    ) -> Pin<Box<dyn Future<Output = Result<Credentials, CallError>> + Send + 'a>> {
-        Box::pin(async move {
-            let parameters = Value::Object(Object::from_entries(vec![
-                ("RoleArn".into(), Value::from(role)),
-                ("RoleSessionName".into(), Value::from("stepwell")),
-            ]));
-            let ask = Call {
-                service: sts,
-                operation: "AssumeRole",
-                parameters: &parameters,
-                body: None,
-                answer_max_bytes: ANSWER_MAX_BYTES,
-                era: Era::Second,
-                region: actor.region,
-                account: actor.account,
-                token_seed: "",
-                role: None,
-            };
-            let answer = self.carry_out(&ask, None).await.map_err(|error| {
-            CallError::Role(match error {
-                CallError::Service(error) => format!(
-                    "The role {role} could not be assumed: {} (Service: Sts, Status Code: {}, Request ID: {})",
-                    error.message, error.status, error.request_id
-                ),
-                CallError::NoAnswer { reason, .. } => format!("The role {role} could not be assumed: {reason}"),
-                other => format!("The role {role} could not be assumed: {other:?}"),
-            })
-        })?;
-            let keys = answer.result.get("Credentials");
-            let text = |name: &str| keys.and_then(|keys| keys.get(name)).and_then(Value::as_str);
-            let (Some(id), Some(secret)) = (text("AccessKeyId"), text("SecretAccessKey")) else {
-                return Err(CallError::Role(format!(
-                    "The role {role} could not be assumed: STS gave no keys"
-                )));
-            };
-            let expiry = text("Expiration")
-                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-                .map(SystemTime::from);
-            Ok(Credentials::new(id, secret, text("SessionToken").map(str::to_owned), expiry, "assumed"))
-        })
-    }
-}
-
-/// `arn:aws:iam::123456789012:role/name` is of that account.
-pub(super) fn account_of_role(role: &str) -> Option<&str> {
-    role.split(':').nth(4).filter(|account| account.len() == 12)
 }

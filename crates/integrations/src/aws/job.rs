@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use stepwell_aws_model::{Dialect, From, Judge, Optimized, service};
+use stepwell_aws_model::{Dialect, From, Judge, Optimized, ShapeKind, service};
 use stepwell_json::{Array, Object, Value};
 
 use super::{
@@ -93,6 +93,20 @@ impl Work<'_> {
             Ok(place) => self.shown(&answer, place, waits),
             Err(outcome) => outcome,
         }
+    }
+
+    /// Makes the call again whose answer is not known. None where that would not meet the job of the first call but start
+    /// another one.
+    pub async fn start_again(&self) -> Option<JobOutcome> {
+        let service = service(self.integration.api)?;
+        let input = service.operation(self.integration.operation)?.input?;
+        let has_token = match &service.shape(input).kind {
+            ShapeKind::Structure { members, .. } => members.iter().any(|member| member.is_idempotency_token),
+            _ => false,
+        };
+        let runs_here =
+            || self.local.is_some_and(|local| local.runs_here(self.integration.service, self.parameters));
+        if has_token || runs_here() { Some(self.start(true).await) } else { None }
     }
 
     /// Waits for the end of the job that `submitted` speaks of.

@@ -16,6 +16,7 @@ mod job;
 mod model_body;
 mod read;
 mod retry;
+mod roles;
 mod schema;
 pub(crate) mod sign;
 #[cfg(test)]

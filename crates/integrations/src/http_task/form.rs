@@ -2,7 +2,7 @@
 
 use stepwell_json::Value;
 
-use crate::http_client::percent_encode;
+use crate::{http_client::percent_encode, parameters::plain};
 
 /// `Transform.RequestEncodingOptions.ArrayFormat`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,11 +28,6 @@ impl ArrayFormat {
             _ => return None,
         })
     }
-}
-
-/// A text as it stands in a URL or header: itself, or the JSON of what is no text.
-pub(super) fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_text(), str::to_owned)
 }
 
 /// Appends the pairs of a member, encoded.

@@ -14,6 +14,7 @@ mod token;
 use std::{collections::BTreeMap, time::Duration};
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use stepwell_aws_model::DirectTarget;
 use stepwell_json::Value;
 
 pub use self::config::{
@@ -32,6 +33,7 @@ use crate::{
     gate::Gate,
     http_client::{HttpClient, HttpError, Resolver, Response},
     lambda::TaskError,
+    parameters::Parameters,
 };
 
 /// The longest body of an answer, in bytes: what a result may have.
@@ -158,6 +160,7 @@ impl HttpTask {
         mut trace: Option<&mut Trace>,
         reveals_secrets: bool,
     ) -> Result<Value, TaskError> {
+        let parameters = Parameters::check(DirectTarget::HttpTask, parameters)?;
         let (name, (connection, tokens)) = self.connection(parameters)?;
         let mut prepared = prepare(parameters, &connection.additions, &self.exceptions, region)?;
         let host = prepared.uri.authority().map_or("", |authority| authority.as_str());
@@ -218,11 +221,10 @@ impl HttpTask {
     }
 
     /// The connection that the task names, by the name in its ARN or by the whole ARN.
-    fn connection(&self, parameters: &Value) -> Result<(&str, &(Connection, TokenCache)), TaskError> {
+    fn connection(&self, parameters: Parameters<'_>) -> Result<(&str, &(Connection, TokenCache)), TaskError> {
         let arn = ["InvocationConfig", "Authentication"]
             .iter()
-            .find_map(|field| parameters.get(field)?.get("ConnectionArn"))
-            .and_then(Value::as_str)
+            .find_map(|field| parameters.inner(field)?.text("ConnectionArn"))
             .ok_or_else(|| {
                 unusable("An HTTP Task needs the ConnectionArn of a connection, in InvocationConfig or Authentication")
             })?;
@@ -237,7 +239,7 @@ impl HttpTask {
         let name = name.filter(|name| !name.is_empty()).ok_or_else(|| {
             unusable(format!("The ConnectionArn {arn:?} is not the ARN of an EventBridge connection"))
         })?;
-        let found = self.connections.get_key_value(arn).or_else(|| self.connections.get_key_value(name));
+        let found = self.connections.get_key_value(&arn).or_else(|| self.connections.get_key_value(name));
         found.map(|(name, found)| (name.as_str(), found)).ok_or_else(|| {
             TaskError::new(
                 "Events.ConnectionResource.ResourceNotFound",

@@ -9,12 +9,13 @@ use stepwell_json::{Object, Value};
 
 use super::{
     config::{Additions, HIDDEN},
-    form::{self, ArrayFormat, join, plain},
+    form::{self, ArrayFormat, join},
 };
 use crate::{
     address::{self, Exception, Refusal},
     http_client::percent_encode,
     lambda::TaskError,
+    parameters::{Parameters, plain},
 };
 
 /// Headers that a task must not set (AWS's list).
@@ -74,7 +75,7 @@ impl Prepared {
     /// As [`prepare`].
     pub(super) fn masked(
         &self,
-        parameters: &Value,
+        parameters: Parameters<'_>,
         masked: &Additions,
         exceptions: &[Exception],
         region: &str,
@@ -97,29 +98,19 @@ pub(super) fn unusable(cause: impl Into<String>) -> TaskError {
 /// # Errors
 /// `States.Runtime` for what no request can be made of, `States.TaskFailed` for a place that may not be called.
 pub(super) fn prepare(
-    parameters: &Value,
+    parameters: Parameters<'_>,
     additions: &Additions,
     exceptions: &[Exception],
     region: &str,
 ) -> Result<Prepared, TaskError> {
-    let needed = |name: &str| {
-        parameters
-            .get(name)
-            .and_then(Value::as_str)
-            .ok_or_else(|| unusable(format!("The field '{name}' of an HTTP Task must be a string")))
-    };
-    let method = match needed("Method")? {
-        method @ ("GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "HEAD") => {
-            Method::from_bytes(method.as_bytes()).map_err(|error| unusable(error.to_string()))?
-        }
-        other => return Err(unusable(format!("The Method {other:?} is not supported in an HTTP Task"))),
-    };
-    let url = needed("ApiEndpoint")?;
+    let method = parameters.required("Method");
+    let method = Method::from_bytes(method.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+    let url = &parameters.required("ApiEndpoint");
     let place = address::check("ApiEndpoint", url, exceptions).map_err(|refusal| match refusal {
         Refusal::Invalid(cause) => unusable(cause),
         Refusal::Forbidden(cause) => TaskError::new("States.TaskFailed", cause),
     })?;
-    let mut headers = task_headers(parameters.get("Headers"))?;
+    let mut headers = task_headers(parameters.value("Headers"))?;
     let body = body(parameters, additions, &headers)?;
     if !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
@@ -130,14 +121,14 @@ pub(super) fn prepare(
     for (name, value) in &additions.headers {
         headers.insert(name.clone(), value.clone());
     }
-    let uri = with_query(place.uri, parameters.get("QueryParameters"), additions)?;
+    let uri = with_query(place.uri, parameters.value("QueryParameters"), additions)?;
     Ok(Prepared { method, uri, is_excepted: place.is_excepted, headers, body })
 }
 
 fn task_headers(given: Option<&Value>) -> Result<HeaderMap, TaskError> {
     let mut headers = HeaderMap::new();
     let members = match given {
-        None | Some(Value::Null) => return Ok(headers),
+        None => return Ok(headers),
         Some(Value::Object(members)) => members,
         Some(_) => return Err(unusable("The Headers of an HTTP Task must be a JSON object")),
     };
@@ -235,8 +226,8 @@ fn with_query(uri: Uri, given: Option<&Value>, additions: &Additions) -> Result<
     Uri::from_parts(parts).map_err(|error| unusable(error.to_string()))
 }
 
-fn body(parameters: &Value, additions: &Additions, headers: &HeaderMap) -> Result<Bytes, TaskError> {
-    let given = parameters.get("RequestBody").filter(|body| !body.is_null());
+fn body(parameters: Parameters<'_>, additions: &Additions, headers: &HeaderMap) -> Result<Bytes, TaskError> {
+    let given = parameters.value("RequestBody");
     let merged;
     let given = if additions.body.is_empty() {
         given
@@ -256,23 +247,13 @@ fn body(parameters: &Value, additions: &Additions, headers: &HeaderMap) -> Resul
         merged = Value::Object(object);
         Some(&merged)
     };
-    let transform = parameters.get("Transform");
-    let encoding = transform.and_then(|transform| transform.get("RequestBodyEncoding"));
-    let is_form = match encoding.map(|encoding| encoding.as_str()) {
-        None | Some(Some("NONE")) => false,
-        Some(Some("URL_ENCODED")) => true,
-        Some(_) => return Err(unusable("RequestBodyEncoding must be NONE or URL_ENCODED")),
-    };
-    let options = transform.and_then(|transform| transform.get("RequestEncodingOptions"));
-    let format = match options.and_then(|options| options.get("ArrayFormat")) {
-        None => ArrayFormat::default(),
-        Some(format) => format
-            .as_str()
-            .and_then(ArrayFormat::parse)
-            .ok_or_else(|| unusable("ArrayFormat must be INDICES, REPEAT, COMMAS or BRACKETS"))?,
-    };
+    let transform = parameters.inner("Transform");
+    let encoding = transform.and_then(|transform| transform.text("RequestBodyEncoding"));
+    let options = transform.and_then(|transform| transform.inner("RequestEncodingOptions"));
+    let format = options.and_then(|options| ArrayFormat::parse(&options.text("ArrayFormat")?));
+    let format = format.unwrap_or_default();
     let Some(given) = given else { return Ok(Bytes::new()) };
-    if !is_form {
+    if encoding.as_deref() != Some("URL_ENCODED") {
         return Ok(plain(given).into());
     }
     let is_form_type = |value: &HeaderValue| {

@@ -28,26 +28,60 @@ const SUFFIX_LENGTH: usize = 12;
 /// `EKS.<status>` when the API server refuses.
 pub(super) async fn start(work: &KubernetesWork<'_>) -> Result<Value, TaskError> {
     let parameters = work.checked(DirectTarget::KubernetesJob)?;
-    let mark = hexadecimal(&Sha256::digest(work.caller.token_seed.as_bytes()));
-    let (job, name) = marked(&given_job(work, parameters)?, &mark);
-    let jobs = jobs_path(parameters);
-    let request = Request::json(Method::POST, jobs.clone(), &job);
+    let wanted = Wanted::of(work, parameters)?;
+    let request = Request::json(Method::POST, jobs_path(parameters), &wanted.job);
     let response = work.send(parameters, request, JOB_MAX_BYTES).await?;
     if response.status.is_success() {
         return Ok(shown(&response));
     }
-    if let (StatusCode::CONFLICT, Some(name)) = (response.status, name) {
-        let path = format!("{jobs}/{}", percent_encode(&name));
-        let present = work.send(parameters, Request::get(path), JOB_MAX_BYTES).await?;
-        let result = shown(&present);
-        let found = result
-            .get("ResponseBody")
-            .and_then(|job| job.get("metadata")?.get("annotations")?.get(ANNOTATION));
-        if present.status.is_success() && found.and_then(Value::as_str) == Some(&mark) {
-            return Ok(created(result));
-        }
+    if response.status == StatusCode::CONFLICT
+        && let Some(present) = present(work, parameters, &wanted).await?
+    {
+        return Ok(present);
     }
     Err(refused(&response))
+}
+
+/// The Job that this attempt of the task had created before, as [`start`] gives it; null when there is none.
+///
+/// # Errors
+/// The API server gives no answer.
+pub(super) async fn find(work: &KubernetesWork<'_>) -> Result<Value, TaskError> {
+    let parameters = work.checked(DirectTarget::KubernetesJob)?;
+    let wanted = Wanted::of(work, parameters)?;
+    Ok(present(work, parameters, &wanted).await?.unwrap_or(Value::Null))
+}
+
+/// The Job that an attempt of a task creates.
+struct Wanted {
+    job: Value,
+    /// Without one there is nothing to tell it by.
+    name: Option<String>,
+    mark: String,
+}
+
+impl Wanted {
+    fn of(work: &KubernetesWork<'_>, parameters: Parameters<'_>) -> Result<Self, TaskError> {
+        let mark = hexadecimal(&Sha256::digest(work.caller.token_seed.as_bytes()));
+        let (job, name) = marked(&given_job(work, parameters)?, &mark);
+        Ok(Self { job, name, mark })
+    }
+}
+
+/// The Job of that name, if it is the very one that is wanted.
+async fn present(
+    work: &KubernetesWork<'_>,
+    parameters: Parameters<'_>,
+    wanted: &Wanted,
+) -> Result<Option<Value>, TaskError> {
+    let Some(name) = &wanted.name else { return Ok(None) };
+    let path = format!("{}/{}", jobs_path(parameters), percent_encode(name));
+    let response = work.send(parameters, Request::get(path), JOB_MAX_BYTES).await?;
+    let result = shown(&response);
+    let found =
+        result.get("ResponseBody").and_then(|job| job.get("metadata")?.get("annotations")?.get(ANNOTATION));
+    let is_own = response.status.is_success() && found.and_then(Value::as_str) == Some(&wanted.mark);
+    Ok(is_own.then(|| created(result)))
 }
 
 /// The answer as it was when the Job was created.
@@ -82,7 +116,7 @@ fn given_job(work: &KubernetesWork<'_>, parameters: Parameters<'_>) -> Result<Ob
 }
 
 /// The Job with the mark of its task, and with a name made from the mark where the server would make one up: a Job that
-/// is created again after a crash must meet the first. Without a name there is nothing to tell it by.
+/// is created again after a crash must meet the first.
 fn marked(job: &Object, mark: &str) -> (Value, Option<String>) {
     let none = Object::from_entries(Vec::new());
     let metadata = job.get("metadata").and_then(Value::as_object).unwrap_or(&none);

@@ -162,6 +162,12 @@ impl KubernetesWork<'_> {
         self.unless_closed(job::start(self)).await
     }
 
+    /// The job that [`KubernetesWork::start_job`] had started before for the same attempt of the task; null when there
+    /// is none.
+    pub async fn find_job(&self) -> JobOutcome {
+        self.unless_closed(job::find(self)).await
+    }
+
     /// Waits for the end of the job that [`KubernetesWork::start_job`] gave, and gets its logs if they are wanted.
     pub async fn wait_for_job(&self, submitted: &Value) -> JobOutcome {
         self.unless_closed(job::wait(self, submitted)).await

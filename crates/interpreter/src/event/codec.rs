@@ -64,23 +64,48 @@ pub fn decode_chunk(bytes: &[u8]) -> Result<Vec<Event>, CodecError> {
     let mut d = Decoder::new(bytes);
     let mut events = Vec::new();
     while d.position() < bytes.len() {
-        decode_record(&mut d, &mut events)
-            .map_err(|e| CodecError::Malformed { offset: d.position(), reason: e.to_string() })?;
+        decode_record(&mut d, &mut events).map_err(|error| malformed(&d, &error))?;
     }
     Ok(events)
 }
 
-fn decode_record(d: &mut Decoder<'_>, events: &mut Vec<Event>) -> Result<(), minicbor::decode::Error> {
-    let message = minicbor::decode::Error::message;
-    if d.array()? != Some(5) {
-        return Err(message("a record has five parts"));
+fn malformed(d: &Decoder<'_>, error: &minicbor::decode::Error) -> CodecError {
+    CodecError::Malformed { offset: d.position(), reason: error.to_string() }
+}
+
+/// What stands before the events of a record.
+struct RecordHead {
+    time: Timestamp,
+    first_ordinal: u32,
+    first_history_id: u32,
+    count: u64,
+}
+
+impl RecordHead {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, minicbor::decode::Error> {
+        let message = minicbor::decode::Error::message;
+        if d.array()? != Some(5) {
+            return Err(message("a record has five parts"));
+        }
+        let time = Timestamp(d.i64()?);
+        let (first_ordinal, first_history_id) = (d.u32()?, d.u32()?);
+        let _command = d.u8()?;
+        let count = d.array()?.ok_or_else(|| message("a record's events have a count"))?;
+        Ok(Self { time, first_ordinal, first_history_id, count })
     }
-    let time = Timestamp(d.i64()?);
-    let mut ordinal = d.u32()?;
-    let mut next_history_id = d.u32()?;
-    let _command = d.u8()?;
-    let count = d.array()?.ok_or_else(|| message("a record's events have a count"))?;
-    for _ in 0..count {
+
+    /// The ordinal of the record's event `number`, counted from 0.
+    fn ordinal(&self, number: u64) -> Result<u32, minicbor::decode::Error> {
+        let ordinal = u32::try_from(number).ok().and_then(|number| self.first_ordinal.checked_add(number));
+        ordinal.ok_or_else(|| minicbor::decode::Error::message("event ordinals end at 2^32"))
+    }
+}
+
+fn decode_record(d: &mut Decoder<'_>, events: &mut Vec<Event>) -> Result<(), minicbor::decode::Error> {
+    let head = RecordHead::decode(d)?;
+    let mut next_history_id = head.first_history_id;
+    for number in 0..head.count {
+        let ordinal = head.ordinal(number)?;
         let kind: EventKind = d.decode()?;
         let history_id = if kind.is_visible() {
             let id = next_history_id;
@@ -89,10 +114,76 @@ fn decode_record(d: &mut Decoder<'_>, events: &mut Vec<Event>) -> Result<(), min
         } else {
             0
         };
-        events.push(Event { ordinal, history_id, time, kind });
-        ordinal = ordinal.checked_add(1).ok_or_else(|| message("event ordinals end at 2^32"))?;
+        events.push(Event { ordinal, history_id, time: head.time, kind });
     }
     Ok(())
+}
+
+/// The events of a chunk, each decoded only when it is asked for: for readers that want few of many.
+#[derive(Debug)]
+pub struct ChunkEvents<'a> {
+    bytes: &'a [u8],
+    /// Ordinal and offset of each event, in order.
+    places: Vec<(u32, usize)>,
+}
+
+impl<'a> ChunkEvents<'a> {
+    /// Finds where the events of a chunk stand.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`] with the offset.
+    pub fn find(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let mut d = Decoder::new(bytes);
+        let mut places = Vec::new();
+        while d.position() < bytes.len() {
+            let found = (|| {
+                let head = RecordHead::decode(&mut d)?;
+                for number in 0..head.count {
+                    places.push((head.ordinal(number)?, d.position()));
+                    d.skip()?;
+                }
+                Ok(())
+            })();
+            found.map_err(|error| malformed(&d, &error))?;
+        }
+        Ok(Self { bytes, places })
+    }
+
+    /// What an event says; none when the chunk does not hold it. Payloads that are references hold a placeholder.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`] with the offset.
+    pub fn get(&self, ordinal: u32) -> Result<Option<EventKind>, CodecError> {
+        let place = self.places.binary_search_by_key(&ordinal, |(ordinal, _)| *ordinal);
+        place
+            .ok()
+            .and_then(|index| self.places.get(index))
+            .map(|(_, offset)| self.decode(*offset))
+            .transpose()
+    }
+
+    /// The last event that is one of those asked for, with its ordinal.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`] with the offset.
+    pub fn rfind(
+        &self,
+        is_wanted: impl Fn(&EventKind) -> bool,
+    ) -> Result<Option<(u32, EventKind)>, CodecError> {
+        for (ordinal, offset) in self.places.iter().rev() {
+            let kind = self.decode(*offset)?;
+            if is_wanted(&kind) {
+                return Ok(Some((*ordinal, kind)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn decode(&self, offset: usize) -> Result<EventKind, CodecError> {
+        let mut d = Decoder::new(self.bytes);
+        d.set_position(offset);
+        d.decode().map_err(|error| malformed(&d, &error))
+    }
 }
 
 /// Payloads by the place where they were written, while events are read.
@@ -121,8 +212,12 @@ impl Payloads {
 
     /// Remembers what an event writes, without looking at what it refers to.
     pub fn remember(&mut self, event: &mut Event) {
-        let ordinal = event.ordinal;
-        event.kind.payloads_mut(|slot, stored| {
+        self.remember_of(event.ordinal, &mut event.kind);
+    }
+
+    /// The same for the event with this ordinal.
+    pub fn remember_of(&mut self, ordinal: u32, kind: &mut EventKind) {
+        kind.payloads_mut(|slot, stored| {
             if stored.origin.is_none() {
                 self.written.insert((ordinal, slot), stored.payload.clone());
             }
@@ -146,7 +241,11 @@ impl Payloads {
         missing
     }
 
-    fn resolve_one(&mut self, ordinal: u32, slot: u16, stored: &mut Stored) -> Result<(), CodecError> {
+    /// Remembers payload `slot` of event `ordinal`, or puts in what it refers to.
+    ///
+    /// # Errors
+    /// [`CodecError::Dangling`] when the event referred to was not seen.
+    pub fn resolve_one(&mut self, ordinal: u32, slot: u16, stored: &mut Stored) -> Result<(), CodecError> {
         let Some(PayloadRef { event, slot: from, item }) = stored.origin else {
             self.written.insert((ordinal, slot), stored.payload.clone());
             return Ok(());

@@ -316,7 +316,7 @@ impl Engine {
                 execution = %spec.execution_arn,
                 job = %id,
                 exit_code = end.exit_code,
-                reason = %end.reason.as_deref().unwrap_or(&attempt.reason).escape_debug(),
+                reason = %on_one_line(end.reason.as_deref().unwrap_or(&attempt.reason)),
                 log = %log.display(),
                 last_line = %last_line.ok().flatten().unwrap_or_default(),
                 is_repeated,
@@ -456,5 +456,18 @@ fn last_line(path: &std::path::Path) -> Option<String> {
     file.take(TAIL_BYTES).read_to_end(&mut tail).ok()?;
     let text = String::from_utf8_lossy(&tail);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    Some(line.escape_debug().to_string())
+    Some(on_one_line(line))
+}
+
+/// Control characters are written as escapes: a job must not forge or colour lines of the server's log.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }

@@ -6,6 +6,7 @@
 mod attempt;
 pub(crate) mod job;
 mod lanes;
+mod logs;
 mod records;
 mod recovery;
 mod retention;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) use attempt::HOST_TERMINATED;
 use job::{Dependency, Job, JobId, Phase, Progress, Spec, Status, Termination};
 pub(crate) use lanes::Lanes;
+pub use logs::{JobLog, JobLogs};
 pub(crate) use records::Records;
 use tokio::sync::watch;
 

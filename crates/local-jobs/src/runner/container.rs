@@ -8,7 +8,7 @@ use std::fs::File;
 use std::time::Duration;
 
 use stepwell_docker_engine::{
-    ContainerSpec, ContainerStatus, Engine, EngineError, LogPosition, SocketSearch,
+    ContainerSpec, ContainerStatus, Engine, EngineError, LogPosition, RegistryLogins, SocketSearch,
 };
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -47,7 +47,7 @@ impl ContainerRunner {
         if let Some(engine) = &*known {
             return Ok(engine.clone());
         }
-        let engine = Engine::connect(&self.search).await?;
+        let engine = Engine::connect(&self.search).await?.with_logins(RegistryLogins::from_environment());
         Ok(known.insert(engine).clone())
     }
 

@@ -146,6 +146,11 @@ pub struct Server<'a> {
 }
 
 impl Server<'_> {
+    /// Ends the server; its jobs go on.
+    pub async fn stop(self) {
+        self.jobs.shutdown().await;
+    }
+
     pub async fn raw(&self, operation: &str, token: &str, body: &Value) -> Option<(u16, Value)> {
         let is_ecs = operation.contains("Task");
         let body = body.to_string();
@@ -185,6 +190,13 @@ impl Server<'_> {
         let mut body = json!({"jobName": "j", "jobQueue": "q", "jobDefinition": definition});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         text(&self.call("SubmitJob", body).await["jobId"])
+    }
+
+    /// Submits a job that runs a script in the machine's folder, also where the definition has another; its id.
+    pub async fn submit_script(&self, definition: &str, script: &str, mut more: Value) -> String {
+        let script = format!("cd {}; {script}", self.machine.folder.path().display());
+        more["containerOverrides"] = json!({"command": ["sh", "-c", script]});
+        self.submit(definition, more).await
     }
 
     pub async fn job(&self, id: &str) -> Value {

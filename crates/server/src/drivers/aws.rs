@@ -1,9 +1,6 @@
 //! Tasks that call AWS services, or servers that speak their APIs: by the SDK, and by optimized integrations.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use stepwell_api::{Operation, ToJson, identity::Identity};
 use stepwell_asl::Resource;
@@ -16,11 +13,10 @@ use stepwell_integrations::{
     },
 };
 use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
-use stepwell_json::{Payload, Value};
+use stepwell_json::{Object, Payload, Value};
 use stepwell_store::ExecutionKey;
-use tokio::sync::watch;
 
-use super::{Caller, Completion};
+use super::{Caller, Completion, submissions::Found};
 use crate::{operations::Operations, service};
 
 /// What a task finds without leaving the process: the Step Functions API of this server, and the jobs that it runs.
@@ -39,6 +35,16 @@ impl LocalService for ThisServer<'_> {
                 _ => self.call_jobs(&call).await,
             }
         })
+    }
+
+    fn runs_here(&self, service: &str, parameters: &Value) -> bool {
+        let Some(jobs) = &self.operations.jobs else { return false };
+        let is_definition =
+            |key: &str| ["JobDefinition", "TaskDefinition"].iter().any(|name| name.eq_ignore_ascii_case(key));
+        let given = parameters.as_object().into_iter().flat_map(Object::iter);
+        let mut definitions =
+            given.filter(|(key, _)| is_definition(key)).filter_map(|(_, name)| name.as_str());
+        definitions.any(|name| jobs.has_definition(service, name))
     }
 
     fn job_ended<'a>(&'a self, service: &'a str, ask: &'a Value) -> Option<LocalFuture<'a, ()>> {
@@ -75,26 +81,6 @@ impl ThisServer<'_> {
         };
         let answer = self.operations.jobs.as_ref()?.call(call).await?;
         Some(LocalAnswer { status: answer.status, body: answer.body })
-    }
-}
-
-/// The jobs that are being waited for, so that a wait ends when its task is given up.
-#[derive(Debug, Default)]
-pub(crate) struct JobWaits(Mutex<HashMap<(ExecutionKey, TaskId), watch::Sender<bool>>>);
-
-impl JobWaits {
-    pub(super) fn begin(&self, key: ExecutionKey, task: TaskId) -> watch::Receiver<bool> {
-        let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sender, receiver) = watch::channel(false);
-        waits.insert((key, task), sender);
-        receiver
-    }
-
-    pub(super) fn end(&self, key: ExecutionKey, task: TaskId) {
-        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(key, task));
-        if let Some(sender) = ended {
-            sender.send_replace(true);
-        }
     }
 }
 
@@ -162,7 +148,7 @@ fn refused_after_crash(
     })
 }
 
-pub(super) fn unknown(state: &TaskState) -> Completion {
+fn unknown(state: &TaskState) -> Completion {
     Completion::Failed(ErrorOutput::new(
         "States.Runtime",
         format!("The resource {} can't be called by this version of Stepwell.", state.resource_text),
@@ -235,7 +221,23 @@ pub(super) async fn start(
     outcome.map_or_else(|| unknown(state), completed)
 }
 
-/// Waits for the end of the job of a task, or until the task is given up.
+/// Finds the job of a task whose submission was cut off, by submitting it again where that meets the first job.
+pub(super) async fn find(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    parameters: &Payload,
+) -> Found {
+    let service = state.resource.operation().and_then(|(word, _)| stepwell_aws_model::service(word));
+    if service.is_some_and(|service| refused_after_crash(operations, caller, &service).is_some()) {
+        return Found::Unknown;
+    }
+    let again =
+        with_work(operations, caller, state, parameters.value(), async |work| work.start_again().await).await;
+    again.flatten().map_or(Found::Unknown, Found::of)
+}
+
+/// Waits for the end of the job of a task.
 pub(super) async fn wait(
     operations: &Arc<Operations>,
     caller: &Caller<'_>,
@@ -243,18 +245,10 @@ pub(super) async fn wait(
     submitted: &Payload,
     parameters: &Payload,
 ) -> Completion {
-    let Some(key) = caller.key else { return unknown(state) };
-    let mut given_up = operations.job_waits.begin(key, caller.task);
-    let waited = with_work(operations, caller, state, parameters.value(), async |work| {
-        tokio::select! {
-            biased;
-            _ = given_up.wait_for(|given_up| *given_up) => JobOutcome::Interrupted,
-            outcome = work.wait(submitted.value()) => outcome,
-        }
+    let ended = with_work(operations, caller, state, parameters.value(), async |work| {
+        work.wait(submitted.value()).await
     });
-    let outcome = waited.await;
-    operations.job_waits.end(key, caller.task);
-    outcome.map_or_else(|| unknown(state), completed)
+    ended.await.map_or_else(|| unknown(state), completed)
 }
 
 /// Cancels the job of a task that was given up. Gives whether that is done with.
@@ -265,9 +259,6 @@ pub(super) async fn stop(
     submitted: &Payload,
     parameters: &Payload,
 ) -> bool {
-    if let Some(key) = caller.key {
-        operations.job_waits.end(key, caller.task);
-    }
     let cancelled = with_work(operations, caller, state, parameters.value(), async |work| {
         work.cancel(submitted.value()).await
     });

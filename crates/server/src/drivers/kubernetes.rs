@@ -1,12 +1,13 @@
 //! `eks:call` and `eks:runJob`.
 
-use stepwell_integrations::{OnUncertain, aws::JobOutcome, kubernetes::KubernetesWork};
-use stepwell_interpreter::{ErrorOutput, program::TaskState};
+use stepwell_integrations::{OnUncertain, kubernetes::KubernetesWork};
+use stepwell_interpreter::ErrorOutput;
 use stepwell_json::{Payload, Value};
 
 use super::{
     Caller, Completion,
-    aws::{aws_caller, completed, token_seed, unknown},
+    aws::{aws_caller, completed, token_seed},
+    submissions::Found,
 };
 use crate::operations::Operations;
 
@@ -41,26 +42,22 @@ pub(super) async fn start_job(
     completed(with_work(operations, caller, parameters, async |work| work.start_job().await).await)
 }
 
-/// Waits for the end of the job of a task, or until the task is given up.
+/// Finds the job of a task whose submission was cut off.
+pub(super) async fn find_job(operations: &Operations, caller: &Caller<'_>, parameters: &Value) -> Found {
+    Found::of(with_work(operations, caller, parameters, async |work| work.find_job().await).await)
+}
+
+/// Waits for the end of the job of a task.
 pub(super) async fn wait_for_job(
     operations: &Operations,
     caller: &Caller<'_>,
-    state: &TaskState,
     submitted: &Payload,
     parameters: &Payload,
 ) -> Completion {
-    let Some(key) = caller.key else { return unknown(state) };
-    let mut given_up = operations.job_waits.begin(key, caller.task);
-    let waited = with_work(operations, caller, parameters.value(), async |work| {
-        tokio::select! {
-            biased;
-            _ = given_up.wait_for(|given_up| *given_up) => JobOutcome::Interrupted,
-            outcome = work.wait_for_job(submitted.value()) => outcome,
-        }
+    let ended = with_work(operations, caller, parameters.value(), async |work| {
+        work.wait_for_job(submitted.value()).await
     });
-    let outcome = waited.await;
-    operations.job_waits.end(key, caller.task);
-    completed(outcome)
+    completed(ended.await)
 }
 
 /// Deletes the job of a task that was given up. Gives whether that is done with.
@@ -70,9 +67,6 @@ pub(super) async fn delete_job(
     submitted: &Payload,
     parameters: &Payload,
 ) -> bool {
-    if let Some(key) = caller.key {
-        operations.job_waits.end(key, caller.task);
-    }
     with_work(operations, caller, parameters.value(), async |work| work.delete_job(submitted.value()).await)
         .await
 }

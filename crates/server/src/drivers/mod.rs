@@ -3,29 +3,29 @@
 mod api_gateway;
 mod aws;
 pub(crate) mod http_task;
+mod job_waits;
 mod kubernetes;
 mod lambda;
 pub(crate) mod mocked;
 mod nested;
+mod submissions;
 
-pub(crate) use aws::JobWaits;
+use submissions::Found;
+pub(crate) use {job_waits::JobWaits, submissions::Submissions};
 
 use std::sync::Arc;
 
 use stepwell_asl::Resource;
 use stepwell_aws_model::DirectTarget;
-use stepwell_engine::{Input, Released, Reply, ReplyTo};
+use stepwell_engine::Released;
 use stepwell_integrations::OnUncertain;
 use stepwell_interpreter::{
-    About, Command, Effect, ErrorOutput, Program, Rejection, TaskId,
+    About, Command, Effect, ErrorOutput, Program, TaskId,
     program::{StateKind, TaskState},
 };
 use stepwell_json::Payload;
 use stepwell_store::ExecutionKey;
-use tokio::{
-    runtime::Handle,
-    sync::{oneshot, watch},
-};
+use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     express,
@@ -92,21 +92,14 @@ impl Outside for Drivers {
                 }
                 Released::Effect { key, about, program, effect, resent } => {
                     let operations = self.operations.clone();
+                    let submission = operations.submissions.begin(key, &program, &effect);
                     self.handle.spawn(async move {
                         let is_wait = matches!(effect, Effect::AwaitJob { .. });
                         let _call = if is_wait { operations.waits.begin() } else { operations.calls.begin() };
-                        let stop = stop_of(&program, &effect);
                         let command = perform(&operations, Some(key), &about, &program, effect, resent).await;
-                        match (command, stop) {
-                            (Some(Command::TaskSubmitted { task, output }), Some(stop)) => {
-                                let submitted = Command::TaskSubmitted { task, output: output.clone() };
-                                if is_given_up(&operations, key, submitted).await {
-                                    let stop = stop(output);
-                                    // The execution has ended or gone on: it owes nothing, and is told nothing.
-                                    perform(&operations, Some(key), &about, &program, stop, resent).await;
-                                }
-                            }
-                            (Some(command), _) => operations.router.tell(key, command),
+                        match (command, submission) {
+                            (Some(command), Some(submission)) => submission.ended(&operations, command).await,
+                            (Some(command), None) => operations.router.tell(key, command),
                             (None, _) => {}
                         }
                     });
@@ -178,28 +171,41 @@ pub(crate) async fn perform(
         Effect::AwaitJob { task, state, submitted, parameters, credentials_role } => {
             let state = state_of(state)?;
             let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
-            let completion = match &state.resource {
-                Resource::Optimized { .. } => {
-                    Box::pin(aws::wait(operations, &caller, state, &submitted, &parameters)).await
+            let ended = async {
+                match &state.resource {
+                    Resource::Optimized { .. } => {
+                        Box::pin(aws::wait(operations, &caller, state, &submitted, &parameters)).await
+                    }
+                    Resource::Direct { .. } => {
+                        Box::pin(kubernetes::wait_for_job(operations, &caller, &submitted, &parameters)).await
+                    }
+                    _ => nested::wait(operations, state, &submitted).await,
                 }
-                Resource::Direct { .. } => {
-                    Box::pin(kubernetes::wait_for_job(operations, &caller, state, &submitted, &parameters))
-                        .await
-                }
-                _ => nested::wait(operations, state, &submitted).await,
             };
-            complete(task, completion)
+            complete(task, operations.job_waits.until_given_up(key, task, ended).await)
         }
         Effect::StopJob { task, state, submitted, parameters, credentials_role } => {
+            if let Some(key) = key {
+                operations.job_waits.give_up(key, task);
+            }
             let caller = Caller { key, about, task, resent, role: credentials_role.as_deref() };
-            let is_stopped = match state_of(state).map(|state| (state, &state.resource)) {
-                Some((state, Resource::Optimized { .. })) => {
-                    Box::pin(aws::stop(operations, &caller, state, &submitted, &parameters)).await
+            let state = state_of(state)?;
+            let submitted = match submitted {
+                Some(submitted) => Found::Job(submitted),
+                None => submissions::job_to_stop(operations, &caller, state, &parameters).await,
+            };
+            let is_stopped = match submitted {
+                Found::Job(submitted) => stop(operations, &caller, state, &submitted, &parameters).await,
+                Found::Nothing => true,
+                Found::Unknown => {
+                    tracing::warn!(
+                        execution = %about.execution_arn,
+                        resource = %state.resource_text,
+                        "the server ended while a job was being submitted whose task was given up: it may run"
+                    );
+                    true
                 }
-                Some((_, Resource::Direct { .. })) => {
-                    kubernetes::delete_job(operations, &caller, &submitted, &parameters).await
-                }
-                _ => nested::stop(operations, &submitted).await,
+                Found::Interrupted => false,
             };
             is_stopped.then_some(Command::Settle { attempt: task.attempt })
         }
@@ -208,26 +214,21 @@ pub(crate) async fn perform(
     }
 }
 
-/// How to stop the job that an effect submits, given the answer of the call that submits it. An execution can ask for
-/// that only once it knows the answer; a job whose task ends before is stopped by whoever made the call.
-fn stop_of(program: &Program, effect: &Effect) -> Option<impl FnOnce(Payload) -> Effect + use<>> {
-    let Effect::InvokeTask { task, state, parameters, credentials_role, mock: None } = effect else {
-        return None;
-    };
-    match program.get(*state).map(|state| &state.kind) {
-        Some(StateKind::Task(task)) if task.waits_for_job() => {}
-        _ => return None,
+/// Stops the job of a task that was given up. Gives whether that is done with.
+async fn stop(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    submitted: &Payload,
+    parameters: &Payload,
+) -> bool {
+    match &state.resource {
+        Resource::Optimized { .. } => {
+            Box::pin(aws::stop(operations, caller, state, submitted, parameters)).await
+        }
+        Resource::Direct { .. } => kubernetes::delete_job(operations, caller, submitted, parameters).await,
+        _ => nested::stop(operations, submitted).await,
     }
-    let (task, state) = (*task, *state);
-    let (parameters, credentials_role) = (parameters.clone(), credentials_role.clone());
-    Some(move |submitted| Effect::StopJob { task, state, submitted, parameters, credentials_role })
-}
-
-/// Tells an execution that the job of a task was submitted, and learns whether the task has ended meanwhile.
-async fn is_given_up(operations: &Operations, key: ExecutionKey, submitted: Command) -> bool {
-    let (reply, answer) = oneshot::channel();
-    operations.router.send(Input::Command { key, command: submitted, reply: ReplyTo::Caller(reply) });
-    matches!(answer.await, Ok(Reply::Rejected(Rejection::NotRunning | Rejection::TaskEnded)))
 }
 
 pub(crate) fn complete(task: TaskId, completion: Completion) -> Option<Command> {

@@ -13,7 +13,7 @@ use stepwell_json::{Array, Object, Payload, Value};
 use stepwell_store::{ExecutionKey, ExecutionRow, Status};
 use uuid::Builder;
 
-use super::{Caller, Completion};
+use super::{Caller, Completion, submissions::Found};
 use crate::{
     operations::{Ends, Operations, Started, execution_status},
     random,
@@ -38,11 +38,8 @@ pub(super) async fn start(
         Ok(request) => request,
         Err(error) => return Completion::Failed(error),
     };
-    let derived = match (&request.name, caller.key) {
-        (None, Some(parent)) => Some(child_name(parent, caller.task)),
-        _ => None,
-    };
-    let name = request.name.as_deref().or(derived.as_deref());
+    let name = name_of(&request, caller);
+    let name = name.as_deref();
     let input = request.input.clone();
     let started = match operations.resolve(&request.state_machine_arn) {
         // An Express execution can't be described, so its end can't be waited for.
@@ -67,6 +64,21 @@ pub(super) async fn start(
         Err(error) if error.code == "ServiceUnavailable" && operations.is_stopping() => Completion::Nothing,
         Err(error) => Completion::Failed(service_failure(&error)),
     }
+}
+
+/// Finds the child of a task whose call was cut off.
+pub(super) fn find(operations: &Operations, caller: &Caller<'_>, parameters: &Payload) -> Found {
+    let Ok(request) = read(parameters.value()) else { return Found::Nothing };
+    let name = name_of(&request, caller);
+    match started_before(operations, caller.about, &request, name.as_deref()) {
+        Some(child) => Found::Job(Payload::from_value(start_result(&child, operations.clock.now().0))),
+        None => Found::Nothing,
+    }
+}
+
+/// The name of the child: that of the parameters, else one that is the same whenever the call is made.
+fn name_of(request: &Request, caller: &Caller<'_>) -> Option<String> {
+    request.name.clone().or_else(|| Some(child_name(caller.key?, caller.task)))
 }
 
 /// The child that the same call started before a crash: of that name and input, started while the parent ran.

@@ -230,8 +230,14 @@ impl Logs {
         if logging.level == LevelRecord::Off {
             return Ok(());
         }
-        let group = logging.log_group_arn().and_then(LogGroup::parse);
-        let group = group.ok_or_else(ApiError::log_destination_not_found)?;
+        let arn = logging.log_group_arn().unwrap_or_default();
+        let Some(group) = LogGroup::parse(arn) else {
+            let is_unqualified = LogGroup::parse(&format!("{arn}:*")).is_some();
+            return Err(match is_unqualified {
+                true => ApiError::log_group_without_qualifier(),
+                false => ApiError::log_destination_not_found(),
+            });
+        };
         let destination = self.settings.groups.get(&group.name).unwrap_or(&self.settings.default);
         if *destination != LogDestination::CloudWatch {
             return Ok(());

@@ -16,21 +16,12 @@ use stepwell_api::{
     },
 };
 use stepwell_engine::{Input, Reply, ReplyTo, StartRequest};
-use stepwell_interpreter::{
-    About, Command, ErrorOutput, EventKind, LogEvents, MockCase, Program, Rejection, Text,
-    event::codec::{Payloads, decode_chunk},
-};
+use stepwell_interpreter::{About, Command, ErrorOutput, LogEvents, MockCase, Program, Rejection, Text};
 use stepwell_json::Payload;
 use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, StoreError, arn_hash};
 
-use super::{Operations, Target, answer, answered, internal, target::Named};
-use crate::{
-    catalogue::records::LevelRecord,
-    drivers::mocked,
-    express,
-    history::{self, HistoryError},
-    random,
-};
+use super::{Operations, Target, answer, answered, ends::Ends, internal, target::Named};
+use crate::{catalogue::records::LevelRecord, drivers::mocked, express, random};
 
 /// How often a name is looked up for one start before the caller is told to come again.
 const LOOK_UPS_MAX: usize = 16;
@@ -46,15 +37,6 @@ const BILLED_MEGABYTES: i64 = 64;
 pub(crate) struct Started {
     pub(crate) arn: Text,
     pub(crate) start_ms: i64,
-}
-
-/// What an execution began with and how it ended, as its events have it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Ends {
-    pub(crate) input: Option<Arc<str>>,
-    pub(crate) output: Option<Arc<str>>,
-    pub(crate) error: Option<Arc<str>>,
-    pub(crate) cause: Option<Arc<str>>,
 }
 
 impl Operations {
@@ -488,56 +470,11 @@ impl Operations {
 
     /// A Standard execution by its ARN.
     pub(super) fn find_execution(&self, arn: &str) -> Result<(ExecutionKey, Arc<ExecutionRow>), ApiError> {
-        if let Some(key) = self.store.find(arn).map_err(internal)?
-            && let Some(row) = self.store.row(key).map_err(internal)?
-        {
+        if let Some((key, row)) = self.store.find_row(arn).map_err(internal)? {
             return if row.express { Err(ApiError::arn_type_not_valid("express")) } else { Ok((key, row)) };
         }
         ExecutionArn::parse(arn)?;
         Err(ApiError::execution_does_not_exist(arn))
-    }
-
-    /// Input, output and error of an execution, from the events that hold them.
-    pub(crate) fn ends(&self, key: ExecutionKey, row: &ExecutionRow) -> Result<Ends, HistoryError> {
-        let mut ends = Ends::default();
-        let mut payloads = Payloads::default();
-        let mut last = None;
-        if let Some(chunk) = self.store.chunks(key, 0, 1)?.first() {
-            let mut events = decode_chunk(&chunk.bytes)?;
-            for event in &mut events {
-                payloads.remember(event);
-            }
-            if let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) {
-                ends.input = Some(input.payload.text().clone());
-            }
-            if row.status.is_closed() && row.last_chunk == chunk.first_event {
-                last = events.into_iter().rev().find(|event| event.kind.is_terminal());
-            }
-        }
-        if row.status.is_closed() && last.is_none() {
-            for chunk in self.store.chunks(key, row.last_chunk, 1)? {
-                let mut events = decode_chunk(&chunk.bytes)?;
-                for event in &mut events {
-                    payloads.remember(event);
-                }
-                last = events.into_iter().rev().find(|event| event.kind.is_terminal());
-            }
-        }
-        let Some(terminal) = last else { return Ok(ends) };
-        let mut terminal = [terminal];
-        history::resolve(&*self.store, key, &mut payloads, &mut terminal)?;
-        let [terminal] = terminal;
-        match terminal.kind {
-            EventKind::ExecutionSucceeded { output, .. } => ends.output = Some(output.payload.text().clone()),
-            EventKind::ExecutionFailed { error, .. }
-            | EventKind::ExecutionAborted { error }
-            | EventKind::ExecutionTimedOut { error } => {
-                ends.error = error.error.map(|text| text.0);
-                ends.cause = error.cause.map(|text| text.0);
-            }
-            _ => {}
-        }
-        Ok(ends)
     }
 }
 

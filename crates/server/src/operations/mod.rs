@@ -5,6 +5,7 @@ mod alias;
 mod configuration;
 mod definition;
 mod deletion;
+mod ends;
 mod execution;
 mod history;
 mod redrive;
@@ -29,14 +30,15 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use configuration::log_level;
 pub(crate) use definition::WORKED_ON_IN_PLACE_BYTES_MAX;
-pub(crate) use execution::{Ends, Started, execution_status};
+pub(crate) use ends::Ends;
+pub(crate) use execution::{Started, execution_status};
 pub use history::HistoryPage;
 pub(crate) use target::Target;
 
 use crate::{
     admission::Admission,
     catalogue::Catalogue,
-    drivers::{Calls, JobWaits},
+    drivers::{Calls, JobWaits, Submissions},
     events::Webhooks,
     heavy::HeavyThreads,
     logs::Logs,
@@ -71,6 +73,7 @@ pub struct Operations {
     pub(crate) kubernetes: stepwell_integrations::kubernetes::Kubernetes,
     pub(crate) http: stepwell_integrations::http_task::HttpTask,
     pub(crate) job_waits: JobWaits,
+    pub(crate) submissions: Submissions,
     pub(crate) pollers: AtomicU64,
     pub(crate) admission: Admission,
     pub(crate) express_permits: Arc<Semaphore>,

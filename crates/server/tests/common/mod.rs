@@ -3,7 +3,7 @@
 
 pub mod fake;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -15,6 +15,7 @@ use hyper_util::{
 use serde_json::{Value, json};
 use stepwell_server::{Server, Settings};
 use stepwell_store::{MemoryStore, Store};
+use stepwell_store_embedded::{EmbeddedStore, OpenError, Options};
 
 pub const ACCOUNT: &str = "000000000000";
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/test";
@@ -71,6 +72,24 @@ impl TestServer {
 
     pub async fn stop(self) {
         self.server.shutdown(Duration::from_secs(5)).await;
+    }
+}
+
+/// The store in a directory. The last tasks of a server that has ended may hold it for a moment.
+pub async fn open_store(directory: &Path) -> Arc<dyn Store> {
+    loop {
+        match EmbeddedStore::open(directory, Options::default()) {
+            Ok(store) => return Arc::new(store),
+            Err(OpenError::Locked { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Waits for something that this process sees.
+pub async fn until(is_there: impl Fn() -> bool) {
+    while !is_there() {
+        tokio::task::yield_now().await;
     }
 }
 

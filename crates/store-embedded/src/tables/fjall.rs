@@ -24,16 +24,23 @@ const JOURNALING_BYTES: u64 = 64 << 20;
 /// One: with more of them fjall 3.1's first worker passes compactions on in a busy loop while another one compacts.
 const WORKER_THREADS: usize = 1;
 
-/// Two keyspaces: event chunks, which are most of the bytes, and everything else, each key behind the number of its table.
-/// A keyspace costs some ten syncs when it is made and as many whenever its memtable goes to disk, so fewer are better.
+/// Three keyspaces: event chunks, which are most of the bytes; rows; and everything else, each key behind the number of its
+/// table. A keyspace costs some ten syncs when it is made and as many whenever its memtable goes to disk, so fewer are better.
+/// But each memtable of the index reaches from its first table to its last, so that a compaction merges it with all that is
+/// there. Chunks and rows are written in the order of their keys, or nearly so, and are hardly ever merged: they are kept
+/// apart from the index, which stays small.
 pub(crate) struct FjallTables {
     database: Database,
     events: Keyspace,
+    executions: Keyspace,
     index: Keyspace,
 }
 
 const EVENTS_KEYSPACE: &str = "execution_events";
+const EXECUTIONS_KEYSPACE: &str = "executions";
 const INDEX_KEYSPACE: &str = "index";
+/// Rows of older stores that are moved in one batch.
+const ROWS_MOVED_AT_ONCE: usize = 1_000;
 
 impl FjallTables {
     /// Opens the tables in `directory`, making them if needed. They are made under another name: fjall can't open what a
@@ -63,23 +70,46 @@ impl FjallTables {
                 .max_journaling_size(JOURNALING_BYTES)
                 .worker_threads(WORKER_THREADS)
                 .open()?;
-            let common = |thirds: u64| {
+            let common = |quarters: u64| {
                 KeyspaceCreateOptions::default()
                     .manual_journal_persist(true)
-                    .max_memtable_size((options.memtable_bytes * thirds / 3).max(256 << 10))
+                    .max_memtable_size((options.memtable_bytes * quarters / 4).max(256 << 10))
             };
-            // Chunks are read by ranges, never by a key that might be missing: a filter would be memory for nothing.
-            let events =
-                database.keyspace(EVENTS_KEYSPACE, || common(2).filter_policy(FilterPolicy::disabled()))?;
+            // Keys of chunks and rows come from an index or lie in a range, so they are there: a filter would be memory for
+            // nothing.
+            let sure = |quarters: u64| common(quarters).filter_policy(FilterPolicy::disabled());
+            let events = database.keyspace(EVENTS_KEYSPACE, || sure(2))?;
+            let executions = database.keyspace(EXECUTIONS_KEYSPACE, || sure(1))?;
             let index = database.keyspace(INDEX_KEYSPACE, || common(1))?;
-            Ok(FjallTables { database, events, index })
+            let tables = FjallTables { database, events, executions, index };
+            tables.take_rows_out_of_index()?;
+            Ok(tables)
         })
+    }
+
+    /// Moves rows that stand in the index, where the first stores had them, to the keyspace of rows. If this is cut short, the
+    /// rest is moved when the tables are opened again.
+    fn take_rows_out_of_index(&self) -> Result<(), fjall::Error> {
+        let prefix = [Table::Executions as u8];
+        loop {
+            let mut batch = self.database.batch();
+            for entry in self.index.prefix(prefix).take(ROWS_MOVED_AT_ONCE) {
+                let (key, row) = entry.into_inner()?;
+                batch.insert(&self.executions, key.get(prefix.len()..).unwrap_or_default(), row);
+                batch.remove(&self.index, key);
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            batch.commit()?;
+        }
     }
 
     /// The keyspace of a table, and the key in it, for which `buffer` may be used.
     fn place<'a>(&self, table: Table, key: &'a [u8], buffer: &'a mut Vec<u8>) -> (&Keyspace, &'a [u8]) {
         match table {
             Table::Events => (&self.events, key),
+            Table::Executions => (&self.executions, key),
             _ => {
                 buffer.clear();
                 buffer.push(table as u8);
@@ -172,7 +202,7 @@ impl View for FjallView<'_> {
         let (keyspace, start) = self.tables.place(table, start, &mut start_buffer);
         let past_table = [table as u8 + 1];
         let (end, prefix_length) = match (table, end) {
-            (Table::Events, end) => (end, 0),
+            (Table::Events | Table::Executions, end) => (end, 0),
             (_, Some(end)) => (Some(self.tables.place(table, end, &mut end_buffer).1), 1),
             (_, None) => (Some(past_table.as_slice()), 1),
         };
@@ -192,5 +222,39 @@ impl View for FjallView<'_> {
             Ok(())
         })
         .map_err(|error| TablesError(format!("{}: {error}", table.name())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_stand_in_the_index_are_found_and_moved() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = FjallOptions { cache_bytes: 1 << 20, memtable_bytes: 1 << 20 };
+        let tables = FjallTables::open(&directory.path().join("tables"), options).unwrap();
+        let count = u32::try_from(2 * ROWS_MOVED_AT_ONCE + 1).unwrap();
+        for number in 0..count {
+            let mut key = vec![Table::Executions as u8];
+            key.extend_from_slice(&number.to_be_bytes());
+            tables.index.insert(key, b"row").unwrap();
+        }
+        tables.index.insert([Table::Names as u8, 7], b"name").unwrap();
+        drop(tables);
+        for _ in 0..2 {
+            let tables = FjallTables::open(&directory.path().join("tables"), options).unwrap();
+            let mut found = 0;
+            let view = tables.view();
+            let visit: Visit<'_> = &mut |key, row| {
+                assert_eq!((key, row), (u32::to_be_bytes(found).as_slice(), b"row".as_slice()));
+                found += 1;
+                std::ops::ControlFlow::Continue(())
+            };
+            view.scan(Table::Executions, &[], None, Direction::Forward, visit).unwrap();
+            assert_eq!(found, count);
+            assert_eq!(view.get(Table::Names, &[7]).unwrap().as_deref(), Some(b"name".as_slice()));
+            assert_eq!(tables.index.len().unwrap(), 1);
+        }
     }
 }

@@ -225,7 +225,10 @@ impl Faults {
             _ => None,
         };
         if seconds.is_none() {
-            self.note(node.span, format!("seconds from 0 up are expected, but this is {}", a(node)));
+            self.note(
+                node.span,
+                format!("seconds from 0 to {SECONDS_MAX} are expected, but this is {}", a(node)),
+            );
         }
         seconds.map(|seconds| (seconds * 1000.0).round() as i64)
     }

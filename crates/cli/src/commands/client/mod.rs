@@ -8,6 +8,7 @@ pub(crate) mod describe;
 pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod list;
+pub(crate) mod logs;
 mod names;
 pub(crate) mod publish;
 pub(crate) mod redrive;

@@ -28,18 +28,30 @@ pub(crate) struct StopArguments {
 /// Stops it.
 pub(crate) fn run(arguments: &StopArguments, format: Format) -> Result<(), Failure> {
     let client = arguments.server.client()?;
-    let answer = block_on(async {
-        let mut request = json!({"executionArn": names::execution(&client, &arguments.execution).await?});
+    let (answer, ended) = block_on(async {
+        let arn = names::execution(&client, &arguments.execution).await?;
+        let mut request = json!({"executionArn": arn});
         for (key, value) in [("error", &arguments.error), ("cause", &arguments.cause)] {
             if let Some(value) = value {
                 request[key] = value.as_str().into();
             }
         }
-        Ok(client.call("StopExecution", &request).await?)
+        let answer = client.call("StopExecution", &request).await?;
+        if format == Format::Json {
+            return Ok((answer, None));
+        }
+        // The answer is the same for an execution that had ended by itself.
+        let request = json!({"executionArn": arn, "includedData": "METADATA_ONLY"});
+        let status = client.call("DescribeExecution", &request).await?["status"].take();
+        Ok((answer, status.as_str().filter(|status| *status != "ABORTED").map(str::to_owned)))
     })?;
-    match format {
-        Format::Json => output::json(&answer),
-        Format::Text => output::line(format_args!("stopped at {}", super::time(&answer, "stopDate"))),
+    let time = super::time(&answer, "stopDate");
+    match (format, ended) {
+        (Format::Json, _) => output::json(&answer),
+        (Format::Text, None) => output::line(format_args!("stopped at {time}")),
+        (Format::Text, Some(status)) => {
+            output::line(format_args!("not stopped: it had ended at {time}, {status}"));
+        }
     }
     Ok(())
 }

@@ -64,18 +64,20 @@ impl Given {
         Some(self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).join(path))
     }
 
-    /// A line about each key that nothing asked for.
-    pub(super) fn unused(&self, asked: &BTreeSet<String>) -> Vec<String> {
+    /// A line about each key that nothing asked for; while not all is read, only about those that are like one that
+    /// was asked for.
+    pub(super) fn unused(&self, asked: &BTreeSet<String>, is_all_read: bool) -> Vec<String> {
         let used = self.used.borrow();
         self.values
             .keys()
             .filter(|key| !used.contains(*key))
-            .map(|key| {
+            .filter_map(|key| {
                 let hint = match nearest(key, asked.iter().map(String::as_str)) {
                     Some(nearest) => format!("; did you mean {nearest:?}?"),
-                    None => String::new(),
+                    None if is_all_read => String::new(),
+                    None => return None,
                 };
-                format!("nothing that is deployed uses the given value of {key:?}{hint}")
+                Some(format!("nothing that is deployed uses the given value of {key:?}{hint}"))
             })
             .collect()
     }
@@ -119,11 +121,17 @@ mod tests {
         assert_eq!(given.text("A.Arn"), Some("y"), "the command line wins");
         assert_eq!(given.get("B.Arn").and_then(Value::as_i64), Some(2));
         assert_eq!(given.get("C.Arn").and_then(Value::as_bool), Some(true));
-        let unused = given.unused(&BTreeSet::from(["Stage".to_owned()]));
-        assert_eq!(
-            unused,
-            ["nothing that is deployed uses the given value of \"Stag\"; did you mean \"Stage\"?"]
-        );
+        for (asked, is_all_read, line) in [
+            ("Stage", true, Some("; did you mean \"Stage\"?")),
+            ("Stage", false, Some("; did you mean \"Stage\"?")),
+            ("Elsewhere", true, Some("")),
+            ("Elsewhere", false, None),
+        ] {
+            let unused = given.unused(&BTreeSet::from([asked.to_owned()]), is_all_read);
+            let line =
+                line.map(|hint| format!("nothing that is deployed uses the given value of \"Stag\"{hint}"));
+            assert_eq!(unused, line.into_iter().collect::<Vec<_>>());
+        }
     }
 
     #[test]

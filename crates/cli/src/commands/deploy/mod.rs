@@ -88,10 +88,14 @@ pub(crate) fn run(arguments: &DeployArguments, format: Format) -> Result<(), Fai
         let destination = destination(&client).await?;
         let mut findings = Findings::default();
         let contents = read(&templates, &given, &destination, &mut findings);
-        if let Some(text) = findings.unknowns.text() {
+        let unknown = findings.unknowns.text();
+        for line in given.unused(&findings.asked, unknown.is_none()) {
+            output::warning(line);
+        }
+        if let Some(text) = unknown {
             return Err(Failure::Usage(text));
         }
-        for line in given.unused(&findings.asked).iter().chain(&contents.left_out) {
+        for line in &contents.left_out {
             output::warning(line);
         }
         check(&templates, &contents)?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use stepwell_json::Value;
 use stepwell_json::spanned::{self, LineIndex, Node};
+use stepwell_json::{Value, without_source};
 
 use super::cloud_assembly::{self, FileAsset};
 use crate::definition::DefinitionFile;
@@ -57,7 +57,8 @@ impl Template {
         let (root, errors) = spanned::parse(&file.json);
         if let Some(error) = errors.first() {
             let place = format!("{}:{}:{}", path.display(), error.line, error.column);
-            return Err(Failure::usage(format_args!("{place}: this is not JSON: {}", error.message)));
+            let message = without_source(&error.message, &file.json);
+            return Err(Failure::usage(format_args!("{place}: this is not JSON: {message}")));
         }
         let Some(root) =
             root.filter(|root| root.get("Resources").is_some_and(|node| node.members().is_some()))

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use super::profile::Profile;
-use crate::client::ENDPOINT_DEFAULT;
+use crate::client::{ENDPOINT_DEFAULT, address};
 use crate::environment::Environment;
 
 const FOR_ALL: &str =
@@ -19,10 +19,7 @@ pub(super) struct Endpoint {
 impl Endpoint {
     /// Reads `http://HOST[:PORT]`.
     pub(super) fn parse(url: &str) -> Option<Endpoint> {
-        let uri: hyper::Uri = url.trim_end_matches('/').parse().ok()?;
-        if uri.scheme_str() != Some("http") {
-            return None;
-        }
+        let uri = address(url.trim_end_matches('/'))?;
         let host = uri.host()?.trim_matches(['[', ']']).to_owned();
         Some(Endpoint { url: url.trim_end_matches('/').to_owned(), host, port: uri.port_u16().unwrap_or(80) })
     }
@@ -42,6 +39,13 @@ pub(super) fn endpoint(
     profile: &Profile,
 ) -> (Option<Endpoint>, Vec<Finding>) {
     const CHECK: &str = "endpoint";
+    const FLAG: &str = "--endpoint-url";
+    // What clients would use is not worth comparing with what nobody can.
+    if let Some(flag) = flag
+        && Endpoint::parse(flag).is_none()
+    {
+        return (None, vec![no_address(flag, FLAG)]);
+    }
     let mut findings = Vec::new();
     let is_true = |value: &str| value.eq_ignore_ascii_case("true");
     let ignored = match environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
@@ -107,20 +111,22 @@ pub(super) fn endpoint(
     }
     let examined = flag.map_or_else(
         || configured.map_or((ENDPOINT_DEFAULT.to_owned(), None), |(url, place)| (url, Some(place))),
-        |flag| (flag.to_owned(), Some("--endpoint-url".to_owned())),
+        |flag| (flag.to_owned(), Some(FLAG.to_owned())),
     );
     let (url, place) = examined;
     let endpoint = Endpoint::parse(&url);
     if endpoint.is_none() {
-        let text = match url.starts_with("https://") {
-            true => format!("{url} is https, and the server speaks plain HTTP"),
-            false => format!("{url:?} is not an address"),
-        };
-        findings.push(
-            Finding::problem(CHECK, text).at(place.unwrap_or_default()).advise("write http://HOST:PORT"),
-        );
+        findings.push(no_address(&url, &place.unwrap_or_default()));
     }
     (endpoint, findings)
+}
+
+fn no_address(url: &str, place: &str) -> Finding {
+    let text = match url.starts_with("https://") {
+        true => format!("{url} is https, and the server speaks plain HTTP"),
+        false => format!("{url:?} is not an address"),
+    };
+    Finding::problem("endpoint", text).at(place).advise("write http://HOST:PORT")
 }
 
 /// Any credentials are good, but clients refuse to work without.

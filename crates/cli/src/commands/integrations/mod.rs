@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &IntegrationsArguments, format: Format) -> Result<(
             .map(|summary| summary.word)
             .chain(all_optimized().iter().map(|row| row.service))
             .chain(all_direct().iter().map(|row| row.service));
-        return Err(no_such("service", word, words));
+        return Err(no_such("service", word, words, "stepwell integrations"));
     }
     let Some(action) = &arguments.action else {
         list_actions(word, service.as_ref(), &direct, format);
@@ -72,16 +72,17 @@ pub(crate) fn run(arguments: &IntegrationsArguments, format: Format) -> Result<(
         let actions: Vec<String> =
             service.iter().flat_map(|service| &service.operations).map(Operation::action).collect();
         let actions = actions.iter().map(String::as_str).chain(direct.iter().map(|row| row.action));
-        return Err(no_such("action", action, actions));
+        return Err(no_such("action", action, actions, &format!("stepwell integrations {name}")));
     };
     show(service, operation, format);
     Ok(())
 }
 
-fn no_such<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>) -> Failure {
+/// `list` is the command that lists those there are.
+fn no_such<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>, list: &str) -> Failure {
     match nearest(name, names) {
         Some(nearest) => Failure::Usage(format!("there is no {what} {name:?}; did you mean {nearest:?}?")),
-        None => Failure::Usage(format!("there is no {what} {name:?}")),
+        None => Failure::Usage(format!("there is no {what} {name:?}; `{list}` lists them")),
     }
 }
 

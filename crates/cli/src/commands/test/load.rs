@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use stepwell_asl::{MachineType, Options, analyse};
 use stepwell_interpreter::compile;
-use stepwell_json::Payload;
 use stepwell_json::spanned::{self, LineIndex, Node, Span};
+use stepwell_json::{Payload, without_source};
 use stepwell_mock::{Fault, MockFile, TestCase};
 use stepwell_workflow_test::{Case, Coverage, Files, Header, Machine, Problem, Suite, header, read};
 
@@ -353,7 +353,11 @@ struct Beside<'a> {
 impl Files for Beside<'_> {
     fn input(&self, path: &str) -> Result<Payload, String> {
         let file = DefinitionFile::load(&self.directory.join(path)).map_err(|error| error.to_string())?;
-        Payload::from_text(file.json).map_err(|error| format!("{path} is not JSON: {error}"))
+        let text: Arc<str> = file.json.into();
+        Payload::from_text(Arc::clone(&text)).map_err(|error| {
+            let message = without_source(&error.message, &text);
+            format!("{path} is not JSON: {message} (line {}, column {})", error.line, error.column)
+        })
     }
 
     fn mock_case(&self, name: &str) -> Result<Arc<TestCase>, String> {

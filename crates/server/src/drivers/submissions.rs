@@ -1,0 +1,129 @@
+//! Calls that submit jobs: what becomes of the job when its task is given up before the call is answered.
+//!
+//! The execution then owes the stop of a job that it knows nothing of. While the process lives, whoever is to stop the
+//! job waits for the answer of the call; after a crash the job is looked for.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use stepwell_asl::Resource;
+use stepwell_engine::{Input, Reply, ReplyTo};
+use stepwell_integrations::aws::JobOutcome;
+use stepwell_interpreter::{
+    Command, Effect, Program, Rejection, TaskId,
+    program::{StateKind, TaskState},
+};
+use stepwell_json::Payload;
+use stepwell_store::ExecutionKey;
+use tokio::sync::oneshot;
+
+use super::{Caller, aws, kubernetes, nested};
+use crate::operations::Operations;
+
+/// The job that is to be stopped; none when the call has started none.
+type Submitted = Option<Payload>;
+
+/// The calls under way that submit jobs, with whoever is to stop the job at the other end.
+#[derive(Debug, Default)]
+pub(crate) struct Submissions(Mutex<HashMap<(ExecutionKey, TaskId), oneshot::Receiver<Submitted>>>);
+
+/// A call under way that submits a job.
+pub(super) struct Submission {
+    key: ExecutionKey,
+    task: TaskId,
+    /// Dropped without a word when the server is stopping: a restart looks for the job.
+    to_stop: oneshot::Sender<Submitted>,
+}
+
+/// What a look for the job of a call that was cut off comes to.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A job, by the answer of the call that submits it.
+    Job(Payload),
+    /// There is no job.
+    Nothing,
+    /// Nobody can tell.
+    Unknown,
+    /// The server is stopping.
+    Interrupted,
+}
+
+impl Found {
+    /// What a call that looked for the job says; its result is null when there is none.
+    pub(super) fn of(outcome: JobOutcome) -> Self {
+        match outcome {
+            JobOutcome::Done(submitted) if submitted.is_null() => Self::Nothing,
+            JobOutcome::Done(submitted) => Self::Job(Payload::from_value(submitted)),
+            JobOutcome::Failed(error) => {
+                tracing::warn!(
+                    error = %error.error,
+                    cause = %error.cause.unwrap_or_default().escape_debug(),
+                    "a job that was being submitted when the server ended was not found"
+                );
+                Self::Unknown
+            }
+            JobOutcome::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+impl Submissions {
+    /// Notes a call if it is one that submits a job, before any effect that follows can be carried out.
+    pub(super) fn begin(&self, key: ExecutionKey, program: &Program, effect: &Effect) -> Option<Submission> {
+        let Effect::InvokeTask { task, state, mock: None, .. } = effect else { return None };
+        match program.get(*state).map(|state| &state.kind) {
+            Some(StateKind::Task(state)) if state.waits_for_job() => {}
+            _ => return None,
+        }
+        let (to_stop, stopper) = oneshot::channel();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((key, *task), stopper);
+        Some(Submission { key, task: *task, to_stop })
+    }
+
+    fn take(&self, key: ExecutionKey, task: TaskId) -> Option<oneshot::Receiver<Submitted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(key, task))
+    }
+}
+
+impl Submission {
+    /// Tells the execution what came of the call; if the task was given up meanwhile, the job is for who stops it.
+    pub(super) async fn ended(self, operations: &Operations, command: Command) {
+        let job = match &command {
+            Command::TaskSubmitted { output, .. } => Some(output.clone()),
+            _ => None,
+        };
+        let (reply, answer) = oneshot::channel();
+        operations.router.send(Input::Command { key: self.key, command, reply: ReplyTo::Caller(reply) });
+        if let Ok(Reply::Rejected(Rejection::NotRunning | Rejection::TaskEnded)) = answer.await {
+            // The other end is in the table or taken from there.
+            let _ = self.to_stop.send(job);
+        } else {
+            operations.submissions.take(self.key, self.task);
+        }
+    }
+}
+
+/// The job that a task which was given up had submitted with a call that was not answered then.
+pub(super) async fn job_to_stop(
+    operations: &Arc<Operations>,
+    caller: &Caller<'_>,
+    state: &TaskState,
+    parameters: &Payload,
+) -> Found {
+    let under_way = caller.key.and_then(|key| operations.submissions.take(key, caller.task));
+    if let Some(answer) = under_way {
+        return match answer.await {
+            Ok(Some(submitted)) => Found::Job(submitted),
+            Ok(None) => Found::Nothing,
+            Err(_) => Found::Interrupted,
+        };
+    }
+    let caller = &Caller { resent: true, ..*caller };
+    match &state.resource {
+        Resource::Optimized { .. } => Box::pin(aws::find(operations, caller, state, parameters)).await,
+        Resource::Direct { .. } => kubernetes::find_job(operations, caller, parameters.value()).await,
+        _ => nested::find(operations, caller, parameters),
+    }
+}
