@@ -20,7 +20,7 @@ pub struct Analysis {
     pub definition: Option<Definition>,
     /// Findings in the order of AWS: JSON, then schema, then graph; warnings after the errors.
     pub diagnostics: Vec<Diagnostic>,
-    /// For each state that reads variables, their names without `$`, sorted.
+    /// For each state of the definition that reads variables, their names without `$`, sorted.
     pub variable_references: BTreeMap<String, Vec<String>>,
 }
 
@@ -44,6 +44,11 @@ impl Analysis {
 /// Takes time in proportion to the text.
 pub fn analyse(text: &str, options: &Options) -> Analysis {
     crate::parse::analyse(text, options, crate::parse::Purpose::Run)
+}
+
+/// The findings of [`analyse`] alone, for which no definition is made. The text is valid when none of them is an error.
+pub fn check(text: &str, options: &Options) -> Vec<Diagnostic> {
+    crate::parse::check(text, options)
 }
 
 /// As [`analyse`], of a Standard machine of which one state is to be tested: the definition is there also when parts of

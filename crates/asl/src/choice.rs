@@ -221,45 +221,54 @@ fn compare_utf16(left: &str, right: &str) -> Ordering {
 /// A compiled pattern of `StringMatches`: literal runs between wildcards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// The literal runs; between two neighbours stands one `*`. Never empty.
-    runs: Vec<String>,
+    /// The literal runs, one behind the other.
+    literals: String,
+    /// Where each run ends. Between two neighbours stands one `*`. Never empty.
+    ends: Vec<usize>,
 }
 
 impl Pattern {
     /// Compiles a pattern: `*` stands for any run of characters, `\*` for a star, `\\` for a backslash. None for
     /// any other backslash.
     pub fn parse(text: &str) -> Option<Pattern> {
-        let mut runs = vec![String::new()];
+        let mut pattern = Pattern { literals: String::new(), ends: Vec::new() };
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
             let literal = match character {
                 '*' => {
-                    runs.push(String::new());
+                    // Several say no more than one.
+                    if pattern.ends.last() != Some(&pattern.literals.len()) {
+                        pattern.ends.push(pattern.literals.len());
+                    }
                     continue;
                 }
                 '\\' => characters.next().filter(|escaped| matches!(escaped, '*' | '\\'))?,
                 other => other,
             };
-            if let Some(run) = runs.last_mut() {
-                run.push(literal);
-            }
+            pattern.literals.push(literal);
         }
-        Some(Pattern { runs })
+        pattern.ends.push(pattern.literals.len());
+        Some(pattern)
     }
 
     /// Whether the whole text fits. Linear in the text for each run: the first place that fits is always right.
     pub fn matches(&self, text: &str) -> bool {
-        let (Some(first), Some(last)) = (self.runs.first(), self.runs.last()) else { return false };
-        if self.runs.len() == 1 {
-            return text == first;
+        let run = |number: usize| {
+            let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+            &self.literals[start..self.ends[number]]
+        };
+        let last = self.ends.len() - 1;
+        if last == 0 {
+            return text == self.literals;
         }
-        let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
-        for run in &self.runs[1..self.runs.len() - 1] {
-            match rest.find(run.as_str()) {
+        let Some(mut rest) = text.strip_prefix(run(0)) else { return false };
+        for number in 1..last {
+            let run = run(number);
+            match rest.find(run) {
                 Some(at) => rest = &rest[at + run.len()..],
                 None => return false,
             }
         }
-        rest.ends_with(last.as_str())
+        rest.ends_with(run(last))
     }
 }

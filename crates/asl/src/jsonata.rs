@@ -101,10 +101,7 @@ impl JsonataTemplate {
 
     /// The value of a field without expressions, which is the same every time.
     pub fn literal(&self) -> Option<&Value> {
-        match &self.root {
-            Node::Literal(value) => Some(value),
-            _ => None,
-        }
+        self.root.literal()
     }
 
     /// Whether an expression may read `$states.context`, which takes work to build.
@@ -114,6 +111,37 @@ impl JsonataTemplate {
 }
 
 impl Node {
+    /// An array of these items, as a literal where all of them are.
+    pub(crate) fn of_items(items: Vec<Node>) -> Node {
+        if items.iter().any(|item| item.literal().is_none()) {
+            return Node::Array(items);
+        }
+        Node::Literal(Value::Array(Array::new(items.into_iter().filter_map(Node::into_literal).collect())))
+    }
+
+    /// An object of these members, which are all different, as a literal where all of them are.
+    pub(crate) fn of_members(members: Vec<(&str, Node)>) -> Node {
+        if members.iter().any(|(_, node)| node.literal().is_none()) {
+            return Node::Object(members.into_iter().map(|(key, node)| (key.into(), node)).collect());
+        }
+        let entry = |(key, node): (&str, Node)| Some((Arc::from(key), node.into_literal()?));
+        Node::Literal(Value::Object(Object::from_entries(members.into_iter().filter_map(entry).collect())))
+    }
+
+    fn literal(&self) -> Option<&Value> {
+        match self {
+            Node::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    fn into_literal(self) -> Option<Value> {
+        match self {
+            Node::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
     fn evaluate(
         &self,
         place: &Place<'_>,

@@ -20,7 +20,9 @@ mod suggest;
 mod template;
 pub mod timestamp;
 
-pub use analysis::{Analysis, LONE_STATE_NAME, Options, analyse, analyse_for_test, analyse_lone_state};
+pub use analysis::{
+    Analysis, LONE_STATE_NAME, Options, analyse, analyse_for_test, analyse_lone_state, check,
+};
 pub use definition::*;
 pub use diagnostic::{Code, Diagnostic, Severity, invalid_definition_message};
 pub use error::EvaluationError;

@@ -46,10 +46,7 @@ impl Template {
 
     /// The value of a template without expressions, which is the same every time.
     pub fn literal(&self) -> Option<&Value> {
-        match &self.root {
-            Node::Literal(value) => Some(value),
-            _ => None,
-        }
+        self.root.literal()
     }
 
     /// The keys at the top in order, without `.$`: for `Assign`, the variables' names.
@@ -63,6 +60,37 @@ impl Template {
 }
 
 impl Node {
+    /// An array of these items, as a literal where all of them are.
+    pub(crate) fn of_items(items: Vec<Node>) -> Node {
+        if items.iter().any(|item| item.literal().is_none()) {
+            return Node::Array(items);
+        }
+        Node::Literal(Value::Array(Array::new(items.into_iter().filter_map(Node::into_literal).collect())))
+    }
+
+    /// An object of these members, which are all different, as a literal where all of them are.
+    pub(crate) fn of_members(members: Vec<(&str, Node)>) -> Node {
+        if members.iter().any(|(_, node)| node.literal().is_none()) {
+            return Node::Object(members.into_iter().map(|(key, node)| (key.into(), node)).collect());
+        }
+        let entry = |(key, node): (&str, Node)| Some((Arc::from(key), node.into_literal()?));
+        Node::Literal(Value::Object(Object::from_entries(members.into_iter().filter_map(entry).collect())))
+    }
+
+    fn literal(&self) -> Option<&Value> {
+        match self {
+            Node::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    fn into_literal(self) -> Option<Value> {
+        match self {
+            Node::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
     fn evaluate(&self, roots: &mut dyn Roots, budget: &mut Budget) -> Result<Value, EvaluationError> {
         match self {
             Node::Literal(value) => Ok(value.clone()),

@@ -16,6 +16,7 @@ fn check(text: &str) -> Analysis {
     let mut last = Analysis::default();
     for machine_type in [MachineType::Standard, MachineType::Express] {
         last = analyse(text, &Options { machine_type });
+        assert_eq!(last.diagnostics, stepwell_asl::check(text, &Options { machine_type }), "{text}");
         for finding in &last.diagnostics {
             let span = finding.span.clone().unwrap();
             assert!(text.get(span.clone()).is_some(), "{finding:?} in {text}");
@@ -335,6 +336,19 @@ fn findings_are_limited() {
     let (_, text) = shapes(5_000).into_iter().find(|(about, _)| *about == "missing targets").unwrap();
     let analysis = analyse(&text, &Options::default());
     assert_eq!(1_000, analysis.diagnostics.iter().filter(|f| f.severity == Severity::Error).count());
+}
+
+#[test]
+fn what_cannot_be_run_is_not_run_after_a_thousand_other_warnings() {
+    let fields: Vec<String> = (0..1_500).map(|number| format!(r#""f{number}":"$.a""#)).collect();
+    let text = format!(
+        r#"{{"StartAt":"p","States":{{"p":{{"Type":"Pass","Next":"t","Parameters":{{{}}}}},
+        "t":{{"Type":"Wait","End":true,"Seconds":"${{Seconds}}"}}}}}}"#,
+        fields.join(",")
+    );
+    let analysis = analyse(&text, &Options::default());
+    assert!(analysis.is_valid(), "{:?}", analysis.diagnostics.first());
+    assert!(analysis.definition.is_none());
 }
 
 /// Maps within Maps as deep as JSON may nest, read in a thread with a small stack.

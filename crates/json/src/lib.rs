@@ -3,12 +3,15 @@
 //! - [`Value`] is shared: a clone copies a pointer. Arrays and objects know their depth and the size of their text.
 //! - [`parse`] is strict and speaks of errors in the words of the Jackson library, as Step Functions does.
 //! - [`Payload`] is a value together with its text; each is made from the other at most once.
-//! - [`spanned`] reads definitions: it goes on after errors and remembers where everything stands.
+//! - [`document`] reads large texts where they stand, without building anything of them.
+//! - [`spanned`] reads files of people: it goes on after errors and remembers where everything stands.
 //! - [`path_edit`] writes at a reference path and copies only what lies on the way.
 //!
 //! No value handed around may nest deeper than [`DEPTH_MAX`]: the functions here recurse, and so does dropping.
 
+pub mod document;
 mod error;
+mod grammar;
 mod number;
 mod object;
 mod parse;

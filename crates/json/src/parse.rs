@@ -1,8 +1,8 @@
-//! The strict parser
+//! The strict parser: from a text to a value
 
-use crate::scan::{Container, Role, Scanned, Scanner};
+use crate::grammar::{self, Maker, Text};
 use crate::write::escaped_size;
-use crate::{Array, Object, ParseError, Value};
+use crate::{Array, Number, Object, ParseError, Value};
 use std::sync::Arc;
 
 /// Most levels of arrays and objects in a value. Parsing, printing, comparing and dropping recurse once per level.
@@ -16,33 +16,18 @@ const KEY_CACHE_SIZE: usize = 64;
 /// # Errors
 /// Where the text is not JSON, nests deeper than [`DEPTH_MAX`], has a number outside `f64` or half a surrogate pair.
 pub fn parse(text: &str) -> Result<Value, ParseError> {
-    let mut parser = Parser {
-        scanner: Scanner::new(text),
+    let maker = ValueMaker {
         size: 0,
-        depth: 0,
         values: Vec::with_capacity(16),
         entries: Vec::with_capacity(16),
         keys: std::array::from_fn(|_| None),
     };
-    if parser.scanner.peek_token().is_none() {
-        return Err(ParseError {
-            message: "No content to map due to end-of-input".to_owned(),
-            offset: text.len(),
-            line: 1,
-            column: 0,
-        });
-    }
-    let value = parser.value()?;
-    parser.scanner.root_end(matches!(value, Value::Number(_)))?;
-    Ok(value)
+    grammar::read(text, maker).map(|(value, _)| value)
 }
 
-struct Parser<'a> {
-    scanner: Scanner<'a>,
+struct ValueMaker {
     /// Bytes of compact text of all that was read; the difference over a container is that container's size.
     size: usize,
-    /// Brackets open at the current place.
-    depth: u32,
     /// Elements of all arrays that are being read, innermost last.
     values: Vec<Value>,
     /// Members of all objects that are being read, innermost last.
@@ -50,166 +35,86 @@ struct Parser<'a> {
     keys: [Option<Arc<str>>; KEY_CACHE_SIZE],
 }
 
-impl Parser<'_> {
-    /// Reads the value whose first byte is next.
-    fn value(&mut self) -> Result<Value, ParseError> {
-        match self.scanner.bytes.get(self.scanner.position) {
-            Some(b'"') => {
-                let text = match self.scanner.string(Role::Value)? {
-                    Scanned::Plain(text) => {
-                        self.size += text.len() + 2;
-                        text
-                    }
-                    Scanned::Decoded => {
-                        self.size += escaped_size(&self.scanner.decoded);
-                        &self.scanner.decoded
-                    }
-                };
-                Ok(Value::String(text.into()))
-            }
-            Some(b'{') => self.object(),
-            Some(b'[') => self.array(),
-            Some(b'-' | b'0'..=b'9') => {
-                let number = self.scanner.number()?;
-                self.size += number.text_size();
-                Ok(Value::Number(number))
-            }
-            Some(b't') => self.word("true", Value::Bool(true)),
-            Some(b'f') => self.word("false", Value::Bool(false)),
-            Some(b'n') => self.word("null", Value::Null),
-            _ => Err(self.scanner.not_a_value()),
+/// A container that is being read: what there was before it, and the depth of what is in it.
+struct Open {
+    size_before: usize,
+    values_before: usize,
+    entries_before: usize,
+    depth: u32,
+}
+
+impl ValueMaker {
+    fn add_text(&mut self, text: &Text<'_>) {
+        self.size += if text.is_escaped { escaped_size(text.text) } else { text.text.len() + 2 };
+    }
+}
+
+impl Maker for ValueMaker {
+    type Made = Value;
+    type Key = Arc<str>;
+    type Open = Open;
+
+    fn null(&mut self) -> Value {
+        self.size += 4;
+        Value::Null
+    }
+
+    fn bool(&mut self, value: bool) -> Value {
+        self.size += 5 - usize::from(value);
+        Value::Bool(value)
+    }
+
+    fn number(&mut self, number: Number) -> Value {
+        self.size += number.text_size();
+        Value::Number(number)
+    }
+
+    fn string(&mut self, text: Text<'_>) -> Value {
+        self.add_text(&text);
+        Value::String(text.text.into())
+    }
+
+    fn key(&mut self, text: Text<'_>) -> Arc<str> {
+        self.add_text(&text);
+        let slot = &mut self.keys[key_slot(text.text)];
+        match slot {
+            Some(known) if **known == *text.text => known.clone(),
+            _ => slot.insert(text.text.into()).clone(),
         }
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Result<Value, ParseError> {
-        self.scanner.word(word)?;
-        self.size += word.len();
-        Ok(value)
-    }
-
-    fn open(&mut self) -> Result<usize, ParseError> {
-        self.scanner.position += 1;
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(self.scanner.error(too_deep()));
-        }
-        Ok(self.scanner.position - 1)
-    }
-
-    fn array(&mut self) -> Result<Value, ParseError> {
-        let start = self.open()?;
-        let (size_before, values_before) = (self.size, self.values.len());
-        let mut depth = 0;
+    fn open(&mut self, _: usize) -> Open {
+        let size_before = self.size;
         self.size += 1;
-        match self.scanner.peek_token() {
-            None => return Err(self.scanner.end_in(Container::Array, start)),
-            Some(b']') => {
-                self.scanner.position += 1;
-                self.size += 1;
-            }
-            Some(b'}') => return Err(self.scanner.wrong_close(Container::Array, start)),
-            Some(_) => loop {
-                let value = self.value()?;
-                depth = depth.max(value.depth());
-                self.values.push(value);
-                self.size += 1;
-                if self.next_entry(Container::Array, b']', start)? {
-                    break;
-                }
-            },
-        }
-        self.depth -= 1;
-        let items: Vec<Value> = self.values.drain(values_before..).collect();
-        Ok(Value::Array(Array::from_measured(items, depth + 1, self.size - size_before)))
+        Open { size_before, values_before: self.values.len(), entries_before: self.entries.len(), depth: 0 }
     }
 
-    fn object(&mut self) -> Result<Value, ParseError> {
-        let start = self.open()?;
-        let (size_before, entries_before) = (self.size, self.entries.len());
-        let mut depth = 0;
+    fn element(&mut self, open: &mut Open, element: Value) {
+        open.depth = open.depth.max(element.depth());
+        self.values.push(element);
+        // The comma, or the bracket that closes.
         self.size += 1;
-        match self.scanner.peek_token() {
-            None => return Err(self.scanner.end_in(Container::Object, start)),
-            Some(b'}') => {
-                self.scanner.position += 1;
-                self.size += 1;
-            }
-            Some(b']') => return Err(self.scanner.wrong_close(Container::Object, start)),
-            Some(_) => loop {
-                let key = self.key()?;
-                let value = self.value()?;
-                depth = depth.max(value.depth());
-                self.entries.push((key, value));
-                self.size += 2;
-                if self.next_entry(Container::Object, b'}', start)? {
-                    break;
-                }
-            },
-        }
-        self.depth -= 1;
-        let entries: Vec<_> = self.entries.drain(entries_before..).collect();
-        let object = Object::from_measured(entries, depth + 1, self.size - size_before);
+    }
+
+    fn member(&mut self, open: &mut Open, key: Arc<str>, value: Value) {
+        open.depth = open.depth.max(value.depth());
+        self.entries.push((key, value));
+        self.size += 2;
+    }
+
+    fn array(&mut self, open: Open, _: usize) -> Value {
+        let items: Vec<Value> = self.values.drain(open.values_before..).collect();
+        self.size += usize::from(items.is_empty());
+        Value::Array(Array::from_measured(items, open.depth + 1, self.size - open.size_before))
+    }
+
+    fn object(&mut self, open: Open, _: usize) -> Value {
+        let entries: Vec<_> = self.entries.drain(open.entries_before..).collect();
+        self.size += usize::from(entries.is_empty());
+        let object = Object::from_measured(entries, open.depth + 1, self.size - open.size_before);
         // Repeated keys make the object smaller than what was read.
-        self.size = size_before + object.text_size();
-        Ok(Value::Object(object))
-    }
-
-    /// Behind an entry: reads a comma up to the next entry (`false`) or the closing bracket (`true`).
-    fn next_entry(&mut self, container: Container, close: u8, start: usize) -> Result<bool, ParseError> {
-        match self.scanner.peek_token() {
-            Some(b',') => {
-                self.scanner.position += 1;
-                match self.scanner.peek_token() {
-                    Some(_) => Ok(false),
-                    None => Err(self.scanner.end_between_entries(container)),
-                }
-            }
-            Some(byte) if byte == close => {
-                self.scanner.position += 1;
-                Ok(true)
-            }
-            Some(b']' | b'}') => Err(self.scanner.wrong_close(container, start)),
-            Some(_) => {
-                let name = container.name();
-                Err(self.scanner.unexpected(&format!("was expecting comma to separate {name} entries")))
-            }
-            None => Err(self.scanner.end_in(container, start)),
-        }
-    }
-
-    /// Reads a key and the colon; stops in front of the value.
-    fn key(&mut self) -> Result<Arc<str>, ParseError> {
-        if self.scanner.bytes.get(self.scanner.position) != Some(&b'"') {
-            return Err(self.scanner.unexpected("was expecting double-quote to start field name"));
-        }
-        let text = match self.scanner.string(Role::Name)? {
-            Scanned::Plain(text) => {
-                self.size += text.len() + 2;
-                text
-            }
-            Scanned::Decoded => {
-                self.size += escaped_size(&self.scanner.decoded);
-                &self.scanner.decoded
-            }
-        };
-        let slot = &mut self.keys[key_slot(text)];
-        let key = match slot {
-            Some(known) if **known == *text => known.clone(),
-            _ => slot.insert(text.into()).clone(),
-        };
-        match self.scanner.peek_token() {
-            Some(b':') => self.scanner.position += 1,
-            Some(_) => {
-                return Err(self
-                    .scanner
-                    .unexpected("was expecting a colon to separate field name and value"));
-            }
-            None => return Err(self.scanner.end_between_entries(Container::Object)),
-        }
-        match self.scanner.peek_token() {
-            Some(_) => Ok(key),
-            None => Err(self.scanner.end_between_entries(Container::Object)),
-        }
+        self.size = open.size_before + object.text_size();
+        Value::Object(object)
     }
 }
 
@@ -221,8 +126,4 @@ fn key_slot(key: &str) -> usize {
         .zip(bytes.last())
         .map_or(0, |(first, last)| usize::from(*first) * 7 + usize::from(*last));
     (ends + bytes.len() * 31) % KEY_CACHE_SIZE
-}
-
-pub(crate) fn too_deep() -> String {
-    format!("Document nesting depth ({}) exceeds the maximum allowed ({DEPTH_MAX})", DEPTH_MAX + 1)
 }

@@ -1,8 +1,8 @@
-//! A parser for definitions: it goes on after errors, and remembers where everything stands
+//! A parser for files that people write: it goes on after errors, and remembers where everything stands
 //!
 //! The first error is the one the strict parser reports. Whatever could be read is returned as a tree.
 
-use crate::parse::too_deep;
+use crate::grammar::too_deep;
 use crate::scan::{Container, Role, Scanned, Scanner};
 use crate::{Array, DEPTH_MAX, Number, Object, Value};
 use std::sync::Arc;
@@ -154,7 +154,7 @@ impl<'a> LineIndex<'a> {
     }
 }
 
-/// Reads a definition: what could be read of it, and what was wrong. No errors means that the text is JSON.
+/// Reads a file: what could be read of it, and what was wrong. No errors means that the text is JSON.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     let (node, mut errors) = Recovering::new(text).document();
     if !errors.is_empty()

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use stepwell_json::path_edit::{self, SetError, Step};
 use stepwell_json::{
-    Array, Number, Object, Payload, Value, escaped_size, parse, spanned, write_escaped_str, write_text,
+    Array, Number, Object, Payload, Value,
+    document::{self, Document},
+    escaped_size, parse, spanned, write_escaped_str, write_text,
 };
 
 fn text() -> impl Strategy<Value = String> {
@@ -85,6 +87,30 @@ fn near_json() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
+/// Whether a document and a tree have the same at the same places.
+fn is_same(read: document::Node<'_>, built: &spanned::Node) -> bool {
+    let members = built.members().map(|built| {
+        let read: Vec<_> = read.members().into_iter().flatten().collect();
+        read.len() == built.len()
+            && read.iter().zip(built).all(|(read, built)| {
+                *read.key == *built.key
+                    && read.key_span == built.key_span
+                    && read.value.document().is_text_at(read.start(), &built.key)
+                    && !read.value.document().is_text_at(read.start(), "no key of any test")
+                    && is_same(read.value, &built.value)
+                    && read.value.document().member_at(read.start()).value.span() == built.value.span
+            })
+    });
+    let items = built.items().map(|built| {
+        let read: Vec<_> = read.items().into_iter().flatten().collect();
+        read.len() == built.len() && read.iter().zip(built).all(|(read, built)| is_same(*read, built))
+    });
+    read.span() == built.span
+        && read.as_str() == built.as_str()
+        && members.unwrap_or_else(|| read.members().is_none())
+        && items.unwrap_or_else(|| read.items().is_none())
+}
+
 proptest! {
     #[test]
     fn what_is_written_reads_the_same(value in value()) {
@@ -123,19 +149,31 @@ proptest! {
     }
 
     #[test]
-    fn both_parsers_agree_on_valid_text(value in value()) {
+    fn all_parsers_agree_on_valid_text(value in value()) {
         let text = value.to_pretty_text();
         let (node, errors) = spanned::parse(&text);
         prop_assert!(errors.is_empty());
-        prop_assert_eq!(node.unwrap().to_value(), value);
+        let node = node.unwrap();
+        for text in [&text, &value.to_text()] {
+            let document = Document::parse(text).unwrap();
+            prop_assert_eq!(&document.root().to_value(), &value);
+            prop_assert!(is_same(document.root(), &spanned::parse(text).0.unwrap()));
+        }
+        prop_assert_eq!(node.to_value(), value);
     }
 
     #[test]
-    fn any_text_is_read_or_refused_by_both_alike(text in prop_oneof![any::<String>(), near_json()]) {
+    fn any_text_is_read_or_refused_by_all_alike(text in prop_oneof![any::<String>(), near_json()]) {
         let strict = parse(&text);
         let (node, errors) = spanned::parse(&text);
         prop_assert_eq!(strict.is_ok(), errors.is_empty());
         prop_assert_eq!(strict.as_ref().err(), errors.first());
+        let document = Document::parse(&text);
+        prop_assert_eq!(document.as_ref().err(), errors.first());
+        if let (Ok(document), Some(node)) = (&document, &node) {
+            prop_assert!(is_same(document.root(), node));
+            prop_assert_eq!(document.root().to_value(), node.to_value());
+        }
         if let (Ok(value), Some(node)) = (&strict, &node) {
             prop_assert_eq!(&node.to_value(), value);
         }

@@ -1,5 +1,6 @@
 //! The strict parser: what it reads, what it refuses and in which words
 
+use stepwell_json::document::Document;
 use stepwell_json::{DEPTH_MAX, Number, Value, parse, without_source};
 
 /// Text and the compact text it becomes.
@@ -256,10 +257,12 @@ fn nesting_is_bounded_on_a_small_stack() {
             assert_eq!(value.depth(), DEPTH_MAX);
             assert_eq!(value.to_text(), text);
             assert_eq!(parse(&value.to_pretty_text()).unwrap(), value);
+            assert_eq!(Document::parse(&text).unwrap().root().to_value(), value);
             assert!(stepwell_json::spanned::parse(&text).1.is_empty());
         }
         for text in [deep(most + 1), objects(most + 1), "[".repeat(1_000_000), "{\"a\":[".repeat(500_000)] {
             let error = parse(&text).expect_err("too deep");
+            assert_eq!(Document::parse(&text).err().as_ref(), Some(&error));
             assert_eq!(error.message, "Document nesting depth (128) exceeds the maximum allowed (127)");
             assert!(!stepwell_json::spanned::parse(&text).1.is_empty());
         }

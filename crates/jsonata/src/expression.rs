@@ -63,7 +63,6 @@ pub struct Expression(Arc<Inner>);
 struct Inner {
     text: Arc<str>,
     dialect: Dialect,
-    node: Node,
     program: Program,
     references: References,
 }
@@ -77,7 +76,7 @@ impl Expression {
         let node = crate::parser::parse(text)?;
         let references = crate::references::find(&node, dialect);
         let program = crate::compile::compile(&node, dialect, &references.bound)?;
-        Ok(Expression(Arc::new(Inner { text: text.into(), dialect, node, program, references })))
+        Ok(Expression(Arc::new(Inner { text: text.into(), dialect, program, references })))
     }
 
     /// The text as it was given.
@@ -88,12 +87,17 @@ impl Expression {
     /// The expression written anew, on one line: the same text for all expressions that differ in white space and
     /// comments alone. It reads back as the same expression.
     pub fn to_normal_text(&self) -> String {
-        crate::print::print(&self.0.node)
+        self.tree().map(|node| crate::print::print(&node)).unwrap_or_default()
     }
 
     /// Whether both are the same expression, white space and comments apart.
     pub fn is_same(&self, other: &Expression) -> bool {
-        self.0.node == other.0.node
+        self.tree() == other.tree()
+    }
+
+    /// The syntax tree, read again: it is asked for by tools alone, and takes more memory than the program.
+    fn tree(&self) -> Option<Node> {
+        crate::parser::parse(self.text()).ok()
     }
 
     /// The variables that the expression reads and does not bind itself, functions of JSONata apart; `states` is among

@@ -14,6 +14,10 @@ const HEIGHT_MAX: u32 = 400;
 /// How deep brackets may stand inside each other: each level takes several levels of the stack.
 const NESTING_MAX: u32 = 200;
 
+/// Tokens of an expression: names, literals, operators, brackets. A token may take 150 bytes while it is compiled, many
+/// times its text.
+const TOKENS_MAX: u32 = 32_000;
+
 /// Reads an expression.
 ///
 /// # Errors
@@ -21,7 +25,7 @@ const NESTING_MAX: u32 = 200;
 pub(crate) fn parse(text: &str) -> Result<Node, Error> {
     let mut lexer = Lexer::new(text);
     let token = lexer.next(false)?;
-    let mut parser = Parser { lexer, token, nesting: 0 };
+    let mut parser = Parser { lexer, token, tokens: 1, nesting: 0 };
     let node = parser.expression(0)?;
     if parser.token.kind != TokenKind::End {
         return Err(parser.unexpected("S0201"));
@@ -36,6 +40,8 @@ struct Parser<'t> {
     lexer: Lexer<'t>,
     /// The token that comes next.
     token: Token,
+    /// How many tokens have been read.
+    tokens: u32,
     nesting: u32,
 }
 
@@ -82,6 +88,10 @@ impl Parser<'_> {
     /// Takes the next token.
     fn advance(&mut self, after: AfterOperand) -> Result<Token, Error> {
         let next = self.lexer.next(after)?;
+        self.tokens += 1;
+        if self.tokens > TOKENS_MAX {
+            return Err(Error::limit("The expression is too long").at(next.start));
+        }
         if let TokenKind::Operator(operator @ ("!" | "~")) = next.kind {
             return Err(Error::new("S0204").token(operator).at(next.start));
         }

@@ -44,7 +44,8 @@ fn fault(bomb: &Bomb, input: &Value) -> Option<String> {
         Err(error) if error.code().is_none() => error.message(),
         _ => String::new(),
     };
-    let is_bound = ["timeout", "memory", "overflow", "nests"].iter().any(|word| message.contains(word));
+    let is_bound =
+        ["timeout", "memory", "overflow", "nests", "too long"].iter().any(|word| message.contains(word));
     // With few steps, time is over before anything else is.
     let early = cfg!(debug_assertions) && message.contains("timeout");
     let ends = early

@@ -28,7 +28,7 @@ pub struct Path(Arc<Inner>);
 struct Inner {
     text: Arc<str>,
     root: Root,
-    segments: Vec<Segment>,
+    segments: Box<[Segment]>,
     /// The leading segments that lead to one value.
     definite_count: usize,
     /// Dotted names hold no character that Step Functions refuses in reference paths.
@@ -48,7 +48,7 @@ impl Path {
         Ok(Path(Arc::new(Inner {
             text: text.into(),
             root: parsed.root,
-            segments: parsed.segments,
+            segments: parsed.segments.into(),
             definite_count,
             names_are_plain: parsed.names_are_plain,
         })))

@@ -9,7 +9,7 @@ use std::{
 use stepwell_api::{ApiError, Operation};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::settings::Limits;
+use crate::{operations::WORKED_ON_IN_PLACE_BYTES_MAX, settings::Limits};
 
 /// How old a look at the process's memory may be, in milliseconds.
 const MEMORY_LOOK_MILLIS: u64 = 20;
@@ -39,11 +39,14 @@ impl Admission {
     }
 
     /// Whether a call would be refused now for what it does. Asked before its body is read: saying no must be cheap.
+    /// `body_bytes` is what the body is said to have, 0 for nothing.
     ///
     /// # Errors
     /// ThrottlingException.
-    pub(crate) fn look(&self, operation: Operation) -> Result<(), ApiError> {
-        if starts_work(operation) && (self.starts.available_permits() == 0 || self.memory.is_short()) {
+    pub(crate) fn look(&self, operation: Operation, body_bytes: usize) -> Result<(), ApiError> {
+        let is_crowded = starts_work(operation) && self.starts.available_permits() == 0;
+        let takes_memory = starts_work(operation) || is_long_definition(operation, body_bytes);
+        if is_crowded || (takes_memory && self.memory.is_short()) {
             return Err(ApiError::throttling());
         }
         Ok(())
@@ -54,7 +57,15 @@ impl Admission {
     ///
     /// # Errors
     /// ThrottlingException.
-    pub(crate) fn enter(&self, operation: Operation) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
+    pub(crate) fn enter(
+        &self,
+        operation: Operation,
+        body_bytes: usize,
+    ) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
+        // Not every body says beforehand how long it is.
+        if is_long_definition(operation, body_bytes) && self.memory.is_short() {
+            return Err(ApiError::throttling());
+        }
         // A synchronous execution holds its place for as long as it runs, so those have a limit of their own.
         if !matches!(operation, Operation::StartExecution) {
             return Ok(None);
@@ -81,6 +92,19 @@ impl Admission {
 /// Whether an operation is new work, which waits when there is too much. Whatever finishes work is let in.
 fn starts_work(operation: Operation) -> bool {
     matches!(operation, Operation::StartExecution | Operation::StartSyncExecution | Operation::TestState)
+}
+
+/// Whether a body may hold a definition that takes memory to work on, and to keep. A short one is let in also when memory
+/// is short: with it, what goes wrong may be mended.
+fn is_long_definition(operation: Operation, body_bytes: usize) -> bool {
+    let takes_definition = matches!(
+        operation,
+        Operation::CreateStateMachine
+            | Operation::UpdateStateMachine
+            | Operation::ValidateStateMachineDefinition
+            | Operation::RedriveExecution
+    );
+    takes_definition && body_bytes > WORKED_ON_IN_PLACE_BYTES_MAX
 }
 
 /// How much memory the process holds, looked at when somebody asks.
@@ -163,17 +187,17 @@ mod tests {
     #[test]
     fn a_start_beyond_the_limit_is_throttled_and_let_in_when_another_is_answered() {
         let admission = admission(1, 10);
-        let first = admission.enter(Operation::StartExecution).unwrap();
+        let first = admission.enter(Operation::StartExecution, 0).unwrap();
         assert!(first.is_some());
-        assert_eq!(admission.enter(Operation::StartExecution).unwrap_err(), ApiError::throttling());
-        assert_eq!(admission.look(Operation::StartExecution).unwrap_err(), ApiError::throttling());
+        assert_eq!(admission.enter(Operation::StartExecution, 0).unwrap_err(), ApiError::throttling());
+        assert_eq!(admission.look(Operation::StartExecution, 0).unwrap_err(), ApiError::throttling());
         for finishing in [Operation::StopExecution, Operation::SendTaskSuccess, Operation::DescribeExecution]
         {
-            assert!(admission.look(finishing).is_ok() && admission.enter(finishing).unwrap().is_none());
+            assert!(admission.look(finishing, 0).is_ok() && admission.enter(finishing, 0).unwrap().is_none());
         }
         drop(first);
-        assert!(admission.look(Operation::StartExecution).is_ok());
-        assert!(admission.enter(Operation::StartExecution).unwrap().is_some());
+        assert!(admission.look(Operation::StartExecution, 0).is_ok());
+        assert!(admission.enter(Operation::StartExecution, 0).unwrap().is_some());
     }
 
     #[test]
@@ -183,6 +207,32 @@ mod tests {
         assert_eq!(admission.hold_bytes(3).unwrap_err(), ApiError::throttling());
         drop(held);
         assert!(admission.hold_bytes(10).is_ok());
+    }
+
+    #[test]
+    fn long_definitions_wait_while_memory_is_short_and_short_ones_do_not() {
+        use Operation::{
+            CreateStateMachine, SendTaskSuccess, UpdateStateMachine, ValidateStateMachineDefinition,
+        };
+        if !std::path::Path::new("/proc/self/statm").exists() {
+            eprintln!("skipped: this system has no /proc");
+            return;
+        }
+        let long = WORKED_ON_IN_PLACE_BYTES_MAX + 1;
+        for (is_short, operation, body_bytes, is_let_in) in [
+            (false, CreateStateMachine, long, true),
+            (true, CreateStateMachine, long, false),
+            (true, UpdateStateMachine, long, false),
+            (true, ValidateStateMachineDefinition, long, false),
+            (true, UpdateStateMachine, long - 1, true),
+            (true, SendTaskSuccess, long, true),
+        ] {
+            let memory_bytes_max = if is_short { 1 } else { u64::MAX };
+            let admission = Admission::new(&Limits { memory_bytes_max, ..Limits::default() });
+            let case = format!("{operation:?} with {body_bytes} bytes, memory short: {is_short}");
+            assert_eq!(admission.look(operation, body_bytes).is_ok(), is_let_in, "{case}");
+            assert_eq!(admission.enter(operation, body_bytes).is_ok(), is_let_in, "{case}");
+        }
     }
 
     #[test]

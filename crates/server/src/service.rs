@@ -187,12 +187,13 @@ impl Service {
         let operation = Operation::from_target(target)?;
         self.operations.metrics.request(operation);
         let admission = &self.operations.admission;
-        admission.look(operation)?;
-        let body = self.body(&head.headers, body).await?;
-        let _place = admission.enter(operation)?;
+        admission.look(operation, announced_length(&head.headers))?;
+        // Until the answer is there, its room is taken for what is made of it.
+        let Body { bytes, _room } = self.body(&head.headers, body).await?;
+        let _place = admission.enter(operation, bytes.len())?;
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let caller = Identity::from_authorization(authorization, &self.operations.identity_defaults);
-        let body = dispatch(&self.operations, operation, caller, &body.bytes).await?;
+        let body = dispatch(&self.operations, operation, caller, bytes).await?;
         Ok(json(StatusCode::OK, body))
     }
 
@@ -204,14 +205,10 @@ impl Service {
         {
             return Err(ApiError::unsupported_content_encoding(encoding.to_str().unwrap_or("?")));
         }
-        let announced = headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.parse::<u64>().ok());
-        if announced.is_some_and(|length| length > limits.request_bytes_max as u64) {
+        let length = announced_length(headers);
+        if length > limits.request_bytes_max {
             return Err(ApiError::request_too_large(limits.request_bytes_max));
         }
-        let length = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         tokio::time::timeout(limits.body_timeout, self.read_body(body, length)).await.unwrap_or_else(|_| {
             Err(ApiError {
                 status: 408,
@@ -255,12 +252,19 @@ impl Service {
     }
 }
 
-/// Decodes a request, carries it out, writes the answer.
+/// Bytes that a body is said to have; 0 when nothing is said.
+fn announced_length(headers: &HeaderMap) -> usize {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = length.and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
+    usize::try_from(length).unwrap_or(usize::MAX)
+}
+
+/// Decodes a request, carries it out, writes the answer. Of the body nothing is kept while the request is carried out.
 pub(crate) async fn dispatch(
     operations: &Arc<Operations>,
     operation: Operation,
     caller: Identity<'_>,
-    body: &[u8],
+    body: Bytes,
 ) -> Result<Vec<u8>, ApiError> {
     /// Calls an operation with its request.
     macro_rules! call {
@@ -316,8 +320,8 @@ pub(crate) async fn dispatch(
     })
 }
 
-fn read<R: ApiRequest>(body: &[u8]) -> Result<R, ApiError> {
-    decode(body)
+fn read<R: ApiRequest>(body: Bytes) -> Result<R, ApiError> {
+    decode(&body)
 }
 
 /// Whether a web page of another site sent the request. Browsers name their page's origin; other clients do not.

@@ -101,14 +101,14 @@ pub struct Limits {
     pub aliases_max: usize,
     /// Activities of all accounts (AWS: 100,000); then ActivityLimitExceeded.
     pub activities_max: usize,
-    /// Compiled definitions that are kept in memory besides those in use.
+    /// Compiled definitions that are kept in memory besides those in use; fewer when they are large.
     pub programs_max: usize,
     /// Calls of StartExecution that wait for their answer at once; then ThrottlingException. What waits longer than
     /// this queue is long is better refused: the caller's retry costs less than its patience.
     pub starts_max: usize,
     /// Bytes of request bodies in memory at once; then ThrottlingException.
     pub body_bytes_in_flight_max: usize,
-    /// Resident memory of the process, in bytes, above which new executions get ThrottlingException.
+    /// Resident memory of the process, in bytes, above which new executions and long definitions get ThrottlingException.
     pub memory_bytes_max: u64,
     /// Bytes of a request's body; then HTTP 413. Twice the largest definition, as its text is escaped.
     pub request_bytes_max: usize,

@@ -45,6 +45,8 @@ pub(crate) enum Argument {
 pub const TEXT_CHARACTERS_MAX: usize = 10_000;
 /// Calls within calls in one field.
 pub const NESTING_MAX: u32 = 10;
+/// Arguments of all calls in one field, and placeholders `{}` in their texts: each takes many times its text.
+pub const PARTS_MAX: usize = 10_000;
 /// Bytes of a text that a function makes. A payload can hold far less; a text on its way to another function
 /// may be longer.
 pub const RESULT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -163,7 +165,7 @@ impl Call {
     }
 
     /// The variables that the arguments read.
-    pub(crate) fn variables<'a>(&'a self, found: &mut dyn FnMut(&'a str)) {
+    pub(crate) fn variables<'a>(&'a self, found: &mut dyn FnMut(&'a Arc<str>)) {
         for argument in &self.arguments {
             match argument {
                 Argument::Path(path) => {

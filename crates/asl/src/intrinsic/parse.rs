@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stepwell_json::Value;
 use stepwell_jsonpath::Path;
 
-use super::{Argument, Call, Function, NAMES, NESTING_MAX};
+use super::{Argument, Call, Function, NAMES, NESTING_MAX, PARTS_MAX};
 use crate::suggest::nearest;
 
 /// What is wrong with the text of a call.
@@ -25,7 +25,7 @@ impl CallProblem {
 
 /// Reads a whole text as one call.
 pub(crate) fn parse(text: &str) -> Result<Call, Box<CallProblem>> {
-    let mut parser = Parser { text, at: 0 };
+    let mut parser = Parser { text, at: 0, parts: 0 };
     let call = parser.call(1)?;
     if parser.at != text.len() {
         return Err(CallProblem::new("there is text after the call"));
@@ -36,6 +36,8 @@ pub(crate) fn parse(text: &str) -> Result<Call, Box<CallProblem>> {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// Arguments and placeholders so far.
+    parts: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -45,6 +47,15 @@ impl<'a> Parser<'a> {
 
     fn peek(&self) -> Option<char> {
         self.rest().chars().next()
+    }
+
+    fn count_part(&mut self) -> Result<(), Box<CallProblem>> {
+        self.parts += 1;
+        if self.parts > PARTS_MAX {
+            let message = format!("there are more than {PARTS_MAX} arguments and placeholders");
+            return Err(CallProblem::new(message));
+        }
+        Ok(())
     }
 
     fn skip_spaces(&mut self) {
@@ -94,6 +105,7 @@ impl<'a> Parser<'a> {
         }
         loop {
             self.skip_spaces();
+            self.count_part()?;
             let argument = self.argument(function, arguments.len(), depth)?;
             arguments.push(argument);
             self.skip_spaces();
@@ -184,6 +196,7 @@ impl<'a> Parser<'a> {
                 },
                 '{' if characters.peek().is_some_and(|(_, next)| *next == '}') => {
                     characters.next();
+                    self.count_part()?;
                     plain.push_str("{}");
                     pieces.push(std::mem::take(&mut piece));
                     continue;

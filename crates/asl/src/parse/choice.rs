@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use stepwell_json::spanned::{Member, Node, NodeKind};
+use stepwell_json::document::{Kind, Member, Node};
 
+use super::Reader;
 use super::fields::Fields;
 use super::jsonata::{self, Available};
 use super::state::Context;
 use super::values::Start;
-use super::{Place, Reader};
 use crate::choice::{ChoiceRule, Operand, Pattern, Relation, Test, ValueType};
 use crate::definition::{Choice, ChoiceBranch, Choices, JsonataBranch, QueryLanguage};
-use crate::diagnostic::Code;
 use crate::jsonata::JsonataTemplate;
 use crate::timestamp;
 
@@ -77,14 +76,14 @@ enum Level {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn choice(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Choice> {
+    pub(super) fn choice(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Choice> {
         self.require(fields, &["Choices"]);
         let choices = match context.language {
             QueryLanguage::JsonPath => Choices::JsonPath(self.branches(fields, context, Self::choice_branch)),
             QueryLanguage::Jsonata => Choices::Jsonata(self.branches(fields, context, Self::jsonata_branch)),
         };
         let default = match fields.get("Default") {
-            Some(node) => self.next(fields, "Default", node, context),
+            Some(node) => self.next(node, context),
             None => None,
         };
         Some(Choice { choices, default })
@@ -93,26 +92,25 @@ impl<'a> Reader<'a> {
     fn branches<T>(
         &mut self,
         fields: &Fields<'a>,
-        context: &mut Context<'a>,
-        read: fn(&mut Self, &Fields<'a>, &mut Context<'a>) -> Option<T>,
+        context: &mut Context,
+        read: fn(&mut Self, &Fields<'a>, &mut Context) -> Option<T>,
     ) -> Vec<T> {
-        let mut branches = Vec::new();
-        let Some((node, place)) = self.field(fields, "Choices") else { return branches };
-        let items = self.items(node, place);
-        if items.is_empty() && node.items().is_some() {
-            self.invalid("Value cannot be empty", place, node.span);
+        let Some(node) = fields.get("Choices") else { return Vec::new() };
+        let Some(items) = self.items(node) else { return Vec::new() };
+        if items.is_empty() {
+            self.invalid("Value cannot be empty", node);
         }
-        for (position, item) in items.iter().enumerate() {
-            let at = self.index(place, position);
-            match self.object(item, at) {
-                Some(rule) => branches.extend(read(self, &rule, context)),
+        let mut branches = self.parts(items.clone().count());
+        for item in items {
+            match self.object(item) {
+                Some(rule) => branches.add(read(self, &rule, context)),
                 None => context.is_incomplete = true,
             }
         }
-        branches
+        branches.good()
     }
 
-    fn choice_branch(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<ChoiceBranch> {
+    fn choice_branch(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<ChoiceBranch> {
         let comment = self.comment(fields);
         let next = self.rule_next(fields, context);
         let assign = self.assign(fields);
@@ -120,21 +118,21 @@ impl<'a> Reader<'a> {
         Some(ChoiceBranch { rule: rule?, next: next?, assign, comment })
     }
 
-    fn jsonata_branch(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<JsonataBranch> {
+    fn jsonata_branch(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<JsonataBranch> {
         let comment = self.comment(fields);
         let next = self.rule_next(fields, context);
         let exit = self.jsonata_exit(fields, Available::InputAndContext);
         self.require(fields, &["Condition"]);
-        for member in &fields.members {
-            match &*member.key {
+        for member in fields.members() {
+            match member.key {
                 "Condition" | "Output" | "Next" | "Assign" | "Comment" => {}
                 "Variable" | "And" | "Or" | "Not" => {
-                    self.wrong_language(fields.place, member, QueryLanguage::Jsonata);
+                    self.wrong_language(&member, QueryLanguage::Jsonata);
                 }
                 name if operator(name).is_some() => {
-                    self.wrong_language(fields.place, member, QueryLanguage::Jsonata);
+                    self.wrong_language(&member, QueryLanguage::Jsonata);
                 }
-                _ => self.unsupported_rule_field(fields.place, member),
+                _ => self.unsupported_rule_field(fields.node, &member),
             }
         }
         let condition = self.condition(fields);
@@ -143,57 +141,43 @@ impl<'a> Reader<'a> {
 
     /// `Condition`: an expression, or a boolean (recorded).
     fn condition(&mut self, fields: &Fields<'a>) -> Option<JsonataTemplate> {
-        let (node, place) = self.field(fields, "Condition")?;
+        let node = fields.get("Condition")?;
         if !jsonata::is_expression(node) {
-            self.boolean(node, place)?;
+            self.boolean(node)?;
         }
-        self.jsonata(node, place, Available::InputAndContext)
+        self.jsonata(node, Available::InputAndContext)
     }
 
-    fn rule_next(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Arc<str>> {
+    fn rule_next(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Arc<str>> {
         let Some(node) = fields.get("Next") else {
             self.require(fields, &["Next"]);
             context.is_incomplete = true;
             return None;
         };
-        self.next(fields, "Next", node, context)
+        self.next(node, context)
     }
 
-    fn unsupported_rule_field(&mut self, place: Place, member: &'a Member) {
-        let names = OPERATORS.iter().map(|(name, _)| *name).chain([
-            "Variable",
-            "Next",
-            "And",
-            "Or",
-            "Not",
-            "Condition",
-        ]);
-        let suggestion = self.suggest(&member.key, names);
-        self.error_with(
-            Code::SchemaValidationFailed,
-            format!("Field '{}' is not supported", member.key),
-            Some(place),
-            member.key_span,
-            suggestion,
-        );
+    fn unsupported_rule_field(&mut self, rule: Node<'a>, member: &Member<'a>) {
+        let others = ["Variable", "Next", "And", "Or", "Not", "Condition"];
+        self.unsupported_field(rule, member, OPERATORS.iter().map(|(name, _)| *name).chain(others));
     }
 
     /// A rule: one comparison, or a combination.
     fn rule(&mut self, fields: &Fields<'a>, level: Level) -> Option<ChoiceRule> {
-        let mut tests: Vec<&'a Member> = Vec::new();
+        let mut tests: Vec<Member<'a>> = Vec::new();
         let mut has_unknown = false;
-        for member in &fields.members {
-            match (&*member.key, level) {
+        for member in fields.members() {
+            match (member.key, level) {
                 ("Comment" | "Variable", _) | ("Next" | "Assign", Level::Top) => {}
                 ("And" | "Or" | "Not", _) => tests.push(member),
                 ("Condition" | "Output", _) => {
                     has_unknown = true;
-                    self.wrong_language(fields.place, member, QueryLanguage::JsonPath);
+                    self.wrong_language(&member, QueryLanguage::JsonPath);
                 }
                 (name, _) if operator(name).is_some() => tests.push(member),
                 _ => {
                     has_unknown = true;
-                    self.unsupported_rule_field(fields.place, member);
+                    self.unsupported_rule_field(fields.node, &member);
                 }
             }
         }
@@ -205,55 +189,50 @@ impl<'a> Reader<'a> {
             [] => {
                 if !has_unknown {
                     let message = "A rule needs a comparison operator, or And, Or or Not";
-                    self.invalid(message, fields.place, fields.span);
+                    self.invalid(message, fields.node);
                 }
                 return None;
             }
             _ => {
-                let names: Vec<&str> = tests.iter().map(|member| &*member.key).collect();
+                let names: Vec<&str> = tests.iter().map(|member| member.key).collect();
                 let message =
                     format!("There should only be one of the following fields: [{}]", names.join(", "));
-                self.invalid(message, fields.place, fields.span);
+                self.invalid(message, fields.node);
                 return None;
             }
         };
-        let place = self.key(fields.place, &test.key);
-        match &*test.key {
-            "And" => self.rules(&test.value, place).map(ChoiceRule::And),
-            "Or" => self.rules(&test.value, place).map(ChoiceRule::Or),
+        match test.key {
+            "And" => self.rules(test.value).map(ChoiceRule::And),
+            "Or" => self.rules(test.value).map(ChoiceRule::Or),
             "Not" => {
-                let rule = self.object(&test.value, place)?;
+                let rule = self.object(test.value)?;
                 self.rule(&rule, Level::Nested).map(|rule| ChoiceRule::Not(Box::new(rule)))
             }
-            _ => self.comparison(fields, test, place),
+            _ => self.comparison(fields, &test),
         }
     }
 
-    fn rules(&mut self, node: &'a Node, place: Place) -> Option<Vec<ChoiceRule>> {
-        let items = self.items(node, place);
+    fn rules(&mut self, node: Node<'a>) -> Option<Vec<ChoiceRule>> {
+        let items = self.items(node)?;
         if items.is_empty() {
-            if node.items().is_some() {
-                self.invalid("Value cannot be empty", place, node.span);
-            }
+            self.invalid("Value cannot be empty", node);
             return None;
         }
-        let mut rules = Vec::with_capacity(items.len());
-        for (position, item) in items.iter().enumerate() {
-            let at = self.index(place, position);
-            if let Some(rule) = self.object(item, at) {
-                rules.extend(self.rule(&rule, Level::Nested));
-            }
+        let mut rules = self.parts(items.clone().count());
+        for item in items {
+            let rule = self.object(item).and_then(|rule| self.rule(&rule, Level::Nested));
+            rules.add(rule);
         }
-        (rules.len() == items.len()).then_some(rules)
+        rules.all()
     }
 
-    fn comparison(&mut self, fields: &Fields<'a>, member: &'a Member, place: Place) -> Option<ChoiceRule> {
+    fn comparison(&mut self, fields: &Fields<'a>, member: &Member<'a>) -> Option<ChoiceRule> {
         self.require(fields, &["Variable"]);
         let variable = self.reference_path_field(fields, "Variable", Start::Anywhere);
-        let (operator, is_path) = operator(&member.key)?;
-        let node = &member.value;
+        let (operator, is_path) = operator(member.key)?;
+        let node = member.value;
         let test = if is_path {
-            let path = self.reference_path(node, place, Start::Anywhere)?;
+            let path = self.reference_path(node, Start::Anywhere)?;
             match operator {
                 Operator::String(relation) => Test::String(relation, Operand::Path(path)),
                 Operator::Numeric(relation) => Test::Numeric(relation, Operand::Path(path)),
@@ -262,54 +241,50 @@ impl<'a> Reader<'a> {
                 _ => Test::Boolean(Operand::Path(path)),
             }
         } else {
-            self.literal_test(operator, node, place)?
+            self.literal_test(operator, node)?
         };
         Some(ChoiceRule::Comparison { variable: variable?, test })
     }
 
-    fn literal_test(&mut self, operator: Operator, node: &'a Node, place: Place) -> Option<Test> {
+    fn literal_test(&mut self, operator: Operator, node: Node<'a>) -> Option<Test> {
         match operator {
             Operator::String(relation) => {
-                let text: Arc<str> = self.text(node, place)?.clone();
-                self.warn_of_missing_path(&text, node, place);
-                Some(Test::String(relation, Operand::Literal(text)))
+                let text = self.text(node)?;
+                self.warn_of_missing_path(text, node);
+                Some(Test::String(relation, Operand::Literal(text.into())))
             }
-            Operator::Numeric(relation) => match &node.kind {
-                NodeKind::Number(number) => Some(Test::Numeric(relation, Operand::Literal(number.clone()))),
+            Operator::Numeric(relation) => match node.kind() {
+                Kind::Number(number) => Some(Test::Numeric(relation, Operand::Literal(number))),
                 _ => {
-                    self.invalid("Expected value of type Number", place, node.span);
+                    self.invalid("Expected value of type Number", node);
                     None
                 }
             },
             Operator::Timestamp(relation) => {
-                let instant = timestamp::parse(self.text(node, place)?);
+                let instant = timestamp::parse(self.text(node)?);
                 if instant.is_none() {
-                    self.invalid("String does not match RFC3339 timestamp", place, node.span);
+                    self.invalid("String does not match RFC3339 timestamp", node);
                 }
                 instant.map(|instant| Test::Timestamp(relation, Operand::Literal(instant)))
             }
-            Operator::Boolean => {
-                self.boolean(node, place).map(|value| Test::Boolean(Operand::Literal(value)))
-            }
-            Operator::Present => self.boolean(node, place).map(Test::IsPresent),
-            Operator::Is(value_type) => {
-                self.boolean(node, place).map(|value| Test::IsType(value_type, value))
-            }
+            Operator::Boolean => self.boolean(node).map(|value| Test::Boolean(Operand::Literal(value))),
+            Operator::Present => self.boolean(node).map(Test::IsPresent),
+            Operator::Is(value_type) => self.boolean(node).map(|value| Test::IsType(value_type, value)),
             Operator::Matches => {
-                let text = self.text(node, place)?;
+                let text = self.text(node)?;
                 Some(match Pattern::parse(text) {
                     Some(pattern) => Test::Matches(pattern),
-                    None => Test::BadPattern(text.clone()),
+                    None => Test::BadPattern(text.into()),
                 })
             }
         }
     }
 
-    fn boolean(&mut self, node: &'a Node, place: Place) -> Option<bool> {
-        match node.kind {
-            NodeKind::Bool(value) => Some(value),
+    fn boolean(&mut self, node: Node<'a>) -> Option<bool> {
+        match node.kind() {
+            Kind::Bool(value) => Some(value),
             _ => {
-                self.invalid("Expected value of type Boolean", place, node.span);
+                self.invalid("Expected value of type Boolean", node);
                 None
             }
         }

@@ -2,7 +2,9 @@
 //! or writer is a finding until this version can run it; a failure tolerance is taken in inline mode too (recorded),
 //! where it has no effect.
 
-use stepwell_json::spanned::NodeKind;
+use std::sync::Arc;
+
+use stepwell_json::document::Kind;
 
 use super::Reader;
 use super::fields::{Fields, Known, Table};
@@ -69,29 +71,29 @@ impl<'a> Reader<'a> {
 
     /// One of the objects that this version can't run.
     fn distributed_object(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<Fields<'a>> {
-        let (node, place) = self.field(fields, name)?;
-        self.not_yet_supported(&format!("The Map field {name}"), place, node.span);
-        self.object(node, place)
+        let node = fields.get(name)?;
+        self.not_yet_supported(&format!("The Map field {name}"), node);
+        self.object(node)
     }
 
     fn tolerated_percentage(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<Percentage> {
         self.at_most_one(fields, &["ToleratedFailurePercentage", "ToleratedFailurePercentagePath"]);
         let path = self.reference_path_field(fields, "ToleratedFailurePercentagePath", Start::NotContext);
-        let Some((node, place)) = self.field(fields, "ToleratedFailurePercentage") else {
+        let Some(node) = fields.get("ToleratedFailurePercentage") else {
             return path.map(Percentage::Path);
         };
         if let Some(template) = self.scalar_expression(fields, "ToleratedFailurePercentage", language) {
             return template.map(Percentage::Expression);
         }
-        match &node.kind {
-            NodeKind::Number(number) if number.as_f64() < 0.0 => {
-                self.invalid("Minimum value is 0.0", place, node.span);
+        match node.kind() {
+            Kind::Number(number) if number.as_f64() < 0.0 => {
+                self.invalid("Minimum value is 0.0", node);
             }
-            NodeKind::Number(number) if number.as_f64() > 100.0 => {
-                self.invalid("Maximum value is 100.0", place, node.span);
+            Kind::Number(number) if number.as_f64() > 100.0 => {
+                self.invalid("Maximum value is 100.0", node);
             }
-            NodeKind::Number(number) => return Some(Percentage::Literal(number.as_f64())),
-            _ => self.invalid("Expected value of type Number", place, node.span),
+            Kind::Number(number) => return Some(Percentage::Literal(number.as_f64())),
+            _ => self.invalid("Expected value of type Number", node),
         }
         None
     }
@@ -99,7 +101,7 @@ impl<'a> Reader<'a> {
     fn item_reader(&mut self, fields: &mut Fields<'a>, language: QueryLanguage) -> Option<ItemReader> {
         self.require(fields, &["Resource"]);
         self.check_fields(fields, ITEM_READER, language);
-        let resource = self.text_field(fields, "Resource").cloned();
+        let resource = self.text_field(fields, "Resource").map(Arc::from);
         let parameters = self.payload(fields, language);
         let mut reader = ItemReader {
             resource: resource?,
@@ -109,15 +111,15 @@ impl<'a> Reader<'a> {
             items_pointer: None,
             max_items: None,
         };
-        if let Some((node, place)) = self.field(fields, "ReaderConfig")
-            && let Some(mut config) = self.object(node, place)
+        if let Some(node) = fields.get("ReaderConfig")
+            && let Some(mut config) = self.object(node)
         {
             self.check_fields(&mut config, READER_CONFIG, language);
             reader.input_type = self.input_type(&config);
             self.word(&config, "Transformation", &["NONE", "LOAD_AND_FLATTEN"]);
             reader.is_manifest =
                 self.word(&config, "ManifestType", &["ATHENA_DATA", "S3_INVENTORY"]).is_some();
-            reader.items_pointer = self.text_field(&config, "ItemsPointer").cloned();
+            reader.items_pointer = self.text_field(&config, "ItemsPointer").map(Arc::from);
             reader.max_items = self.count(
                 &config,
                 ("MaxItems", "MaxItemsPath"),
@@ -154,7 +156,7 @@ impl<'a> Reader<'a> {
                 _ => b',',
             };
         let location = self.word(config, "CSVHeaderLocation", &["FIRST_ROW", "GIVEN"]);
-        let headers = self.field(config, "CSVHeaders").map(|(node, place)| self.texts(node, place));
+        let headers = config.get("CSVHeaders").map(|node| self.texts(node));
         if location? == "GIVEN" {
             self.require(config, &["CSVHeaders"]);
             return Some(CsvLayout { delimiter, headers: Some(headers??) });
@@ -178,11 +180,9 @@ impl<'a> Reader<'a> {
             language,
             Start::NotContext,
         );
-        let batch_input = self.field(fields, "BatchInput").and_then(|(node, place)| match language {
-            QueryLanguage::JsonPath => self.template(node, place).map(Payload::JsonPath),
-            QueryLanguage::Jsonata => {
-                self.jsonata(node, place, Available::InputAndContext).map(Payload::Jsonata)
-            }
+        let batch_input = fields.get("BatchInput").and_then(|node| match language {
+            QueryLanguage::JsonPath => self.template(node).map(Payload::JsonPath),
+            QueryLanguage::Jsonata => self.jsonata(node, Available::InputAndContext).map(Payload::Jsonata),
         });
         ItemBatcher { max_items, max_input_bytes, batch_input }
     }
@@ -191,8 +191,8 @@ impl<'a> Reader<'a> {
         self.check_fields(fields, RESULT_WRITER, language);
         self.text_field(fields, "Resource");
         let parameters = self.payload(fields, language);
-        if let Some((node, place)) = self.field(fields, "WriterConfig")
-            && let Some(mut config) = self.object(node, place)
+        if let Some(node) = fields.get("WriterConfig")
+            && let Some(mut config) = self.object(node)
         {
             self.check_fields(&mut config, WRITER_CONFIG, language);
             self.word(&config, "Transformation", &["NONE", "COMPACT", "FLATTEN"]);

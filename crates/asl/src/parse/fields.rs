@@ -1,8 +1,10 @@
 //! Which fields stand where, and in which query language.
 
-use stepwell_json::spanned::{Member, Node, NodeKind, Span};
+use stepwell_json::document::{Document, Member, Node};
 
-use super::{Place, Reader};
+use super::finding::{Place, Spot};
+use super::texts::Texts;
+use super::{FINDINGS_MAX, Reader};
 use crate::definition::QueryLanguage;
 use crate::diagnostic::Code;
 
@@ -179,16 +181,32 @@ pub(super) const CATCHER: Table = &[
     ("ResultPath", Path),
 ];
 
+/// Up to this many members are compared with each other to find those that repeat; more are sorted.
+const COMPARED_MAX: usize = 16;
+
 /// An object of the definition, its repeated keys resolved: the last one counts, at the place of the first.
 pub(super) struct Fields<'a> {
-    pub(super) place: Place,
-    pub(super) span: Span,
-    pub(super) members: Vec<&'a Member>,
+    pub(super) node: Node<'a>,
+    /// The first bytes of the members that count, of which there may be very many.
+    kept: Vec<u32>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn get(&self, name: &str) -> Option<&'a Node> {
-        self.members.iter().find(|member| &*member.key == name).map(|member| &member.value)
+    /// The members that count, in order.
+    pub(super) fn members(&self) -> impl ExactSizeIterator<Item = Member<'a>> + use<'a, '_> {
+        let document = self.node.document();
+        self.kept.iter().map(|start| document.member_at(*start))
+    }
+
+    /// One of the members that count.
+    pub(super) fn member(&self, position: u32) -> Member<'a> {
+        self.node.document().member_at(self.kept[position as usize])
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Node<'a>> {
+        let document = self.node.document();
+        let start = self.kept.iter().find(|start| document.is_text_at(**start, name))?;
+        Some(document.member_at(*start).value)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -196,74 +214,99 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Resolves repeated keys. Gives the first ones of those that repeat, in order.
+fn resolve_repeated(document: &Document<'_>, kept: &mut Vec<u32>) -> Vec<u32> {
+    let key = |start: &u32| document.at(*start).as_str().unwrap_or_default();
+    let repeats_early =
+        |(at, start): (usize, &u32)| kept[..at].iter().any(|before| key(before) == key(start));
+    if kept.len() <= COMPARED_MAX && !kept.iter().enumerate().any(repeats_early) {
+        return Vec::new();
+    }
+    let key_at = |at: u32| key(&kept[at as usize]);
+    let mut replaced = Vec::new();
+    let mut is_repeated = vec![false; kept.len()];
+    for mut same in Texts::new(kept.len(), key_at).same(key_at) {
+        if let (Some(first), Some(last)) = (same.next(), same.next_back()) {
+            replaced.push((first as usize, kept[last as usize]));
+            same.chain([last]).for_each(|at| is_repeated[at as usize] = true);
+        }
+    }
+    let repeated = kept.iter().zip(&is_repeated).filter(|(_, is_repeated)| **is_repeated);
+    let told = repeated.map(|(start, _)| *start).take(FINDINGS_MAX).collect();
+    for (first, last) in replaced {
+        kept[first] = last;
+    }
+    let mut is_repeated = is_repeated.into_iter();
+    kept.retain(|_| is_repeated.next() == Some(false));
+    told
+}
+
 impl<'a> Reader<'a> {
     /// The members of an object; a finding, and none, for anything else.
-    pub(super) fn object(&mut self, node: &'a Node, place: Place) -> Option<Fields<'a>> {
-        let NodeKind::Object(members) = &node.kind else {
-            self.invalid("Expected value of type Object", place, node.span);
+    pub(super) fn object(&mut self, node: Node<'a>) -> Option<Fields<'a>> {
+        self.object_in(node, node.into())
+    }
+
+    /// As [`Reader::object`], with another place for what is found.
+    pub(super) fn object_in(&mut self, node: Node<'a>, place: Place) -> Option<Fields<'a>> {
+        let Some(members) = node.members() else {
+            self.invalid("Expected value of type Object", Spot::new(place, node.span()));
             return None;
         };
-        let repeated = node.duplicates();
-        let mut kept: Vec<&'a Member> = members.iter().collect();
-        if !repeated.is_empty() {
-            for member in &repeated {
-                let at = self.key(place, &member.key);
-                let message = format!("The field '{}' stands twice; the last one counts", member.key);
-                self.warning(Code::DuplicateKey, message, at, member.key_span);
-            }
-            let mut last = std::collections::HashMap::new();
-            for member in members {
-                last.insert(&*member.key, member);
-            }
-            let mut seen = std::collections::HashSet::new();
-            kept = members
-                .iter()
-                .filter(|member| seen.insert(&*member.key))
-                .filter_map(|member| last.get(&*member.key).copied())
-                .collect();
+        let mut kept = Vec::with_capacity(members.clone().count());
+        kept.extend(members.map(|member| member.start()));
+        for repeated in resolve_repeated(node.document(), &mut kept) {
+            let member = node.document().member_at(repeated);
+            let message = format!("The field '{}' stands twice; the last one counts", member.key);
+            self.warning(Code::DuplicateKey, message, Spot::new(place.named(&member), member.key_span));
         }
-        Some(Fields { place, span: node.span, members: kept })
+        Some(Fields { node, kept })
     }
 
     /// Refuses fields that do not belong to the object, or not in this query language, and drops them: whoever reads
     /// the object then sees only what it may have.
     pub(super) fn check_fields(&mut self, fields: &mut Fields<'a>, table: Table, language: QueryLanguage) {
-        let place = fields.place;
-        fields.members.retain(|member| {
-            let name = &*member.key;
+        let node = fields.node;
+        fields.kept.retain(|start| {
+            let member = node.document().member_at(*start);
+            let name = member.key;
             let known = table.iter().find(|(field, _)| *field == name).map(|(_, known)| *known);
             match (known, language) {
                 (Some(Both), _)
                 | (Some(Path), QueryLanguage::JsonPath)
                 | (Some(Ata), QueryLanguage::Jsonata) => return true,
-                (Some(_), _) => self.wrong_language(place, member, language),
-                (None, _) => self.unsupported_field(place, member, table),
+                (Some(_), _) => self.wrong_language(&member, language),
+                (None, _) => self.unsupported_field(node, &member, table.iter().map(|(field, _)| *field)),
             }
             false
         });
     }
 
     /// A field that only the other query language has.
-    pub(super) fn wrong_language(&mut self, place: Place, member: &'a Member, language: QueryLanguage) {
+    pub(super) fn wrong_language(&mut self, member: &Member<'a>, language: QueryLanguage) {
         let (set, needed) = match language {
             QueryLanguage::JsonPath => ("JSONPath", "JSONata"),
             QueryLanguage::Jsonata => ("JSONata", "JSONPath"),
         };
-        let at = self.key(place, &member.key);
         let message = format!(
             "The QueryLanguage is set to '{set}', but field '{}' is only supported for the '{needed}' QueryLanguage",
             member.key
         );
-        self.invalid(message, at, member.key_span);
+        self.invalid(message, Spot::key_of(member));
     }
 
-    pub(super) fn unsupported_field(&mut self, place: Place, member: &'a Member, table: Table) {
-        let suggestion = self.suggest(&member.key, table.iter().map(|(field, _)| *field));
+    /// A field that an object does not have; `known` are those that it has.
+    pub(super) fn unsupported_field(
+        &mut self,
+        object: Node<'a>,
+        member: &Member<'a>,
+        known: impl Iterator<Item = &'static str>,
+    ) {
+        let suggestion = self.suggest(member.key, known);
         self.error_with(
             Code::SchemaValidationFailed,
             format!("Field '{}' is not supported", member.key),
-            Some(place),
-            member.key_span,
+            Spot::new(object, member.key_span),
             suggestion,
         );
     }
@@ -273,7 +316,7 @@ impl<'a> Reader<'a> {
         let missing: Vec<&str> = names.iter().copied().filter(|name| !fields.has(name)).collect();
         if !missing.is_empty() {
             let message = format!("These fields are required: [{}]", missing.join(", "));
-            self.invalid(message, fields.place, fields.span);
+            self.invalid(message, fields.node);
         }
     }
 
@@ -282,7 +325,7 @@ impl<'a> Reader<'a> {
         let present = names.iter().filter(|name| fields.has(name)).count();
         if present > 1 {
             let message = format!("There should only be one of the following fields: [{}]", names.join(", "));
-            self.invalid(message, fields.place, fields.span);
+            self.invalid(message, fields.node);
         }
     }
 
@@ -292,7 +335,7 @@ impl<'a> Reader<'a> {
             self.at_most_one(fields, names);
         } else {
             let message = format!("There should be one of the following fields: [{}]", names.join(", "));
-            self.invalid(message, fields.place, fields.span);
+            self.invalid(message, fields.node);
         }
     }
 }

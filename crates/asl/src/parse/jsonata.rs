@@ -1,15 +1,16 @@
 //! Fields of JSONata states: compiles the expressions in them, and finds what Step Functions refuses.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use stepwell_json::spanned::{Node as Tree, NodeKind, Span};
-use stepwell_json::{Array, Object, Value};
+use stepwell_json::Value;
+use stepwell_json::document::{Kind, Node as Tree};
+use stepwell_json::spanned::Span;
 use stepwell_jsonata::{Dialect, Expression};
 
+use super::Reader;
 use super::fields::Fields;
+use super::finding::Spot;
 use super::raw_string::RawString;
-use super::{Place, Reader};
 use crate::definition::{JsonataExit, JsonataFlow};
 use crate::diagnostic::Code;
 use crate::jsonata::{
@@ -39,7 +40,7 @@ impl Available {
 }
 
 /// Whether a string is meant to be one expression. White space outside the braces makes it a literal (recorded).
-pub(super) fn is_expression(node: &Tree) -> bool {
+pub(super) fn is_expression(node: Tree<'_>) -> bool {
     node.as_str().is_some_and(|text| text.starts_with("{%") || text.ends_with("%}"))
 }
 
@@ -63,15 +64,15 @@ impl<'a> Reader<'a> {
 
     /// `Assign`: an object whose keys name variables.
     fn jsonata_assign(&mut self, fields: &Fields<'a>, available: Available) -> Option<JsonataTemplate> {
-        let (tree, place) = self.field(fields, "Assign")?;
+        let tree = fields.get("Assign")?;
         let Some(members) = tree.members() else {
-            self.invalid("Expected value of type Object", place, tree.span);
+            self.invalid("Expected value of type Object", tree);
             return None;
         };
         for member in members {
-            self.assigns_variable(&member.key, place, member.key_span);
+            self.assigns_variable(member.key, Spot::new(tree, member.key_span));
         }
-        self.jsonata(tree, place, available)
+        self.jsonata(tree, available)
     }
 
     /// A field that may have any value.
@@ -81,75 +82,52 @@ impl<'a> Reader<'a> {
         name: &'static str,
         available: Available,
     ) -> Option<JsonataTemplate> {
-        let (tree, place) = self.field(fields, name)?;
-        self.jsonata(tree, place, available)
+        let tree = fields.get(name)?;
+        self.jsonata(tree, available)
     }
 
     /// Compiles a value with expressions inside.
-    pub(super) fn jsonata(
-        &mut self,
-        tree: &'a Tree,
-        place: Place,
-        available: Available,
-    ) -> Option<JsonataTemplate> {
+    pub(super) fn jsonata(&mut self, tree: Tree<'a>, available: Available) -> Option<JsonataTemplate> {
         let mut reads_context = false;
-        let root = self.jsonata_node(tree, place, available, &mut reads_context)?;
+        let root = self.jsonata_node(tree, available, &mut reads_context)?;
         Some(JsonataTemplate { root, reads_context })
     }
 
     fn jsonata_node(
         &mut self,
-        tree: &'a Tree,
-        place: Place,
+        tree: Tree<'a>,
         available: Available,
         reads_context: &mut bool,
     ) -> Option<Node> {
-        match &tree.kind {
-            NodeKind::String(_) if is_expression(tree) => {
-                self.jsonata_expression(tree, place, available, reads_context).map(Node::Expression)
+        match tree.kind() {
+            Kind::String(_) if is_expression(tree) => {
+                let expression = self.jsonata_expression(tree, available, reads_context)?;
+                Some(if self.builds { Node::Expression(expression) } else { Node::Literal(Value::Null) })
             }
-            NodeKind::Array(items) => {
-                let mut nodes = Vec::with_capacity(items.len());
-                for (position, item) in items.iter().enumerate() {
-                    let at = self.index(place, position);
-                    nodes.extend(self.jsonata_node(item, at, available, reads_context));
+            Kind::Array(items) => {
+                let mut nodes = self.parts(items.clone().count());
+                for item in items {
+                    nodes.add(self.jsonata_node(item, available, reads_context));
                 }
-                if nodes.len() < items.len() {
-                    return None;
-                }
-                Some(match literals(&nodes) {
-                    Some(values) => Node::Literal(Value::Array(Array::new(values))),
-                    None => Node::Array(nodes),
-                })
+                nodes.all().map(Node::of_items)
             }
-            NodeKind::Object(_) => {
-                let fields = self.object(tree, place)?;
-                let mut keys: Vec<Arc<str>> = Vec::with_capacity(fields.members.len());
-                let mut nodes = Vec::with_capacity(fields.members.len());
-                for member in &fields.members {
-                    let at = self.key(place, &member.key);
-                    keys.push(member.key.clone());
-                    nodes.extend(self.jsonata_node(&member.value, at, available, reads_context));
+            Kind::Object(_) => {
+                let fields = self.object(tree)?;
+                let mut members = self.parts(fields.members().len());
+                for member in fields.members() {
+                    let node = self.jsonata_node(member.value, available, reads_context);
+                    members.add(node.map(|node| (member.key, node)));
                 }
-                if nodes.len() < keys.len() {
-                    return None;
-                }
-                Some(match literals(&nodes) {
-                    Some(values) => {
-                        let entries = keys.into_iter().zip(values).collect();
-                        Node::Literal(Value::Object(Object::from_entries(entries)))
-                    }
-                    None => Node::Object(keys.into_iter().zip(nodes).collect()),
-                })
+                members.all().map(Node::of_members)
             }
-            _ => Some(Node::Literal(tree.to_value())),
+            _ if self.builds => Some(Node::Literal(tree.to_value())),
+            _ => Some(Node::Literal(Value::Null)),
         }
     }
 
     fn jsonata_expression(
         &mut self,
-        tree: &'a Tree,
-        place: Place,
+        tree: Tree<'a>,
         available: Available,
         reads_context: &mut bool,
     ) -> Option<Expression> {
@@ -157,7 +135,7 @@ impl<'a> Reader<'a> {
         let inner = match expression_inside(whole) {
             Ok(inner) => inner,
             Err(problem) => {
-                self.error(Code::InvalidJsonataExpression, problem, Some(place), tree.span);
+                self.error(Code::InvalidJsonataExpression, problem, tree);
                 return None;
             }
         };
@@ -165,10 +143,10 @@ impl<'a> Reader<'a> {
         let is_blank = |character: char| character <= ' ';
         let text = inner.trim_matches(is_blank);
         let start = "{%".len() + (inner.len() - inner.trim_start_matches(is_blank).len());
-        let raw = RawString::new(&self.text[tree.span.start..tree.span.end]);
+        let raw = RawString::new(tree.raw());
         let span_of = |range: Range<usize>| {
             let range = raw.range(start + range.start..start + range.end);
-            Span { start: tree.span.start + range.start, end: tree.span.start + range.end }
+            Span { start: tree.span().start + range.start, end: tree.span().start + range.end }
         };
         let token_at = |position: usize| {
             let position = floor_boundary(text, position);
@@ -181,17 +159,14 @@ impl<'a> Reader<'a> {
         let expression = match Expression::parse(text, Dialect::StepFunctions) {
             Ok(expression) => expression,
             Err(error) => {
-                let span = error.position().map_or(tree.span, token_at);
-                self.error(Code::InvalidJsonataExpression, error.message(), Some(place), span);
+                let span = error.position().map_or(tree.span(), token_at);
+                self.error(Code::InvalidJsonataExpression, error.message(), Spot::new(tree, span));
                 return None;
             }
         };
         for reference in expression.root_references() {
-            self.unsupported_jsonata(
-                root_reference_message(&reference.name),
-                place,
-                token_at(reference.position),
-            );
+            let message = root_reference_message(&reference.name);
+            self.unsupported_jsonata(message, Spot::new(tree, token_at(reference.position)));
         }
         for reference in expression.states_references() {
             let Some(member) = reference.member.as_deref() else {
@@ -206,33 +181,22 @@ impl<'a> Reader<'a> {
                     Some(written) if written == field => span_of(reference.position..end),
                     _ => token_at(reference.position),
                 };
-                self.unsupported_jsonata(missing_member_message(member), place, span);
+                self.unsupported_jsonata(missing_member_message(member), Spot::new(tree, span));
             }
         }
         if let Some(position) = expression.states_bound() {
             let message = "The variable name 'states' is reserved".to_owned();
-            self.unsupported_jsonata(message, place, token_at(position));
+            self.unsupported_jsonata(message, Spot::new(tree, token_at(position)));
         }
         for reference in expression.variables() {
-            self.reads_variable(&reference.name, place, token_at(reference.position));
+            self.reads_variable(&reference.name, Spot::new(tree, token_at(reference.position)));
         }
         Some(expression)
     }
 
-    fn unsupported_jsonata(&mut self, message: String, place: Place, span: Span) {
-        self.error(Code::UnsupportedJsonataExpression, message, Some(place), span);
+    fn unsupported_jsonata(&mut self, message: String, spot: Spot) {
+        self.error(Code::UnsupportedJsonataExpression, message, spot);
     }
-}
-
-/// The values of nodes that are all literals.
-fn literals(nodes: &[Node]) -> Option<Vec<Value>> {
-    nodes
-        .iter()
-        .map(|node| match node {
-            Node::Literal(value) => Some(value.clone()),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The offset itself, or that of the character it lies in.

@@ -1,13 +1,17 @@
 //! The machine object, and the machines inside it: branches and processors.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use stepwell_json::spanned::{Member, Node, NodeKind};
+use stepwell_json::document::{Member, Node};
+use stepwell_json::spanned::Span;
 
 use super::fields::{BRANCH, Fields, MACHINE, PROCESSOR, Table};
-use super::graph::{Scope, Target};
+use super::finding::Spot;
+use super::graph::Scope;
 use super::values::SECONDS_MAX;
-use super::{NAME_CHARACTERS_MAX, Place, ROOT, Reader};
+use super::{NAME_CHARACTERS_MAX, Reader, range};
+use crate::analysis::LONE_STATE_NAME;
 use crate::definition::{DataFlow, Definition, QueryLanguage, State, StateKind, SubMachine, Succeed};
 use crate::diagnostic::Code;
 
@@ -23,17 +27,13 @@ pub(super) enum Inner {
 
 impl<'a> Reader<'a> {
     /// The whole document.
-    pub(super) fn machine(&mut self, tree: &'a Node) -> Option<Definition> {
-        if !matches!(tree.kind, NodeKind::Object(_)) {
-            self.error(
-                Code::SchemaValidationFailed,
-                "Definition must be a valid JSON object",
-                None,
-                tree.span,
-            );
+    pub(super) fn machine(&mut self, tree: Node<'a>) -> Option<Definition> {
+        if tree.members().is_none() {
+            let message = "Definition must be a valid JSON object";
+            self.error(Code::SchemaValidationFailed, message, Spot::nowhere(tree.span()));
             return None;
         }
-        let mut fields = self.object(tree, ROOT)?;
+        let mut fields = self.object(tree)?;
         self.require(&fields, &["States", "StartAt"]);
         self.check_fields(&mut fields, MACHINE, QueryLanguage::JsonPath);
         let language = self.word(&fields, "QueryLanguage", &["JSONPath", "JSONata"]);
@@ -57,28 +57,30 @@ impl<'a> Reader<'a> {
     }
 
     /// A state that stands alone: whatever it leads to exists, but is not known.
-    pub(super) fn lone_state(&mut self, member: &'a Member) -> Option<Definition> {
-        let states = self.key(ROOT, "States");
-        let place = self.key(states, &member.key);
-        self.state_name = &member.key;
+    pub(super) fn lone_state(&mut self, tree: Node<'a>) -> Option<Definition> {
+        self.state_name = LONE_STATE_NAME;
         self.variables.enter(false);
         let mut scope = Scope::default();
-        let state = self.state(member, place, &mut scope);
+        let start = Span { end: tree.span().start, ..tree.span() };
+        let member = Member { key: LONE_STATE_NAME, key_span: start, value: tree };
+        let state = self.state(&member, &mut scope);
         self.variables.leave();
-        let mut states = vec![state?];
-        for target in scope.states.iter().flat_map(|state| &state.targets) {
-            if states.iter().all(|state| &*state.name != target.name) {
+        let mut states = vec![state.filter(|_| self.builds)?];
+        let mut names = HashSet::from([LONE_STATE_NAME]);
+        for target in scope.targets.iter().map(|target| tree.document().at(*target)) {
+            let name = target.as_str().unwrap_or_default();
+            if names.insert(name) {
                 states.push(State {
-                    name: target.name.into(),
+                    name: name.into(),
                     comment: None,
                     flow: DataFlow::JsonPath(Box::default()),
                     kind: StateKind::Succeed(Succeed {}),
-                    span: target.span.start..target.span.end,
+                    span: range(target),
                 });
             }
         }
         Some(Definition {
-            start_at: member.key.clone(),
+            start_at: LONE_STATE_NAME.into(),
             states,
             timeout_seconds: None,
             comment: None,
@@ -88,8 +90,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A branch or a processor.
-    pub(super) fn sub_machine(&mut self, tree: &'a Node, place: Place, inner: Inner) -> Option<SubMachine> {
-        let mut fields = self.object(tree, place)?;
+    pub(super) fn sub_machine(&mut self, tree: Node<'a>, inner: Inner) -> Option<SubMachine> {
+        let mut fields = self.object(tree)?;
         self.require(&fields, &["States", "StartAt"]);
         let (table, is_isolated): (Table, bool) = match inner {
             Inner::Branch => (BRANCH, false),
@@ -107,41 +109,31 @@ impl<'a> Reader<'a> {
 
     /// `StartAt` and `States`.
     fn scope(&mut self, fields: &Fields<'a>) -> (Option<Arc<str>>, Vec<State>) {
-        let scope_number = self.graph.scopes.len();
-        self.graph.scopes.push(Scope::default());
-        let mut scope = Scope::default();
+        let mut scope = self.graph.begin();
         let start_at = self.text_field(fields, "StartAt");
-        if let (Some(name), Some(node)) = (start_at, fields.get("StartAt")) {
-            let place = self.key(fields.place, "StartAt");
-            scope.start_at = Some(Target { name, place, span: node.span });
-        }
-        let mut states = Vec::new();
-        if let Some((tree, place)) = self.field(fields, "States") {
-            states = self.states(tree, place, &mut scope);
-        }
-        if let Some(slot) = self.graph.scopes.get_mut(scope_number) {
-            *slot = scope;
-        }
-        (start_at.cloned(), states)
+        scope.start_at = fields.get("StartAt").filter(|_| start_at.is_some());
+        scope.tree = fields.get("States");
+        let states = scope.tree.map(|tree| self.states(tree, &mut scope)).unwrap_or_default();
+        self.check_scope(&scope);
+        (start_at.map(Arc::from), states)
     }
 
-    fn states(&mut self, tree: &'a Node, place: Place, scope: &mut Scope<'a>) -> Vec<State> {
-        let mut states = Vec::new();
-        let Some(fields) = self.object(tree, place) else { return states };
-        if fields.members.is_empty() {
-            self.invalid("Value cannot be empty", place, tree.span);
+    fn states(&mut self, tree: Node<'a>, scope: &mut Scope<'a>) -> Vec<State> {
+        let Some(fields) = self.object(tree) else { return Vec::new() };
+        let count = fields.members().len();
+        if count == 0 {
+            self.invalid("Value cannot be empty", tree);
         }
-        states.reserve_exact(fields.members.len());
-        scope.states.reserve_exact(fields.members.len());
-        for member in &fields.members {
-            let at = self.key(place, &member.key);
+        let mut states = self.parts(count);
+        scope.states.reserve_exact(count);
+        for member in fields.members() {
             if member.key.is_empty() || member.key.chars().count() > NAME_CHARACTERS_MAX {
                 let message = format!("A state name must have 1 to {NAME_CHARACTERS_MAX} characters");
-                self.error(Code::InvalidStateName, message, Some(at), member.key_span);
+                self.error(Code::InvalidStateName, message, Spot::key_of(&member));
             }
-            self.state_name = &member.key;
-            states.extend(self.state(member, at, scope));
+            self.state_name = member.key;
+            states.add(self.state(&member, scope));
         }
-        states
+        states.good()
     }
 }

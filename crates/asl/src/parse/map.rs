@@ -18,7 +18,7 @@ const LABEL_CHARACTERS_MAX: usize = 40;
 const LABEL_REFUSED: &str = "?*<>{}[]:;,\\|^~$#%&`\"";
 
 impl<'a> Reader<'a> {
-    pub(super) fn map(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Map> {
+    pub(super) fn map(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Map> {
         if !fields.has("Iterator") {
             self.require(fields, &["ItemProcessor"]);
         }
@@ -59,12 +59,12 @@ impl<'a> Reader<'a> {
 
     /// `Items`: an array with expressions inside, or an expression.
     fn items_field(&mut self, fields: &Fields<'a>) -> Option<JsonataTemplate> {
-        let (node, place) = self.field(fields, "Items")?;
+        let node = fields.get("Items")?;
         if !jsonata::is_expression(node) && node.items().is_none() {
-            self.invalid("Expected value of type Array", place, node.span);
+            self.invalid("Expected value of type Array", node);
             return None;
         }
-        self.jsonata(node, place, Available::InputAndContext)
+        self.jsonata(node, Available::InputAndContext)
     }
 
     fn item_selector(&mut self, fields: &Fields<'a>, language: QueryLanguage) -> Option<ItemSelector> {
@@ -81,18 +81,17 @@ impl<'a> Reader<'a> {
     /// `ItemProcessor` or `Iterator`; with both, which is a finding, the first is read.
     fn processor(&mut self, fields: &Fields<'a>) -> (Option<SubMachine>, ProcessorConfig) {
         let name = if fields.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
-        let Some((node, place)) = self.field(fields, name) else {
+        let Some(node) = fields.get(name) else {
             return (None, ProcessorConfig::default());
         };
         let mut config = ProcessorConfig::default();
-        if let Some(config_node) = node.get("ProcessorConfig") {
-            let at = self.key(place, "ProcessorConfig");
-            if let Some(mut config_fields) = self.object(config_node, at) {
-                config = self.processor_config(&mut config_fields);
-            }
+        if let Some(config_node) = node.get("ProcessorConfig")
+            && let Some(mut config_fields) = self.object(config_node)
+        {
+            config = self.processor_config(&mut config_fields);
         }
         let is_isolated = config.mode == ProcessorMode::Distributed;
-        (self.sub_machine(node, place, Inner::Processor { is_isolated }), config)
+        (self.sub_machine(node, Inner::Processor { is_isolated }), config)
     }
 
     fn processor_config(&mut self, fields: &mut Fields<'a>) -> ProcessorConfig {
@@ -110,16 +109,16 @@ impl<'a> Reader<'a> {
             self.require(fields, &["ExecutionType"]);
             if self.options.machine_type == MachineType::Express {
                 let message = "Express state machine does not support the Map mode 'DISTRIBUTED'";
-                self.invalid(message, fields.place, fields.span);
+                self.invalid(message, fields.node);
             }
-            self.not_yet_supported("The Map mode DISTRIBUTED", fields.place, fields.span);
+            self.not_yet_supported("The Map mode DISTRIBUTED", fields.node);
         }
         ProcessorConfig { mode, execution_type }
     }
 
     fn label(&mut self, fields: &Fields<'a>) -> Option<std::sync::Arc<str>> {
-        let (node, place) = self.field(fields, "Label")?;
-        let label = self.text(node, place)?;
+        let node = fields.get("Label")?;
+        let label = self.text(node)?;
         let refused = label.chars().find(|character| {
             character.is_whitespace() || character.is_control() || LABEL_REFUSED.contains(*character)
         });
@@ -138,11 +137,11 @@ impl<'a> Reader<'a> {
             })
         };
         if let Some(problem) = problem {
-            self.error(Code::InvalidLabelName, problem, Some(place), node.span);
+            self.error(Code::InvalidLabelName, problem, node);
         } else if !self.labels.insert(label) {
             let message = format!("Duplicate Label name: {label}");
-            self.error(Code::DuplicateLabelName, message, Some(place), node.span);
+            self.error(Code::DuplicateLabelName, message, node);
         }
-        Some(label.clone())
+        Some(label.into())
     }
 }

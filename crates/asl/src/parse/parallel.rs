@@ -7,21 +7,21 @@ use super::state::Context;
 use crate::definition::Parallel;
 
 impl<'a> Reader<'a> {
-    pub(super) fn parallel(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Parallel> {
+    pub(super) fn parallel(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Parallel> {
         self.require(fields, &["Branches"]);
         let transition = self.transition(fields, context);
         let (retry, catch) = self.retry_and_catch(fields, context);
-        let mut branches = Vec::new();
-        if let Some((node, place)) = self.field(fields, "Branches") {
-            let items = self.items(node, place);
-            if items.is_empty() && node.items().is_some() {
-                self.invalid("Value cannot be empty", place, node.span);
+        let mut branches = self.parts(0);
+        if let Some(node) = fields.get("Branches")
+            && let Some(items) = self.items(node)
+        {
+            if items.is_empty() {
+                self.invalid("Value cannot be empty", node);
             }
-            for (position, item) in items.iter().enumerate() {
-                let at = self.index(place, position);
-                branches.extend(self.sub_machine(item, at, Inner::Branch));
+            for item in items {
+                branches.add(self.sub_machine(item, Inner::Branch));
             }
         }
-        Some(Parallel { branches, retry, catch, transition: transition? })
+        Some(Parallel { branches: branches.good(), retry, catch, transition: transition? })
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use stepwell_json::spanned::{Node, NodeKind};
+use stepwell_json::document::{Items, Kind, Node};
 
+use super::Reader;
 use super::fields::{CATCHER, Fields, RETRIER};
 use super::jsonata::Available;
 use super::state::Context;
 use super::values::SECONDS_MAX;
-use super::{Place, Reader};
 use crate::definition::{Catcher, CatcherExit, Jitter, QueryLanguage, Retrier};
 
 /// `MaxDelaySeconds` is below 31,622,401: a leap year.
@@ -22,45 +22,33 @@ impl<'a> Reader<'a> {
     pub(super) fn retry_and_catch(
         &mut self,
         fields: &Fields<'a>,
-        context: &mut Context<'a>,
+        context: &mut Context,
     ) -> (Vec<Retrier>, Vec<Catcher>) {
-        let mut retriers = Vec::new();
-        if let Some((node, place)) = self.field(fields, "Retry") {
-            let items = self.items(node, place);
-            for (position, item) in items.iter().enumerate() {
-                let at = self.index(place, position);
-                if let Some(mut entry) = self.object(item, at) {
-                    let is_last = position + 1 == items.len();
-                    retriers.extend(self.retrier(&mut entry, is_last, context.language));
-                }
+        let mut retriers = self.parts(0);
+        let items = fields.get("Retry").and_then(|node| self.items(node));
+        for (item, is_last) in items.into_iter().flat_map(with_last) {
+            if let Some(mut entry) = self.object(item) {
+                retriers.add(self.retrier(&mut entry, is_last, context.language));
             }
         }
-        let mut catchers = Vec::new();
-        if let Some((node, place)) = self.field(fields, "Catch") {
-            let items = self.items(node, place);
-            for (position, item) in items.iter().enumerate() {
-                let at = self.index(place, position);
-                match self.object(item, at) {
-                    Some(mut entry) => {
-                        let is_last = position + 1 == items.len();
-                        catchers.extend(self.catcher(&mut entry, is_last, context));
-                    }
-                    None => context.is_incomplete = true,
-                }
+        let mut catchers = self.parts(0);
+        let items = fields.get("Catch").and_then(|node| self.items(node));
+        for (item, is_last) in items.into_iter().flat_map(with_last) {
+            match self.object(item) {
+                Some(mut entry) => catchers.add(self.catcher(&mut entry, is_last, context)),
+                None => context.is_incomplete = true,
             }
         }
-        (retriers, catchers)
+        (retriers.good(), catchers.good())
     }
 
     /// The elements of an array; a finding, and none, for anything else.
-    pub(super) fn items(&mut self, node: &'a Node, place: Place) -> &'a [Node] {
-        match &node.kind {
-            NodeKind::Array(items) => items,
-            _ => {
-                self.invalid("Expected value of type Array", place, node.span);
-                &[]
-            }
+    pub(super) fn items(&mut self, node: Node<'a>) -> Option<Items<'a>> {
+        let items = node.items();
+        if items.is_none() {
+            self.invalid("Expected value of type Array", node);
         }
+        items
     }
 
     fn retrier(
@@ -94,26 +82,21 @@ impl<'a> Reader<'a> {
     }
 
     fn backoff_rate(&mut self, fields: &Fields<'a>) -> f64 {
-        let Some((node, place)) = self.field(fields, "BackoffRate") else { return BACKOFF_RATE };
-        match &node.kind {
-            NodeKind::Number(number) if number.as_f64() >= 1.0 => number.as_f64(),
-            NodeKind::Number(_) => {
-                self.invalid("Minimum value is 1.0", place, node.span);
+        let Some(node) = fields.get("BackoffRate") else { return BACKOFF_RATE };
+        match node.kind() {
+            Kind::Number(number) if number.as_f64() >= 1.0 => number.as_f64(),
+            Kind::Number(_) => {
+                self.invalid("Minimum value is 1.0", node);
                 BACKOFF_RATE
             }
             _ => {
-                self.invalid("Expected value of type Number", place, node.span);
+                self.invalid("Expected value of type Number", node);
                 BACKOFF_RATE
             }
         }
     }
 
-    fn catcher(
-        &mut self,
-        fields: &mut Fields<'a>,
-        is_last: bool,
-        context: &mut Context<'a>,
-    ) -> Option<Catcher> {
+    fn catcher(&mut self, fields: &mut Fields<'a>, is_last: bool, context: &mut Context) -> Option<Catcher> {
         self.require(fields, &["ErrorEquals", "Next"]);
         self.check_fields(fields, CATCHER, context.language);
         let error_equals = self.error_equals(fields, is_last);
@@ -125,7 +108,7 @@ impl<'a> Reader<'a> {
             QueryLanguage::Jsonata => CatcherExit::Jsonata(self.jsonata_exit(fields, Available::ErrorOutput)),
         };
         let next = match fields.get("Next") {
-            Some(node) => self.next(fields, "Next", node, context),
+            Some(node) => self.next(node, context),
             None => {
                 context.is_incomplete = true;
                 None
@@ -136,19 +119,26 @@ impl<'a> Reader<'a> {
 
     /// `ErrorEquals`: names; `States.ALL` alone, and in the last entry.
     fn error_equals(&mut self, fields: &Fields<'a>, is_last: bool) -> Option<Vec<Arc<str>>> {
-        let (node, place) = self.field(fields, "ErrorEquals")?;
-        let names = self.texts(node, place)?;
-        if names.is_empty() {
-            self.invalid("Value cannot be empty", place, node.span);
+        let node = fields.get("ErrorEquals")?;
+        let names = self.texts(node)?;
+        let items = node.items()?;
+        if items.is_empty() {
+            self.invalid("Value cannot be empty", node);
             return None;
         }
-        if names.len() > 1 || !is_last {
-            let items = node.items().unwrap_or_default().iter().enumerate();
-            for (position, item) in items.filter(|(_, item)| item.as_str() == Some("States.ALL")) {
-                let at = self.index(place, position);
-                self.invalid("States.ALL must appear alone and at end of list", at, item.span);
+        if !is_last || items.clone().count() > 1 {
+            for item in items.filter(|item| item.as_str() == Some("States.ALL")) {
+                self.invalid("States.ALL must appear alone and at end of list", item);
             }
         }
         Some(names)
     }
+}
+
+/// The elements of an array, each with whether it is the last.
+fn with_last(mut items: Items<'_>) -> impl Iterator<Item = (Node<'_>, bool)> {
+    std::iter::from_fn(move || {
+        let item = items.next()?;
+        Some((item, items.is_empty()))
+    })
 }

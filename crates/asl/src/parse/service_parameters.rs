@@ -3,9 +3,13 @@
 use stepwell_aws_model::{
     DirectParameter, DirectTarget, ParameterKind, Service, ShapeId, ShapeKind, service,
 };
-use stepwell_json::spanned::{Member, Node, NodeKind};
+use stepwell_json::document::{Kind, Members, Node};
 
-use super::{Place, Reader, fields::Fields};
+use super::{
+    Reader,
+    fields::Fields,
+    finding::{Place, Spot},
+};
 use crate::definition::{QueryLanguage, Resource};
 
 impl<'a> Reader<'a> {
@@ -18,7 +22,8 @@ impl<'a> Reader<'a> {
         language: QueryLanguage,
     ) {
         let name = if language == QueryLanguage::JsonPath { "Parameters" } else { "Arguments" };
-        let Some((node, place)) = self.field(fields, name) else { return };
+        let Some(node) = fields.get(name) else { return };
+        let place = Place::from(node);
         if let Some(own) = resource.own_parameters() {
             self.own_parameters(own, node, place, language);
             if resource.invokes_model() {
@@ -37,9 +42,9 @@ impl<'a> Reader<'a> {
         let Some(service) = service(word) else { return };
         if let Some(input) = service.operation(operation).and_then(|operation| operation.input) {
             self.members_of(&service, input, node, place, language);
-        } else if let NodeKind::Object(members) = &node.kind {
-            for member in members {
-                self.unsupported_member(plain(&member.key, language), place, member.key_span);
+        } else if let Some(members) = node.members() {
+            for member in members.clone() {
+                self.unsupported_member(plain(member.key, language), Spot::new(place, member.key_span));
             }
         }
     }
@@ -47,19 +52,19 @@ impl<'a> Reader<'a> {
     fn own_parameters(
         &mut self,
         own: &[(&str, bool)],
-        node: &'a Node,
+        node: Node<'a>,
         place: Place,
         language: QueryLanguage,
     ) {
-        let NodeKind::Object(members) = &node.kind else { return };
-        for member in members {
-            let key = plain(&member.key, language);
+        let Kind::Object(members) = node.kind() else { return };
+        for member in members.clone() {
+            let key = plain(member.key, language);
             if !own.iter().any(|(name, _)| name.eq_ignore_ascii_case(key)) {
-                self.unsupported_member(key, place, member.key_span);
+                self.unsupported_member(key, Spot::new(place, member.key_span));
             }
         }
         for (name, _) in own.iter().filter(|(_, is_required)| *is_required) {
-            if !is_given(members, name, language) {
+            if !is_given(&members, name, language) {
                 self.missing_member(name, place, node);
             }
         }
@@ -70,64 +75,64 @@ impl<'a> Reader<'a> {
     fn direct_parameters(
         &mut self,
         known: &'static [DirectParameter],
-        node: &'a Node,
+        node: Node<'a>,
         place: Place,
         language: QueryLanguage,
     ) {
-        let NodeKind::Object(members) = &node.kind else { return };
-        for member in members {
-            let key = plain(&member.key, language);
+        let Kind::Object(members) = node.kind() else { return };
+        for member in members.clone() {
+            let key = plain(member.key, language);
             let Some(parameter) = known.iter().find(|known| known.name.eq_ignore_ascii_case(key)) else {
-                self.unsupported_member(key, place, member.key_span);
+                self.unsupported_member(key, Spot::new(place, member.key_span));
                 continue;
             };
             // A path or an expression gives the value when the task is run.
             if key.len() != member.key.len() {
                 continue;
             }
-            match (parameter.kind, &member.value.kind) {
-                (ParameterKind::Object(inner), NodeKind::Object(_)) => {
-                    self.direct_parameters(inner, &member.value, place, language);
+            match (parameter.kind, member.value.kind()) {
+                (ParameterKind::Object(inner), Kind::Object(_)) => {
+                    self.direct_parameters(inner, member.value, place, language);
                 }
-                (ParameterKind::Word(words), NodeKind::String(text)) if !words.contains(&&**text) => {
+                (ParameterKind::Word(words), Kind::String(text)) if !words.contains(&text) => {
                     // An expression, or the placeholder of a deployment template.
                     let is_open = text.starts_with("${")
                         || (language == QueryLanguage::Jsonata && text.starts_with("{%"));
                     if !is_open {
                         let message =
                             format!("The field '{}' must be one of {}", parameter.name, words.join(", "));
-                        self.invalid(message, place, member.value.span);
+                        self.invalid(message, Spot::new(place, member.value.span()));
                     }
                 }
                 _ => {}
             }
         }
         for parameter in known.iter().filter(|known| known.is_required) {
-            if !is_given(members, parameter.name, language) {
+            if !is_given(&members, parameter.name, language) {
                 self.missing_member(parameter.name, place, node);
             }
         }
     }
 
     /// The body of a model is a parameter or in S3.
-    fn model_parameters(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
-        let NodeKind::Object(members) = &node.kind else { return };
-        if is_given(members, "Body", language) && is_given(members, "Input", language) {
+    fn model_parameters(&mut self, node: Node<'a>, place: Place, language: QueryLanguage) {
+        let Some(members) = node.members() else { return };
+        if is_given(&members, "Body", language) && is_given(&members, "Input", language) {
             let message = "There should only be one of the following fields: [Body, Input]".to_owned();
-            self.invalid(message, place, node.span);
+            self.invalid(message, node);
         }
         for member in members {
-            let is_place = ["Input", "Output"].iter().any(|name| name.eq_ignore_ascii_case(&member.key));
-            if let (true, NodeKind::Object(_)) = (is_place, &member.value.kind) {
-                self.own_parameters(&[("S3Uri", true)], &member.value, place, language);
+            let is_place = ["Input", "Output"].iter().any(|name| name.eq_ignore_ascii_case(member.key));
+            if is_place && member.value.members().is_some() {
+                self.own_parameters(&[("S3Uri", true)], member.value, place, language);
             }
         }
     }
 
     /// The connection of an HTTP Task, which has two places.
-    fn http_connection(&mut self, node: &'a Node, place: Place, language: QueryLanguage) {
-        let NodeKind::Object(members) = &node.kind else { return };
-        if !["InvocationConfig", "Authentication"].iter().any(|name| is_given(members, name, language)) {
+    fn http_connection(&mut self, node: Node<'a>, place: Place, language: QueryLanguage) {
+        let Some(members) = node.members() else { return };
+        if !["InvocationConfig", "Authentication"].iter().any(|name| is_given(&members, name, language)) {
             self.missing_member("InvocationConfig", place, node);
         }
     }
@@ -136,18 +141,18 @@ impl<'a> Reader<'a> {
         &mut self,
         service: &Service,
         id: ShapeId,
-        node: &'a Node,
+        node: Node<'a>,
         place: Place,
         language: QueryLanguage,
     ) {
         let shape = service.shape(id);
-        match (&shape.kind, &node.kind) {
-            (ShapeKind::Structure { is_document: false, members: known, .. }, NodeKind::Object(members)) => {
+        match (&shape.kind, node.kind()) {
+            (ShapeKind::Structure { is_document: false, members: known, .. }, Kind::Object(members)) => {
                 let mut is_given = vec![false; known.len()];
-                for member in members {
-                    let key = plain(&member.key, language);
+                for member in members.clone() {
+                    let key = plain(member.key, language);
                     let Some(found) = shape.member(key) else {
-                        self.unsupported_member(key, place, member.key_span);
+                        self.unsupported_member(key, Spot::new(place, member.key_span));
                         continue;
                     };
                     for (flag, _) in
@@ -157,7 +162,7 @@ impl<'a> Reader<'a> {
                     }
                     // A path or an expression gives the value when the task is run.
                     if key.len() == member.key.len() {
-                        self.members_of(service, found.shape, &member.value, place, language);
+                        self.members_of(service, found.shape, member.value, place, language);
                     }
                 }
                 for (member, _) in known.iter().zip(is_given).filter(|(member, is_given)| {
@@ -166,15 +171,15 @@ impl<'a> Reader<'a> {
                     self.missing_member(&member.shown_name(), place, node);
                 }
             }
-            (ShapeKind::List { entry, .. }, NodeKind::Array(items)) => {
+            (ShapeKind::List { entry, .. }, Kind::Array(items)) => {
                 for item in items {
                     self.members_of(service, entry.shape, item, place, language);
                 }
             }
-            (ShapeKind::Map { value, .. }, NodeKind::Object(members)) => {
-                for member in members {
-                    if plain(&member.key, language).len() == member.key.len() {
-                        self.members_of(service, value.shape, &member.value, place, language);
+            (ShapeKind::Map { value, .. }, Kind::Object(members)) => {
+                for member in members.clone() {
+                    if plain(member.key, language).len() == member.key.len() {
+                        self.members_of(service, value.shape, member.value, place, language);
                     }
                 }
             }
@@ -182,12 +187,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn unsupported_member(&mut self, key: &str, place: Place, span: stepwell_json::spanned::Span) {
-        self.invalid(format!("The field '{key}' is not supported by Step Functions"), place, span);
+    fn unsupported_member(&mut self, key: &str, spot: Spot) {
+        self.invalid(format!("The field '{key}' is not supported by Step Functions"), spot);
     }
 
-    fn missing_member(&mut self, key: &str, place: Place, node: &Node) {
-        self.invalid(format!("The field '{key}' is required but was missing"), place, node.span);
+    fn missing_member(&mut self, key: &str, place: Place, node: Node<'_>) {
+        self.invalid(format!("The field '{key}' is required but was missing"), Spot::new(place, node.span()));
     }
 }
 
@@ -200,6 +205,6 @@ fn plain(key: &str, language: QueryLanguage) -> &str {
 }
 
 /// Whether a parameter is written out, in whatever letters' case, or is to come from a path.
-fn is_given(members: &[Member], name: &str, language: QueryLanguage) -> bool {
-    members.iter().any(|member| plain(&member.key, language).eq_ignore_ascii_case(name))
+fn is_given(members: &Members<'_>, name: &str, language: QueryLanguage) -> bool {
+    members.clone().any(|member| plain(member.key, language).eq_ignore_ascii_case(name))
 }

@@ -1,6 +1,6 @@
 //! Pass and Fail. (Succeed has no fields of its own.)
 
-use stepwell_json::spanned::NodeKind;
+use stepwell_json::document::Node;
 
 use super::Reader;
 use super::fields::Fields;
@@ -9,16 +9,17 @@ use crate::definition::{Fail, FailText, Pass, QueryLanguage};
 use crate::expression::Expression;
 
 impl<'a> Reader<'a> {
-    pub(super) fn pass(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Pass> {
+    pub(super) fn pass(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Pass> {
         let transition = self.transition(fields, context);
-        let result = self.field(fields, "Result").map(|(node, place)| {
-            self.warn_of_paths(node, place);
-            node.to_value()
-        });
+        let result = fields.get("Result");
+        if let Some(result) = result {
+            self.warn_of_paths(result);
+        }
+        let result = result.filter(|_| self.builds).map(Node::to_value);
         Some(Pass { result, transition: transition? })
     }
 
-    pub(super) fn fail(&mut self, fields: &Fields<'a>, context: &Context<'a>) -> Fail {
+    pub(super) fn fail(&mut self, fields: &Fields<'a>, context: &Context) -> Fail {
         self.at_most_one(fields, &["Error", "ErrorPath"]);
         self.at_most_one(fields, &["Cause", "CausePath"]);
         Fail {
@@ -32,24 +33,24 @@ impl<'a> Reader<'a> {
         fields: &Fields<'a>,
         name: &'static str,
         path_name: &'static str,
-        context: &Context<'a>,
+        context: &Context,
     ) -> Option<FailText> {
         if let Some(template) = self.scalar_expression(fields, name, context.language) {
             return template.map(FailText::Jsonata);
         }
-        if let Some((node, place)) = self.field(fields, name) {
-            let text = self.text(node, place)?;
+        if let Some(node) = fields.get(name) {
+            let text = self.text(node)?;
             if context.language == QueryLanguage::JsonPath {
-                self.warn_of_missing_path(text, node, place);
+                self.warn_of_missing_path(text, node);
             }
-            return Some(FailText::Literal(text.clone()));
+            return Some(FailText::Literal(text.into()));
         }
-        let (node, place) = self.field(fields, path_name)?;
-        if !matches!(node.kind, NodeKind::String(_)) {
-            self.invalid("Expected value of type String", place, node.span);
+        let node = fields.get(path_name)?;
+        if node.as_str().is_none() {
+            self.invalid("Expected value of type String", node);
             return None;
         }
-        let expression = self.expression(path_name, node, place)?;
+        let expression = self.expression(path_name, node, node.into())?;
         let is_fit = match &expression {
             Expression::Path(path) => path.is_reference(),
             Expression::Intrinsic(call) => call.function.may_give_text(),
@@ -57,8 +58,7 @@ impl<'a> Reader<'a> {
         if !is_fit {
             self.invalid(
                 "Value is not a Reference Path or an intrinsic function that returns a string",
-                place,
-                node.span,
+                node,
             );
             return None;
         }

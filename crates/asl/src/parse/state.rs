@@ -1,10 +1,10 @@
 //! What all states have: type, language, paths, transitions.
 
-use stepwell_json::spanned::{Member, Node, NodeKind};
+use stepwell_json::document::{Kind, Member, Node};
 
 use super::fields::{self, Fields, Table};
-use super::graph::{Scope, Target, Vertex};
-use super::{Place, Reader, range};
+use super::graph::{Scope, Vertex};
+use super::{Reader, range};
 use crate::definition::{DataFlow, JsonPathFlow, QueryLanguage, State, StateKind, Transition};
 use crate::diagnostic::Code;
 
@@ -25,37 +25,37 @@ fn table(type_name: &str) -> Table {
 }
 
 /// What the parts of one state need to know, and where they leave its transitions.
-pub(super) struct Context<'a> {
+pub(super) struct Context {
     pub(super) language: QueryLanguage,
-    pub(super) targets: Vec<Target<'a>>,
+    /// The names that it leads to, as strings of the document.
+    pub(super) targets: Vec<u32>,
     pub(super) is_end: bool,
     /// A transition could not be read.
     pub(super) is_incomplete: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn state(&mut self, member: &'a Member, place: Place, scope: &mut Scope<'a>) -> Option<State> {
+    pub(super) fn state(&mut self, member: &Member<'a>, scope: &mut Scope<'a>) -> Option<State> {
         let mut context = Context {
             language: self.machine_language,
-            targets: Vec::new(),
+            targets: std::mem::take(&mut scope.targets),
             is_end: false,
             is_incomplete: false,
         };
-        let state = self.state_parts(member, place, &mut context);
-        context.targets.shrink_to_fit();
+        let state = self.state_parts(member, &mut context);
         scope.is_incomplete |= context.is_incomplete;
+        scope.targets = context.targets;
         scope.states.push(Vertex {
-            name: &member.key,
-            place,
-            span: member.key_span,
-            targets: context.targets,
+            // A definition has far fewer bytes and targets than these count.
+            name: member.start(),
+            targets_end: scope.targets.len() as u32,
             is_end: context.is_end,
         });
         state
     }
 
-    fn state_parts(&mut self, member: &'a Member, place: Place, context: &mut Context<'a>) -> Option<State> {
-        let Some(mut fields) = self.object(&member.value, place) else {
+    fn state_parts(&mut self, member: &Member<'a>, context: &mut Context) -> Option<State> {
+        let Some(mut fields) = self.object(member.value) else {
             context.is_incomplete = true;
             return None;
         };
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
             "Parallel" => self.parallel(&fields, context).map(|state| StateKind::Parallel(Box::new(state))),
             _ => self.map(&fields, context).map(|state| StateKind::Map(Box::new(state))),
         };
-        Some(State { name: member.key.clone(), comment, flow, kind: kind?, span: range(&member.value) })
+        Some(State { name: member.key.into(), comment, flow, kind: kind?, span: range(member.value) })
     }
 
     /// The data flow of a JSONPath state. `Parameters` of a Map is the old name of its ItemSelector.
@@ -111,37 +111,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn state_language(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) {
+    fn state_language(&mut self, fields: &Fields<'a>, context: &mut Context) {
         match self.word(fields, "QueryLanguage", &["JSONPath", "JSONata"]) {
             Some("JSONata") => context.language = QueryLanguage::Jsonata,
             Some(_) if self.machine_language == QueryLanguage::Jsonata => {
                 // The finding is about the state, as AWS has it; its fields are read as JSONata's.
                 let message =
                     "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
-                self.invalid(message, fields.place, fields.span);
+                self.invalid(message, fields.node);
             }
             _ => {}
         }
     }
 
     /// `Next` or `End`.
-    pub(super) fn transition(
-        &mut self,
-        fields: &Fields<'a>,
-        context: &mut Context<'a>,
-    ) -> Option<Transition> {
+    pub(super) fn transition(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Transition> {
         self.exactly_one(fields, &["Next", "End"]);
         let mut is_end = false;
-        if let Some((node, place)) = self.field(fields, "End") {
-            match node.kind {
-                NodeKind::Bool(true) => is_end = true,
-                NodeKind::Bool(false) => self.invalid("Value must be true", place, node.span),
-                _ => self.invalid("Expected value of type Boolean", place, node.span),
+        if let Some(node) = fields.get("End") {
+            match node.kind() {
+                Kind::Bool(true) => is_end = true,
+                Kind::Bool(false) => self.invalid("Value must be true", node),
+                _ => self.invalid("Expected value of type Boolean", node),
             }
         }
         if let Some(node) = fields.get("Next") {
             context.is_end |= is_end;
-            return self.next(fields, "Next", node, context).map(Transition::Next);
+            return self.next(node, context).map(Transition::Next);
         }
         context.is_end |= is_end;
         context.is_incomplete |= !is_end;
@@ -149,41 +145,24 @@ impl<'a> Reader<'a> {
     }
 
     /// A field that names a state of the same scope.
-    pub(super) fn next(
-        &mut self,
-        fields: &Fields<'a>,
-        name: &'static str,
-        node: &'a Node,
-        context: &mut Context<'a>,
-    ) -> Option<std::sync::Arc<str>> {
-        let place = self.key(fields.place, name);
-        let Some(text) = self.text(node, place) else {
+    pub(super) fn next(&mut self, node: Node<'a>, context: &mut Context) -> Option<std::sync::Arc<str>> {
+        let Some(text) = self.text(node) else {
             context.is_incomplete = true;
             return None;
         };
-        context.targets.push(Target { name: text, place, span: node.span });
-        Some(text.clone())
+        context.targets.push(node.start());
+        Some(text.into())
     }
 
     /// Warns of paths in a literal that stays as it is.
-    pub(super) fn warn_of_paths(&mut self, node: &'a Node, place: Place) {
-        match &node.kind {
-            NodeKind::String(text) if text.starts_with("$.") || text.starts_with("$$.") => {
+    pub(super) fn warn_of_paths(&mut self, node: Node<'a>) {
+        match node.kind() {
+            Kind::String(text) if text.starts_with("$.") || text.starts_with("$$.") => {
                 let message = "Result is not evaluated: the path in it stays as it is. Use Parameters to evaluate paths";
-                self.warning(Code::PassResultIsStatic, message, place, node.span);
+                self.warning(Code::PassResultIsStatic, message, node);
             }
-            NodeKind::Object(members) => {
-                for member in members {
-                    let at = self.key(place, &member.key);
-                    self.warn_of_paths(&member.value, at);
-                }
-            }
-            NodeKind::Array(items) => {
-                for (position, item) in items.iter().enumerate() {
-                    let at = self.index(place, position);
-                    self.warn_of_paths(item, at);
-                }
-            }
+            Kind::Object(members) => members.for_each(|member| self.warn_of_paths(member.value)),
+            Kind::Array(items) => items.for_each(|item| self.warn_of_paths(item)),
             _ => {}
         }
     }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use stepwell_json::spanned::{Node, NodeKind};
+use stepwell_json::document::Node;
 
+use super::Reader;
 use super::fields::Fields;
 use super::jsonata::Available;
 use super::state::Context;
 use super::values::{SECONDS_MAX, Start};
-use super::{Place, Reader};
 use crate::definition::{Count, Credentials, MachineType, QueryLanguage, Resource, Task};
 use crate::resource::{self, Recognised};
 
 impl<'a> Reader<'a> {
-    pub(super) fn task(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Task> {
+    pub(super) fn task(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Task> {
         self.require(fields, &["Resource"]);
         let transition = self.transition(fields, context);
         let language = context.language;
@@ -22,9 +22,9 @@ impl<'a> Reader<'a> {
         let heartbeat = self.seconds(fields, ("HeartbeatSeconds", "HeartbeatSecondsPath"), language);
         if let (Some(Count::Literal(timeout)), Some(Count::Literal(heartbeat))) = (&timeout, &heartbeat)
             && heartbeat >= timeout
-            && let Some((node, place)) = self.field(fields, "HeartbeatSeconds")
+            && let Some(node) = fields.get("HeartbeatSeconds")
         {
-            self.invalid("HeartbeatSeconds must be smaller than TimeoutSeconds", place, node.span);
+            self.invalid("HeartbeatSeconds must be smaller than TimeoutSeconds", node);
         }
         let is_foreign = resource.as_ref().is_some_and(|(resource, _)| resource.is_foreign());
         let credentials = self.credentials(fields, language, is_foreign);
@@ -53,42 +53,41 @@ impl<'a> Reader<'a> {
     }
 
     fn resource(&mut self, fields: &Fields<'a>) -> Option<(Resource, Arc<str>)> {
-        let (node, place) = self.field(fields, "Resource")?;
+        let node = fields.get("Resource")?;
         if is_template_function(node) {
             self.not_yet_supported(
                 "A template function in the place of a Resource, which a deployment tool has to replace,",
-                place,
-                node.span,
+                node,
             );
             return None;
         }
-        let text = self.text(node, place)?;
+        let text = self.text(node)?;
         match resource::recognise(text) {
             Recognised::Supported(resource) => {
-                self.check_express(&resource, node, place);
-                Some((resource, text.clone()))
+                self.check_express(&resource, node);
+                Some((resource, text.into()))
             }
             Recognised::Later(resource) => {
-                self.check_express(&resource, node, place);
-                self.not_yet_supported(&format!("The resource {text}"), place, node.span);
-                Some((resource, text.clone()))
+                self.check_express(&resource, node);
+                self.not_yet_supported(&format!("The resource {text}"), node);
+                Some((resource, text.into()))
             }
             Recognised::Unknown => {
                 let message = format!(
                     "The resource provided {text} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
                 );
-                self.invalid(message, place, node.span);
+                self.invalid(message, node);
                 None
             }
             Recognised::NotAnArn => {
-                self.invalid("Value is not a valid resource ARN", place, node.span);
+                self.invalid("Value is not a valid resource ARN", node);
                 None
             }
         }
     }
 
     /// What Express machines refuse. The space at the end of one text is AWS's.
-    fn check_express(&mut self, resource: &Resource, node: &'a Node, place: Place) {
+    fn check_express(&mut self, resource: &Resource, node: Node<'a>) {
         if self.options.machine_type != MachineType::Express {
             return;
         }
@@ -102,7 +101,7 @@ impl<'a> Reader<'a> {
         } else {
             return;
         };
-        self.invalid(message, place, node.span);
+        self.invalid(message, node);
     }
 
     /// `Credentials`: an object with `RoleArn` (or `RoleArn.$`). What a resource outside AWS wants in it, the
@@ -113,30 +112,28 @@ impl<'a> Reader<'a> {
         language: QueryLanguage,
         is_foreign: bool,
     ) -> Option<Credentials> {
-        let (node, place) = self.field(fields, "Credentials")?;
-        let credentials = self.object(node, place)?;
+        let node = fields.get("Credentials")?;
+        let credentials = self.object(node)?;
         let is_there = credentials.has("RoleArn")
             || (language == QueryLanguage::JsonPath && credentials.has("RoleArn.$"));
         if !is_there && !is_foreign {
-            self.invalid("The field 'RoleArn' is required but was missing", place, node.span);
+            self.invalid("The field 'RoleArn' is required but was missing", node);
             return None;
         }
         match language {
-            QueryLanguage::JsonPath => self.template(node, place).map(Credentials::JsonPath),
+            QueryLanguage::JsonPath => self.template(node).map(Credentials::JsonPath),
             QueryLanguage::Jsonata => {
-                self.jsonata(node, place, Available::InputAndContext).map(Credentials::Jsonata)
+                self.jsonata(node, Available::InputAndContext).map(Credentials::Jsonata)
             }
         }
     }
 }
 
 /// `{"Ref": …}` or `{"Fn::…": …}` in a definition that stands inside a CloudFormation template.
-fn is_template_function(node: &Node) -> bool {
-    match &node.kind {
-        NodeKind::Object(members) => match members.as_slice() {
-            [member] => &*member.key == "Ref" || member.key.starts_with("Fn::"),
-            _ => false,
-        },
+fn is_template_function(node: Node<'_>) -> bool {
+    let mut members = node.members().into_iter().flatten();
+    match (members.next(), members.next()) {
+        (Some(member), None) => member.key == "Ref" || member.key.starts_with("Fn::"),
         _ => false,
     }
 }

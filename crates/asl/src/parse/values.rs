@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use stepwell_json::spanned::{Node, NodeKind, Span};
+use stepwell_json::document::{Kind, Node};
 use stepwell_jsonpath::{Path, ReferencePath, Root};
 
+use super::Reader;
 use super::fields::Fields;
+use super::finding::Spot;
 use super::jsonata::{self, Available};
-use super::{Place, Reader};
 use crate::definition::{Count, PathOrNull, QueryLanguage, ResultPath};
 use crate::diagnostic::Code;
 use crate::jsonata::JsonataTemplate;
@@ -25,43 +26,37 @@ pub(super) enum Start {
 }
 
 impl<'a> Reader<'a> {
-    /// A field of an object, with its place.
-    pub(super) fn field(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<(&'a Node, Place)> {
-        let node = fields.get(name)?;
-        Some((node, self.key(fields.place, name)))
-    }
-
-    pub(super) fn text(&mut self, node: &'a Node, place: Place) -> Option<&'a Arc<str>> {
-        match &node.kind {
-            NodeKind::String(text) => Some(text),
+    pub(super) fn text(&mut self, node: Node<'a>) -> Option<&'a str> {
+        match node.kind() {
+            Kind::String(text) => Some(text),
             _ => {
-                self.invalid("Expected value of type String", place, node.span);
+                self.invalid("Expected value of type String", node);
                 None
             }
         }
     }
 
-    pub(super) fn text_field(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<&'a Arc<str>> {
-        let (node, place) = self.field(fields, name)?;
-        self.text(node, place)
+    pub(super) fn text_field(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<&'a str> {
+        let node = fields.get(name)?;
+        self.text(node)
     }
 
     /// An array of texts; what is no text is a finding.
-    pub(super) fn texts(&mut self, node: &'a Node, place: Place) -> Option<Vec<Arc<str>>> {
-        let NodeKind::Array(items) = &node.kind else {
-            self.invalid("Expected value of type Array", place, node.span);
+    pub(super) fn texts(&mut self, node: Node<'a>) -> Option<Vec<Arc<str>>> {
+        let Some(items) = node.items() else {
+            self.invalid("Expected value of type Array", node);
             return None;
         };
-        let mut texts = Vec::with_capacity(items.len());
-        for (position, item) in items.iter().enumerate() {
-            let at = self.index(place, position);
-            texts.extend(self.text(item, at).cloned());
+        let mut texts = self.parts(items.clone().count());
+        for item in items {
+            let text = self.text(item);
+            texts.add(text.map(Arc::from));
         }
-        (texts.len() == items.len()).then_some(texts)
+        texts.all()
     }
 
     pub(super) fn comment(&mut self, fields: &Fields<'a>) -> Option<String> {
-        self.text_field(fields, "Comment").map(|text| text.to_string())
+        self.text_field(fields, "Comment").filter(|_| self.builds).map(str::to_owned)
     }
 
     /// A word out of a list.
@@ -71,14 +66,14 @@ impl<'a> Reader<'a> {
         name: &'static str,
         words: &[&'static str],
     ) -> Option<&'a str> {
-        let (node, place) = self.field(fields, name)?;
+        let node = fields.get(name)?;
         match node.as_str() {
             Some(word) if words.contains(&word) => Some(word),
             _ => {
                 let message =
                     format!("The field '{name}' should have one of these values: [{}]", words.join(", "));
                 let suggestion = node.as_str().and_then(|word| self.suggest(word, words.iter().copied()));
-                self.error_with(Code::SchemaValidationFailed, message, Some(place), node.span, suggestion);
+                self.error_with(Code::SchemaValidationFailed, message, node, suggestion);
                 None
             }
         }
@@ -91,30 +86,30 @@ impl<'a> Reader<'a> {
         name: &'static str,
         limits: (i64, i64),
     ) -> Option<i64> {
-        let (node, place) = self.field(fields, name)?;
+        let node = fields.get(name)?;
         if let Some(placeholder) = node.as_str().filter(|text| is_placeholder(text)) {
             let feature = format!("The placeholder {placeholder} in the place of a number");
-            self.not_yet_supported(&feature, place, node.span);
+            self.not_yet_supported(&feature, node);
             return None;
         }
-        let NodeKind::Number(number) = &node.kind else {
-            self.invalid("Expected value of type Integer", place, node.span);
+        let Kind::Number(number) = node.kind() else {
+            self.invalid("Expected value of type Integer", node);
             return None;
         };
         let Some(integer) = number.integral() else {
             if number.as_f64().fract() == 0.0 && number.as_f64() > 0.0 {
-                self.invalid(format!("Maximum value is {}", limits.1), place, node.span);
+                self.invalid(format!("Maximum value is {}", limits.1), node);
             } else {
-                self.invalid("Expected value of type Integer", place, node.span);
+                self.invalid("Expected value of type Integer", node);
             }
             return None;
         };
         if integer < limits.0 {
-            self.invalid(format!("Minimum value is {}", limits.0), place, node.span);
+            self.invalid(format!("Minimum value is {}", limits.0), node);
             return None;
         }
         if integer > limits.1 {
-            self.invalid(format!("Maximum value is {}", limits.1), place, node.span);
+            self.invalid(format!("Maximum value is {}", limits.1), node);
             return None;
         }
         Some(integer)
@@ -151,61 +146,60 @@ impl<'a> Reader<'a> {
         name: &'static str,
         language: QueryLanguage,
     ) -> Option<Option<JsonataTemplate>> {
-        let node = fields.get(name).filter(|node| jsonata::is_expression(node))?;
+        let node = fields.get(name).filter(|node| jsonata::is_expression(*node))?;
         if language == QueryLanguage::JsonPath {
             return None;
         }
-        let place = self.key(fields.place, name);
-        Some(self.jsonata(node, place, Available::InputAndContext))
+        Some(self.jsonata(node, Available::InputAndContext))
     }
 
     /// A path; a finding in the words for the field when it is none.
-    fn path(&mut self, node: &'a Node, place: Place, name: &str) -> Option<Path> {
+    fn path(&mut self, node: Node<'a>, name: &str) -> Option<Path> {
         match node.as_str().map(Path::parse) {
             Some(Ok(path)) => {
-                self.note_path(&path, place, node.span);
+                self.note_path(&path, node);
                 Some(path)
             }
             Some(Err(_)) => {
                 let message = format!("The value for the field '{name}' must be a valid JSONPath");
-                self.invalid(message, place, node.span);
+                self.invalid(message, node);
                 None
             }
             None => {
-                self.invalid("Expected value of type String", place, node.span);
+                self.invalid("Expected value of type String", node);
                 None
             }
         }
     }
 
     /// Warns of a literal that looks like a path, in a field that has a form for paths.
-    pub(super) fn warn_of_missing_path(&mut self, text: &str, node: &'a Node, place: Place) {
+    pub(super) fn warn_of_missing_path(&mut self, text: &str, node: Node<'a>) {
         if text.starts_with("$.") || text.starts_with("$$.") {
             let message = "The value looks like a JSONPath, but stays as it is: the name of the field does not end in 'Path'";
-            self.warning(Code::NoPath, message, place, node.span);
+            self.warning(Code::NoPath, message, node);
         }
     }
 
     /// Remembers the variable that a path reads.
-    pub(super) fn note_path(&mut self, path: &Path, place: Place, span: Span) {
+    pub(super) fn note_path(&mut self, path: &Path, spot: impl Into<Spot>) {
         if let Root::Variable(name) = path.root() {
-            self.reads_variable(name, place, span);
+            self.reads_variable(name, spot);
         }
     }
 
     /// `InputPath` and `OutputPath`.
     pub(super) fn path_or_null(&mut self, fields: &Fields<'a>, name: &'static str) -> Option<PathOrNull> {
-        let (node, place) = self.field(fields, name)?;
-        if node.kind == NodeKind::Null {
+        let node = fields.get(name)?;
+        if node.is_null() {
             return Some(PathOrNull::Null);
         }
-        self.path(node, place, name).map(PathOrNull::Path)
+        self.path(node, name).map(PathOrNull::Path)
     }
 
     /// A reference path, where it may start at the input, a variable and perhaps the context object.
-    pub(super) fn reference_path(&mut self, node: &'a Node, place: Place, start: Start) -> Option<Path> {
+    pub(super) fn reference_path(&mut self, node: Node<'a>, start: Start) -> Option<Path> {
         let Some(text) = node.as_str() else {
-            self.invalid("Expected value of type String", place, node.span);
+            self.invalid("Expected value of type String", node);
             return None;
         };
         match Path::parse(text) {
@@ -213,11 +207,11 @@ impl<'a> Reader<'a> {
                 if path.is_reference()
                     && (start == Start::Anywhere || !matches!(path.root(), Root::Context)) =>
             {
-                self.note_path(&path, place, node.span);
+                self.note_path(&path, node);
                 Some(path)
             }
             _ => {
-                self.invalid("Value is not a Reference Path", place, node.span);
+                self.invalid("Value is not a Reference Path", node);
                 None
             }
         }
@@ -229,18 +223,18 @@ impl<'a> Reader<'a> {
         name: &'static str,
         start: Start,
     ) -> Option<Path> {
-        let (node, place) = self.field(fields, name)?;
-        self.reference_path(node, place, start)
+        let node = fields.get(name)?;
+        self.reference_path(node, start)
     }
 
     /// `ResultPath`: null, or a reference path into the input.
     pub(super) fn result_path(&mut self, fields: &Fields<'a>) -> ResultPath {
-        let Some((node, place)) = self.field(fields, "ResultPath") else { return ResultPath::Whole };
-        if node.kind == NodeKind::Null {
+        let Some(node) = fields.get("ResultPath") else { return ResultPath::Whole };
+        if node.is_null() {
             return ResultPath::Discard;
         }
         let Some(text) = node.as_str() else {
-            self.invalid("Expected value of type String", place, node.span);
+            self.invalid("Expected value of type String", node);
             return ResultPath::Whole;
         };
         let is_into_input = Path::parse(text).is_ok_and(|path| matches!(path.root(), Root::Input));
@@ -253,7 +247,7 @@ impl<'a> Reader<'a> {
                 }
             }
             _ => {
-                self.invalid("Value is not a Reference Path", place, node.span);
+                self.invalid("Value is not a Reference Path", node);
                 ResultPath::Whole
             }
         }

@@ -1,10 +1,10 @@
 //! Variables: their names, and which scope sees which.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use stepwell_json::spanned::Span;
-
-use super::{NAME_CHARACTERS_MAX, Place, Reader};
+use super::finding::Spot;
+use super::{NAME_CHARACTERS_MAX, Reader};
 use crate::diagnostic::Code;
 
 /// The scopes of variables: one for each `States` object.
@@ -21,10 +21,10 @@ struct Scope<'a> {
     is_isolated: bool,
     names: HashSet<&'a str>,
     /// First assignments, in order.
-    assignments: Vec<(&'a str, Place, Span)>,
+    assignments: Vec<(&'a str, Spot)>,
     /// First reads, in order.
-    reads: Vec<(String, Place, Span)>,
-    read_names: HashSet<String>,
+    reads: Vec<(Arc<str>, Spot)>,
+    read_names: HashSet<Arc<str>>,
 }
 
 impl<'a> Scopes<'a> {
@@ -41,26 +41,33 @@ impl<'a> Scopes<'a> {
     }
 
     pub(super) fn leave(&mut self) {
-        self.open.pop();
+        let left = self.open.pop();
+        // One without variables, and none within, says nothing.
+        let is_last = left.is_some_and(|left| left + 1 == self.scopes.len());
+        if is_last && self.scopes.last().is_some_and(|scope| scope.names.is_empty() && scope.reads.is_empty())
+        {
+            self.scopes.pop();
+        }
     }
 
     fn current(&mut self) -> Option<&mut Scope<'a>> {
         self.scopes.get_mut(*self.open.last()?)
     }
 
-    pub(super) fn read(&mut self, name: &str, place: Place, span: Span) {
+    pub(super) fn read(&mut self, name: &Arc<str>, spot: Spot) {
         if let Some(scope) = self.current()
-            && scope.read_names.insert(name.to_owned())
+            && !scope.read_names.contains(name)
         {
-            scope.reads.push((name.to_owned(), place, span));
+            scope.read_names.insert(name.clone());
+            scope.reads.push((name.clone(), spot));
         }
     }
 
-    fn assign(&mut self, name: &'a str, place: Place, span: Span) {
+    fn assign(&mut self, name: &'a str, spot: Spot) {
         if let Some(scope) = self.current()
             && scope.names.insert(name)
         {
-            scope.assignments.push((name, place, span));
+            scope.assignments.push((name, spot));
         }
     }
 
@@ -91,35 +98,29 @@ fn name_problem(name: &str) -> Option<String> {
 
 impl<'a> Reader<'a> {
     /// Remembers that `Assign` sets a variable, if its name is good.
-    pub(super) fn assigns_variable(&mut self, name: &'a str, place: Place, span: Span) {
+    pub(super) fn assigns_variable(&mut self, name: &'a str, spot: Spot) {
         match name_problem(name) {
-            Some(problem) => self.invalid(problem, place, span),
-            None => self.variables.assign(name, place, span),
+            Some(problem) => self.invalid(problem, spot),
+            None => self.variables.assign(name, spot),
         }
     }
 
     pub(super) fn check_variables(&mut self) {
         let scopes = std::mem::take(&mut self.variables);
         for scope in &scopes.scopes {
-            for (name, place, span) in &scope.assignments {
+            for (name, spot) in &scope.assignments {
                 if scopes.outer(scope).any(|outer| outer.names.contains(name)) {
                     let message = format!("The variable '{name}' is already assigned in an outer scope");
-                    self.invalid(message, *place, *span);
+                    self.invalid(message, *spot);
                 }
             }
-            for (name, place, span) in &scope.reads {
-                self.check_read(&scopes, scope, name, (*place, *span));
+            for (name, spot) in &scope.reads {
+                self.check_read(&scopes, scope, name, *spot);
             }
         }
     }
 
-    fn check_read(
-        &mut self,
-        scopes: &Scopes<'a>,
-        scope: &Scope<'a>,
-        name: &str,
-        (place, span): (Place, Span),
-    ) {
+    fn check_read(&mut self, scopes: &Scopes<'a>, scope: &Scope<'a>, name: &str, spot: Spot) {
         if scope.names.contains(name) {
             return;
         }
@@ -130,13 +131,13 @@ impl<'a> Reader<'a> {
                     let message = format!(
                         "The variable '{name}' of an outer scope can not be read in the processor of a distributed Map"
                     );
-                    self.invalid(message, place, span);
+                    self.invalid(message, spot);
                 }
                 return;
             }
             is_isolated |= outer.is_isolated;
         }
         let message = format!("The variable '{name}' is read, but no state that could set it does");
-        self.warning(Code::UnassignedVariable, message, place, span);
+        self.warning(Code::UnassignedVariable, message, spot);
     }
 }

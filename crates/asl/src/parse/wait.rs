@@ -8,13 +8,13 @@ use crate::definition::{QueryLanguage, Wait, WaitUntil};
 use crate::timestamp;
 
 impl<'a> Reader<'a> {
-    pub(super) fn wait(&mut self, fields: &Fields<'a>, context: &mut Context<'a>) -> Option<Wait> {
+    pub(super) fn wait(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Wait> {
         let transition = self.transition(fields, context);
         let until = self.wait_until(fields, context);
         Some(Wait { until: until?, transition: transition? })
     }
 
-    fn wait_until(&mut self, fields: &Fields<'a>, context: &Context<'a>) -> Option<WaitUntil> {
+    fn wait_until(&mut self, fields: &Fields<'a>, context: &Context) -> Option<WaitUntil> {
         match context.language {
             QueryLanguage::JsonPath => {
                 self.exactly_one(fields, &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"]);
@@ -28,13 +28,13 @@ impl<'a> Reader<'a> {
             let seconds = self.integer(fields, "Seconds", (0, SECONDS_MAX))?;
             return u32::try_from(seconds).ok().map(WaitUntil::Seconds);
         }
-        if let Some((node, place)) = self.field(fields, "Timestamp") {
+        if let Some(node) = fields.get("Timestamp") {
             if let Some(template) = self.scalar_expression(fields, "Timestamp", context.language) {
                 return template.map(WaitUntil::TimestampExpression);
             }
-            let instant = timestamp::parse(self.text(node, place)?);
+            let instant = timestamp::parse(self.text(node)?);
             if instant.is_none() {
-                self.invalid("String does not match RFC3339 timestamp", place, node.span);
+                self.invalid("String does not match RFC3339 timestamp", node);
             }
             return instant.map(WaitUntil::Timestamp);
         }

@@ -10,7 +10,7 @@ pub(crate) enum End {
     Memory,
     Depth,
     Time,
-    /// Any of these three
+    /// Any of these three, or that the expression is too long
     Bound,
     /// JSONata's code
     Code(&'static str),
@@ -316,9 +316,9 @@ pub(crate) fn bombs() -> Vec<Bomb> {
     bombs.push(text("parents", format!("a{}", ".%".repeat(100_000)), Any));
     bombs.push(text("calls of calls", format!("$f{}", "()".repeat(300_000)), Any));
     bombs.push(text("assignments", format!("{}1", "$a:=".repeat(200_000)), Any));
-    bombs.push(text("many statements", format!("({}1)", "$a:=1;".repeat(100_000)), Any));
-    bombs.push(text("a wide array", format!("[{}1]", "1,".repeat(200_000)), Any));
-    bombs.push(text("a wide object", format!("{{{}\"z\":1}}", "\"a\":1,".repeat(100_000)), Any));
+    bombs.push(text("many statements", format!("({}1)", "$a:=1;".repeat(100_000)), Bound));
+    bombs.push(text("a wide array", format!("[{}1]", "1,".repeat(200_000)), Bound));
+    bombs.push(text("a wide object", format!("{{{}\"z\":1}}", "\"a\":1,".repeat(100_000)), Bound));
     bombs.push(text("a long string", format!("\"{}\"", "a".repeat(1_000_000)), Any));
     bombs.push(text("a long number", "9".repeat(1_000_000), Any));
     bombs.push(text("a long name", "a".repeat(1_000_000), Any));

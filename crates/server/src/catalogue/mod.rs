@@ -215,7 +215,7 @@ impl Catalogue {
         let record = self.revision(revision)?;
         let program =
             compile_text(&record.definition, record.express).map_err(CatalogueError::Uncompilable)?;
-        Ok(self.programs.insert(revision, Arc::new(program)))
+        Ok(self.programs.insert(revision, Arc::new(program), record.definition.len()))
     }
 
     /// Numbers of all revisions, with the machine of each.
@@ -316,8 +316,8 @@ impl Writer {
     }
 
     /// The program of a new revision, so that its first start need not compile it.
-    pub(crate) fn keep_program(&self, revision: u64, program: Program) {
-        self.catalogue.programs.insert(revision, Arc::new(program));
+    pub(crate) fn keep_program(&self, revision: u64, program: Program, text_bytes: usize) {
+        self.catalogue.programs.insert(revision, Arc::new(program), text_bytes);
     }
 
     /// Adds a machine, or puts it in the place of the one that was there. To be called after all other changes of the machine.

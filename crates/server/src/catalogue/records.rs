@@ -37,6 +37,8 @@ pub(crate) fn to_bytes<T: Encode<()>>(record: &T) -> bytes::Bytes {
     let mut bytes = Vec::new();
     // Writing into a vector cannot fail, and no field has an encoding that can.
     let _ = minicbor::encode(record, &mut bytes);
+    // It may be kept for long, and a vector that grew holds up to twice its length.
+    bytes.shrink_to_fit();
     bytes.into()
 }
 

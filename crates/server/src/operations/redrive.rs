@@ -17,7 +17,7 @@ use stepwell_interpreter::{
 use stepwell_json::Payload;
 use stepwell_store::{ExecutionKey, ExecutionRow, Status as RowStatus};
 
-use super::{Operations, answer, answered, internal, state_machine};
+use super::{Operations, answer, answered, definition, internal, state_machine};
 use crate::{
     catalogue::records::RevisionRecord,
     history::{HistoryError, Programs, resolve},
@@ -87,7 +87,7 @@ impl Operations {
 
     /// Keeps a definition as a revision of the execution's machine, though not as its present one.
     async fn new_definition(&self, row: &ExecutionRow, text: Arc<str>) -> Result<NewDefinition, ApiError> {
-        let (analysis, program) = state_machine::analyse_for(text.clone(), row.express).await?;
+        let (analysis, program) = definition::analyse_for(text.clone(), row.express).await?;
         let present = self.catalogue.revision(row.revision_at(u32::MAX)).map_err(internal)?;
         let record = RevisionRecord {
             definition: text.to_string(),
@@ -99,7 +99,7 @@ impl Operations {
         };
         let mut writer = self.catalogue.write().await;
         let revision = writer.add_revision(&record);
-        writer.keep_program(revision, program);
+        writer.keep_program(revision, program, text.len());
         writer.commit(|| ()).await.map_err(internal)?;
         let program = self.catalogue.program(revision).map_err(internal)?;
         Ok(NewDefinition { revision, program })

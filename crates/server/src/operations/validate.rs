@@ -12,9 +12,9 @@ use stepwell_api::{
         },
     },
 };
-use stepwell_asl::{MachineType, Options, Severity, analyse};
+use stepwell_asl::{MachineType, Options, Severity, check};
 
-use super::{Operations, state_machine::work_on};
+use super::{Operations, definition::work_on};
 
 /// Findings in an answer when the caller sets no limit, and at most.
 const FINDINGS_MAX: usize = 100;
@@ -34,11 +34,10 @@ impl Operations {
             Some(StateMachineType::Standard) | None => MachineType::Standard,
         };
         let options = Options { machine_type };
-        let analysis = work_on(request.definition, move |definition| analyse(definition, &options)).await?;
-        let is_valid = analysis.is_valid();
+        let findings = work_on(request.definition, move |definition| check(definition, &options)).await?;
+        let is_valid = findings.iter().all(|finding| finding.severity != Severity::Error);
         let with_warnings = request.severity == Some(DiagnosticSeverity::Warning);
-        let mut findings: Vec<_> = analysis
-            .diagnostics
+        let mut findings: Vec<_> = findings
             .into_iter()
             .filter(|finding| with_warnings || finding.severity == Severity::Error)
             .collect();

@@ -32,7 +32,7 @@ use stepwell_aws_model::DirectTarget;
 use stepwell_integrations::http_task::Trace;
 
 use self::subject::Subject;
-use super::{Operations, execution::execution_input, internal, state_machine::turn_for, stopped, stopping};
+use super::{Operations, definition::turn_for, execution::execution_input, internal, stopped, stopping};
 use crate::{drivers, random};
 
 /// What a mocked Task, Parallel or Map comes to.
