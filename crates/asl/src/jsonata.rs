@@ -1,13 +1,13 @@
 //! Fields of JSONata states: values with expressions inside (`{% … %}`), and working them out.
 
 use std::fmt;
-use std::sync::Arc;
 
 use stepwell_json::{Array, DEPTH_MAX, Object, Value};
 use stepwell_jsonata::{Error, Evaluated, Expression, Host, Limits};
 
 use crate::error::EvaluationError;
 use crate::expression::Budget;
+use crate::tree;
 
 /// Characters of a location in history (the API's own limit).
 const LOCATION_CHARACTERS_MAX: usize = 256;
@@ -22,18 +22,8 @@ pub struct JsonataTemplate {
     pub(crate) reads_context: bool,
 }
 
-/// A part of a template.
-#[derive(Debug, Clone)]
-pub(crate) enum Node {
-    /// No expression inside: copied by pointer.
-    Literal(Value),
-    /// An object with at least one expression inside.
-    Object(Vec<(Arc<str>, Node)>),
-    /// An array with at least one expression inside.
-    Array(Vec<Node>),
-    /// A string in `{%` and `%}`.
-    Expression(Expression),
-}
+/// A part of a template; its expressions are strings in `{%` and `%}`.
+pub(crate) type Node = tree::Node<Expression>;
 
 /// A field of a JSONata state, as locations in history name it: `Output`, `Choices[1]/Condition`, `Catch[0]/Output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,38 +100,7 @@ impl JsonataTemplate {
     }
 }
 
-impl Node {
-    /// An array of these items, as a literal where all of them are.
-    pub(crate) fn of_items(items: Vec<Node>) -> Node {
-        if items.iter().any(|item| item.literal().is_none()) {
-            return Node::Array(items);
-        }
-        Node::Literal(Value::Array(Array::new(items.into_iter().filter_map(Node::into_literal).collect())))
-    }
-
-    /// An object of these members, which are all different, as a literal where all of them are.
-    pub(crate) fn of_members(members: Vec<(&str, Node)>) -> Node {
-        if members.iter().any(|(_, node)| node.literal().is_none()) {
-            return Node::Object(members.into_iter().map(|(key, node)| (key.into(), node)).collect());
-        }
-        let entry = |(key, node): (&str, Node)| Some((Arc::from(key), node.into_literal()?));
-        Node::Literal(Value::Object(Object::from_entries(members.into_iter().filter_map(entry).collect())))
-    }
-
-    fn literal(&self) -> Option<&Value> {
-        match self {
-            Node::Literal(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    fn into_literal(self) -> Option<Value> {
-        match self {
-            Node::Literal(value) => Some(value),
-            _ => None,
-        }
-    }
-
+impl tree::Node<Expression> {
     fn evaluate(
         &self,
         place: &Place<'_>,

@@ -19,6 +19,7 @@ mod resource;
 mod suggest;
 mod template;
 pub mod timestamp;
+mod tree;
 
 pub use analysis::{
     Analysis, LONE_STATE_NAME, Options, analyse, analyse_for_test, analyse_lone_state, check,

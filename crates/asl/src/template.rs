@@ -6,6 +6,7 @@ use stepwell_json::{Array, DEPTH_MAX, Object, Value};
 
 use crate::error::EvaluationError;
 use crate::expression::{Budget, Expression, Roots};
+use crate::tree;
 
 /// A compiled payload template. Parts without expressions are shared, never rebuilt.
 #[derive(Debug, Clone)]
@@ -14,21 +15,15 @@ pub struct Template {
 }
 
 /// A part of a template.
+pub(crate) type Node = tree::Node<FieldExpression>;
+
+/// The value of a `.$` key.
 #[derive(Debug, Clone)]
-pub(crate) enum Node {
-    /// No expression inside: copied by pointer.
-    Literal(Value),
-    /// An object with at least one expression inside.
-    Object(Vec<(Arc<str>, Node)>),
-    /// An array with at least one expression inside.
-    Array(Vec<Node>),
-    /// The value of a `.$` key.
-    Expression {
-        /// The key as written, with `.$`, for error texts.
-        field: Arc<str>,
-        /// What to work out.
-        expression: Expression,
-    },
+pub(crate) struct FieldExpression {
+    /// The key as written, with `.$`, for error texts.
+    pub(crate) field: Arc<str>,
+    /// What to work out.
+    pub(crate) expression: Expression,
 }
 
 impl Template {
@@ -59,42 +54,13 @@ impl Template {
     }
 }
 
-impl Node {
-    /// An array of these items, as a literal where all of them are.
-    pub(crate) fn of_items(items: Vec<Node>) -> Node {
-        if items.iter().any(|item| item.literal().is_none()) {
-            return Node::Array(items);
-        }
-        Node::Literal(Value::Array(Array::new(items.into_iter().filter_map(Node::into_literal).collect())))
-    }
-
-    /// An object of these members, which are all different, as a literal where all of them are.
-    pub(crate) fn of_members(members: Vec<(&str, Node)>) -> Node {
-        if members.iter().any(|(_, node)| node.literal().is_none()) {
-            return Node::Object(members.into_iter().map(|(key, node)| (key.into(), node)).collect());
-        }
-        let entry = |(key, node): (&str, Node)| Some((Arc::from(key), node.into_literal()?));
-        Node::Literal(Value::Object(Object::from_entries(members.into_iter().filter_map(entry).collect())))
-    }
-
-    fn literal(&self) -> Option<&Value> {
-        match self {
-            Node::Literal(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    fn into_literal(self) -> Option<Value> {
-        match self {
-            Node::Literal(value) => Some(value),
-            _ => None,
-        }
-    }
-
+impl tree::Node<FieldExpression> {
     fn evaluate(&self, roots: &mut dyn Roots, budget: &mut Budget) -> Result<Value, EvaluationError> {
         match self {
             Node::Literal(value) => Ok(value.clone()),
-            Node::Expression { field, expression } => expression.evaluate_within(field, roots, budget),
+            Node::Expression(FieldExpression { field, expression }) => {
+                expression.evaluate_within(field, roots, budget)
+            }
             Node::Object(members) => {
                 let mut entries = Vec::with_capacity(members.len());
                 for (key, node) in members {

@@ -13,7 +13,7 @@ use super::texts::Texts;
 use crate::diagnostic::Code;
 use crate::expression::Expression;
 use crate::intrinsic;
-use crate::template::{Node, Template};
+use crate::template::{FieldExpression, Node, Template};
 
 /// Whether a literal looks like something that somebody wanted worked out.
 fn looks_like_expression(text: &str) -> bool {
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
         if !self.builds {
             return Some(Node::Literal(Value::Null));
         }
-        Some(Node::Expression { field: field.into(), expression })
+        Some(Node::Expression(FieldExpression { field: field.into(), expression }))
     }
 
     /// A path or a call.
