@@ -101,7 +101,7 @@ fn drive(address: SocketAddr, machine: &str, length: Duration) -> anyhow::Result
             .map(|_| {
                 scope.spawn(|| {
                     let mut client = Client::new(address);
-                    let (mut times, mut expectation) = (Vec::new(), Expectation::look_after(0.7));
+                    let (mut times, mut expectation) = (Vec::new(), Expectation::look_after(0.85));
                     while begun.elapsed() < length {
                         times.push(run_once(&mut client, machine, &mut expectation)?);
                     }

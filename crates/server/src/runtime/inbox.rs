@@ -27,6 +27,8 @@ pub(super) enum Wake {
     Any,
     /// Only what is urgent: the rest can wait for it.
     Urgent,
+    /// This many messages.
+    Several(usize),
 }
 
 impl<T> Inbox<T> {
@@ -53,6 +55,7 @@ impl<T> Inbox<T> {
             None => false,
             Some(Wake::Any) => true,
             Some(Wake::Urgent) => is_urgent,
+            Some(Wake::Several(count)) => state.queue.len() >= count,
         };
         if wakes {
             state.sleeps_for = None;
@@ -63,19 +66,36 @@ impl<T> Inbox<T> {
         }
     }
 
+    /// Sleeps until `count` messages wait, or for `timeout`.
+    pub(super) fn gather(&self, count: usize, timeout: Duration) {
+        let state = self.lock();
+        if state.queue.len() < count {
+            drop(self.sleep(state, Wake::Several(count), timeout));
+        }
+    }
+
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State<T>>,
+        wake: Wake,
+        timeout: Duration,
+    ) -> MutexGuard<'a, State<T>> {
+        state.sleeps_for = Some(wake);
+        let (mut woken, _) = self
+            .arrived
+            .wait_timeout_while(state, timeout, |state| state.sleeps_for.is_some())
+            .unwrap_or_else(PoisonError::into_inner);
+        woken.sleeps_for = None;
+        woken
+    }
+
     /// Moves all messages into `messages`, which is empty. Sleeps up to `timeout` when there is none, or, wanting
     /// urgent ones alone, until one of those comes.
     pub(super) fn receive(&self, messages: &mut Vec<T>, wake: Wake, timeout: Duration) {
         let mut state = self.lock();
         // Messages that are there may be urgent; whoever wants only those looks at all of them once.
         if state.queue.is_empty() && !timeout.is_zero() {
-            state.sleeps_for = Some(wake);
-            let (woken, _) = self
-                .arrived
-                .wait_timeout_while(state, timeout, |state| state.sleeps_for.is_some())
-                .unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.sleeps_for = None;
+            state = self.sleep(state, wake, timeout);
         }
         std::mem::swap(&mut state.queue, messages);
     }
@@ -136,6 +156,25 @@ mod tests {
         assert!(!receiver.is_finished());
         inbox.send(3, true);
         assert_eq!(receiver.join().unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_receiver_that_gathers_several_messages_sleeps_until_the_last_of_them() {
+        let inbox = Arc::new(Inbox::new());
+        inbox.send(1, true);
+        let receiver = thread::spawn({
+            let inbox = inbox.clone();
+            move || inbox.gather(3, Duration::from_secs(30))
+        });
+        while inbox.lock().sleeps_for.is_none() {
+            thread::yield_now();
+        }
+        inbox.send(2, true);
+        assert!(!receiver.is_finished());
+        inbox.send(3, false);
+        receiver.join().unwrap();
+        // What is there already is not waited for.
+        inbox.gather(3, Duration::from_secs(30));
     }
 
     #[test]

@@ -22,7 +22,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(10);
 /// Callers that one batch has answered are company from this number on.
 const COMPANY: usize = 3;
 /// The longest wait for company.
-const CATCH_UP_MAX: Duration = Duration::from_micros(100);
+const CATCH_UP_MAX: Duration = Duration::from_micros(300);
 /// Commits that take less than this are not worth waiting for.
 const COMMIT_WORTH_SHARING: Duration = Duration::from_micros(40);
 
@@ -34,11 +34,12 @@ pub(super) struct Worker {
     /// Batches that wait for their commit, and how many may.
     pub(super) in_flight: usize,
     pub(super) in_flight_max: usize,
-    /// Whether the last batch answered several callers at once: then more are about to come.
-    pub(super) has_company: bool,
+    /// Callers that the last batch has answered: as many are about to come. 0 once they were waited for.
+    pub(super) answered: usize,
     /// When the newest batch was handed to the store, and how long the last one took there.
     pub(super) commit_began: Instant,
     pub(super) last_commit: Duration,
+    pub(super) is_stopping: bool,
     pub(super) router: Arc<Router>,
     pub(super) clock: Arc<Clock>,
     pub(super) store: Arc<dyn Store>,
@@ -51,16 +52,13 @@ impl Worker {
     /// Works until it is told to stop, and then until nothing waits for its commit.
     pub(super) fn run(mut self) {
         let mut messages = Vec::new();
-        let mut stopping = false;
         let mut more = false;
         loop {
             let timeout = if more { Duration::ZERO } else { self.sleep() };
             let wake = if self.in_flight < self.in_flight_max { Wake::Any } else { Wake::Urgent };
             self.inbox.receive(&mut messages, wake, timeout);
+            messages.drain(..).for_each(|message| self.take(message));
             self.let_company_catch_up(&mut messages);
-            for message in messages.drain(..) {
-                stopping |= self.take(message);
-            }
             let turn = self.shard.turn(self.clock.now());
             more = turn.more;
             if !turn.released.is_empty() {
@@ -76,22 +74,25 @@ impl Worker {
                 // The loader ends after the workers.
                 let _ = self.loads.send(LoadRequest::Execution(load));
             }
-            if stopping && !more && self.shard.is_settled() {
+            if self.is_stopping && !more && self.shard.is_settled() {
                 return;
             }
         }
     }
 
-    /// Those whom the last batch answered send their next request about now: a moment later one sync serves them all
-    /// instead of the first one alone. Nobody waits who is alone, or whose commits cost next to nothing.
-    fn let_company_catch_up(&self, messages: &mut Vec<Message>) {
-        if !self.has_company || self.in_flight > 0 || self.last_commit < COMMIT_WORTH_SHARING {
+    /// Those whom the last batch answered send their next request about now: a moment later one sync serves them all,
+    /// with those that have come meanwhile. Once after a commit, until as many have come again, and no longer than that
+    /// commit took. Nobody waits who is alone, or whose commits cost next to nothing.
+    fn let_company_catch_up(&mut self, messages: &mut Vec<Message>) {
+        if self.in_flight > 0 || self.last_commit < COMMIT_WORTH_SHARING {
             return;
         }
-        std::thread::sleep((self.last_commit / 2).min(CATCH_UP_MAX));
-        let mut late = Vec::new();
-        self.inbox.receive(&mut late, Wake::Any, Duration::ZERO);
-        messages.append(&mut late);
+        let answered = std::mem::take(&mut self.answered);
+        if answered >= COMPANY {
+            self.inbox.gather(answered, self.last_commit.min(CATCH_UP_MAX));
+            self.inbox.receive(messages, Wake::Any, Duration::ZERO);
+            messages.drain(..).for_each(|message| self.take(message));
+        }
     }
 
     /// Until the next deadline.
@@ -102,9 +103,9 @@ impl Worker {
         })
     }
 
-    fn take(&mut self, message: Message) -> bool {
+    fn take(&mut self, message: Message) {
         match message {
-            Message::Stop => return true,
+            Message::Stop => self.is_stopping = true,
             Message::ForgetNames(arns) => arns.iter().for_each(|arn| self.shard.forget_name(arn)),
             Message::Input(input) => {
                 if matches!(input, Input::Committed { .. }) {
@@ -116,7 +117,6 @@ impl Worker {
                 }
             }
         }
-        false
     }
 
     /// Has a step taken where nobody waits for it.
@@ -132,8 +132,7 @@ impl Worker {
     /// it has nothing else to do until then, and the way to the committer and back would be a good part of their wait.
     fn commit(&mut self, batch: Batch, held: Vec<Released<Answer>>) {
         self.in_flight += 1;
-        let callers = held.iter().filter(|released| matches!(released, Released::Reply { .. })).count();
-        self.has_company = callers >= COMPANY;
+        self.answered = held.iter().filter(|released| matches!(released, Released::Reply { .. })).count();
         self.commit_began = Instant::now();
         let (number, sequence) = (self.number, batch.sequence);
         let (router, outside) = (self.router.clone(), self.outside.clone());
@@ -146,7 +145,7 @@ impl Worker {
             // Nothing of the batch leaves, and the process ends.
             Err(error) => outside.failed(&error.reason),
         });
-        if self.has_company {
+        if self.answered >= COMPANY {
             self.store.commit(batch, done);
         } else {
             self.store.commit_here(batch, done);
