@@ -32,7 +32,10 @@ pub(crate) async fn run(
     program: Arc<Program>,
     guard: impl Send + 'static,
 ) -> Option<End> {
-    let run = ExpressRun::new(program, random::seed(), operations.settings.wait_scale).on_shared_thread();
+    let mut run = ExpressRun::new(program, random::seed(), operations.settings.wait_scale).on_shared_thread();
+    if about.log.is_none() {
+        run = run.without_events();
+    }
     let mut at_work =
         AtWork { operations: operations.clone(), about: Arc::new(about), run, completions: None };
     let step = at_work.start(input)?;
