@@ -65,8 +65,8 @@ impl<E: Environment> Run<E> {
     }
 
     /// Begins the run.
-    pub fn start(&mut self, about: About, input: Payload, now: Timestamp) -> RunStep {
-        let command = Command::Start { about: Box::new(about), input };
+    pub fn start(&mut self, about: impl Into<Arc<About>>, input: Payload, now: Timestamp) -> RunStep {
+        let command = Command::Start { about: about.into(), input };
         self.feed(command, now).unwrap_or_default()
     }
 

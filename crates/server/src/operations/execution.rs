@@ -234,7 +234,7 @@ impl Operations {
         );
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         let input_text = input.text().clone();
-        let end = express::run(self, *about, input, program, permit)
+        let end = express::run(self, about.into(), input, program, permit)
             .await
             .ok_or_else(ApiError::internal_failure)?;
         let duration_ms = end.stop_ms.saturating_sub(start_ms).max(1);
