@@ -133,17 +133,19 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: &Arc<Service>)
     }
 }
 
-/// Waits for an answer; a panic on the way to it answers 500, and the server lives on.
-async fn without_panic(answer: impl Future<Output = Response<Full<Bytes>>>) -> Response<Full<Bytes>> {
-    let mut answer = pin!(answer);
-    std::future::poll_fn(|context| {
+/// Waits for an answer; a panic on the way to it answers 500, and the server lives on. In a box, for the connection moves
+/// what it is given more than once.
+fn without_panic(
+    answer: impl Future<Output = Response<Full<Bytes>>>,
+) -> impl Future<Output = Response<Full<Bytes>>> {
+    let mut answer = Box::pin(answer);
+    std::future::poll_fn(move |context| {
         // After a panic the future is never polled again.
         catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))).unwrap_or_else(|_| {
             tracing::error!("a request met a bug");
             Poll::Ready(failed(&ApiError::internal_failure()))
         })
     })
-    .await
 }
 
 /// The whole body of a request, and the room that it takes while it is in use.
