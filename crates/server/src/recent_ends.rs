@@ -15,7 +15,7 @@ const TEXT_BYTES_MAX: usize = 4 * 1024;
 
 /// The newest ends, each in the one place that its ARN has here; a later one takes the place over.
 ///
-/// What is found here is what the store says, or said when the newest answer about that execution left:
+/// What is found here is what the store says, or said until a moment ago when nobody had been told of anything newer:
 ///
 /// - An end comes here when its batch is durable and readable, so nothing is shown that a crash could take back.
 /// - A row changes after the end only by a redrive, and the batch of a redrive takes the end out, or puts a newer one in
