@@ -85,7 +85,7 @@ fn execute(program: &Program) -> anyhow::Result<usize> {
     };
     let mut execution = Execution::default();
     let mut outcome = Outcome::default();
-    let command = Command::Start { about: Box::new(about), input };
+    let command = Command::Start { about: about.into(), input };
     let number = command.number();
     step(program, &mut execution, command, &surroundings, &mut outcome)?;
     anyhow::ensure!(execution.status == Status::Succeeded, "pass10 ended as {:?}", execution.status);

@@ -13,7 +13,7 @@ pub trait ToJson {
 
     /// The JSON text of this value as bytes.
     fn to_json(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(256);
+        let mut out = Vec::with_capacity(1024);
         self.write_json(&mut out);
         out
     }

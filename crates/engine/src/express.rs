@@ -36,14 +36,11 @@ impl ExpressRun {
 }
 
 /// The one event that is stored of an asynchronous Express execution before it ends.
-pub(crate) fn started_event(about: &About, input: &Payload) -> Event {
+pub(crate) fn started_event(about: Arc<About>, input: &Payload) -> Event {
     Event {
         ordinal: 0,
         history_id: 1,
         time: about.start_time,
-        kind: EventKind::ExecutionStarted {
-            input: Stored::new(input.clone()),
-            about: Box::new(about.clone()),
-        },
+        kind: EventKind::ExecutionStarted { input: Stored::new(input.clone()), about },
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use stepwell_interpreter::{
-    About, Command, Effect, Event, Program, Rejection, Status, TaskId, Text, Timestamp, execution::Execution,
+    About, Command, Effect, Event, Program, Rejection, TaskId, Text, Timestamp, execution::Execution,
 };
 use stepwell_json::Payload;
 use stepwell_store::{Batch, ExecutionKey, ExecutionRow, arn_hash};
 
 use crate::{
+    ended::Ended,
     heavy_step::{HeavyStep, TakenHeavyStep},
     observer::StatusChange,
 };
@@ -290,12 +291,13 @@ pub enum Released<R> {
     Forward(Input<R>),
     /// Events for an execution's log.
     Logged(Logged),
-    /// An execution has ended.
-    Ended {
-        /// Its key.
-        key: ExecutionKey,
-        /// How.
-        status: Status,
+    /// An execution has ended. Leaves before the answers of its batch.
+    Ended(Arc<Ended>),
+    /// An execution that had ended runs again. Leaves before the answers of its batch: who was told of a redrive must
+    /// not be shown the end before it.
+    Reopened {
+        /// Its row from now on.
+        row: Arc<ExecutionRow>,
     },
     /// An observer is owed word of a change; the catalogue has the entry.
     StatusChanged {

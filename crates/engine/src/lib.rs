@@ -3,6 +3,7 @@
 //! Like the interpreter, nothing here knows clocks, files, sockets, threads or random sources.
 
 mod activity_queue;
+mod ended;
 mod express;
 mod heavy_step;
 mod input;
@@ -18,6 +19,7 @@ mod step;
 mod task_token;
 mod timer_queue;
 
+pub use ended::{Ended, Ends};
 pub use express::{ExpressRun, ExpressStep, NoFacts};
 pub use heavy_step::{HeavyStep, TakenHeavyStep};
 pub use input::{

@@ -22,6 +22,7 @@ pub struct Run<E> {
     wait_scale: f64,
     environment: E,
     pub(crate) budget: Budget,
+    drops_events: bool,
     /// Of the test of a single state.
     pub(crate) inspection: Option<Box<Inspection>>,
 }
@@ -31,7 +32,7 @@ pub struct Run<E> {
 pub struct RunStep {
     /// To be carried out now.
     pub effects: Vec<Effect>,
-    /// The events, for logs.
+    /// The events, unless they are dropped.
     pub events: Vec<Event>,
     /// Whether to feed `Command::Continue` soon.
     pub unfinished: bool,
@@ -45,8 +46,15 @@ impl<E: Environment> Run<E> {
     #[must_use]
     pub fn with_environment(program: Arc<Program>, seed: [u8; 32], wait_scale: f64, environment: E) -> Self {
         let (execution, timers) = (Execution::default(), BinaryHeap::new());
-        let (budget, inspection) = (Budget::default(), None);
-        Self { program, execution, timers, seed, wait_scale, environment, budget, inspection }
+        let (budget, drops_events, inspection) = (Budget::default(), false, None);
+        Self { program, execution, timers, seed, wait_scale, environment, budget, drops_events, inspection }
+    }
+
+    /// Nobody looks at its events.
+    #[must_use]
+    pub fn without_events(mut self) -> Self {
+        self.drops_events = true;
+        self
     }
 
     /// Its steps are taken on a thread that serves others too: a heavy one is given up, see [`RunStep::heavy`].
@@ -57,8 +65,8 @@ impl<E: Environment> Run<E> {
     }
 
     /// Begins the run.
-    pub fn start(&mut self, about: About, input: Payload, now: Timestamp) -> RunStep {
-        let command = Command::Start { about: Box::new(about), input };
+    pub fn start(&mut self, about: impl Into<Arc<About>>, input: Payload, now: Timestamp) -> RunStep {
+        let command = Command::Start { about: about.into(), input };
         self.feed(command, now).unwrap_or_default()
     }
 
@@ -84,7 +92,7 @@ impl<E: Environment> Run<E> {
         command: Command,
         now: Timestamp,
     ) -> Result<RunStep, Rejection> {
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome { drops_events: self.drops_events, ..Outcome::default() };
         let surroundings = Surroundings {
             now,
             seed: self.seed,

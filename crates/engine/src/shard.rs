@@ -22,6 +22,7 @@ use stepwell_store::{Batch, ExecutionKey, ExecutionRow, HashRange, arn_hash};
 
 use crate::{
     activity_queue::ActivityQueues,
+    ended::Ended,
     input::{ActivityOffer, Input, Load, Released, Reply, ReplyTo, Turn},
     limits::Limits,
     observer::{Observer, oblige},
@@ -117,6 +118,8 @@ struct TurnAtWork<R> {
     bytes: usize,
     commands: usize,
     held: Vec<Released<R>>,
+    /// Ends and what reopens, which leave first.
+    ends: Vec<Released<R>>,
     touched: Vec<ExecutionKey>,
     leaving: Vec<ExecutionKey>,
     loads: Vec<Load>,
@@ -135,6 +138,7 @@ impl<R> Default for TurnAtWork<R> {
             bytes: 0,
             commands: 0,
             held: Vec::new(),
+            ends: Vec::new(),
             touched: Vec::new(),
             leaving: Vec::new(),
             loads: Vec::new(),
@@ -498,7 +502,8 @@ impl<R> Shard<R> {
             turn.batch.sequence = sequence;
             self.sequence = sequence;
             self.in_flight.push_back(InFlight { sequence, held: Vec::new(), leaving: turn.leaving });
-            Some((turn.batch, turn.held))
+            turn.ends.append(&mut turn.held);
+            Some((turn.batch, turn.ends))
         };
         Turn { batch, released, loads: turn.loads, heavy, more: self.has_work() }
     }
@@ -527,9 +532,12 @@ impl Config {
             turn.batch.chunks.push(chunk);
         }
         if let Some(row) = changes.row {
+            let was_closed = row.before.is_some_and(|before| before.status.is_closed());
             if row.after.status.is_closed() {
-                let status = resident.execution.status;
-                turn.held.push(Released::Ended { key, status });
+                let ended = Ended::of(key, &resident.execution, row.after.clone());
+                turn.ends.push(Released::Ended(Arc::new(ended)));
+            } else if was_closed {
+                turn.ends.push(Released::Reopened { row: row.after.clone() });
             }
             oblige(&self.observers, &row, &mut turn.batch.catalogue, &mut turn.held);
             turn.batch.rows.push(row);

@@ -75,7 +75,7 @@ impl StateTest {
         let TestSubject { program, state, about, input, variables, seed, wait_scale } = subject;
         let mut run = ExpressRun::new(program.clone(), seed, wait_scale);
         // The run is made to stand where one does that has just left another state, which assigned the variables.
-        let started = started_event(about, &input);
+        let started = started_event(Arc::new(about.clone()), &input);
         let assigned = variables.into_iter().flat_map(Object::iter).map(|(name, value)| Assigned {
             name: name.clone().into(),
             value: Stored::from_value(value.clone()),

@@ -29,7 +29,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
     match &event.kind {
         EventKind::ExecutionStarted { input, about } => {
             let input = input.written_at(ordinal, 0);
-            execution.about = Some(Arc::new((**about).clone()));
+            execution.about = Some(about.clone());
             execution.input = Some(input.clone());
             execution.status = Status::Running;
             execution.frames.insert(Frame {

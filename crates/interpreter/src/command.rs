@@ -53,7 +53,7 @@ pub enum Command {
     /// Begins a new execution; `input` keeps the caller's text.
     Start {
         /// What is known of it.
-        about: Box<About>,
+        about: Arc<About>,
         /// Its input.
         input: Payload,
     },

@@ -149,7 +149,7 @@ fn catch(stepper: &mut Stepper<'_>, frame: FrameIndex, error: &ErrorOutput) -> P
     let output = Stored::from_value(error_value(error));
     match &catcher.exit {
         CatcherExit::JsonPath { result_path, assign } => {
-            let assigned = stepper.assign(frame, assign.as_ref(), output.value())?;
+            let assigned = stepper.assign(frame, assign.as_ref(), &output)?;
             let output = stepper.merge_result(frame, result_path, output)?;
             stepper.check_size(frame, &output)?;
             stepper.exit(frame, output, Some(catcher.next), assigned)?;

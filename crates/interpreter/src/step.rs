@@ -101,6 +101,8 @@ impl Default for Budget {
 pub struct Outcome {
     /// Facts, to be stored; they are applied already.
     pub events: Vec<Event>,
+    /// Set by the caller where nobody looks at events: they are applied, and not kept here.
+    pub drops_events: bool,
     /// To be done once the events are durable.
     pub effects: Vec<Effect>,
     /// To be armed. Old timers need not be cancelled.
@@ -174,6 +176,7 @@ pub fn step(
     surroundings: &Surroundings<'_>,
     out: &mut Outcome,
 ) -> Result<(), Rejection> {
+    let first_event = execution.next_event;
     let mut stepper = Stepper {
         program,
         surroundings,
@@ -195,7 +198,7 @@ pub fn step(
         Ok(()) => Ok(()),
         Err(Refusal::Rejected(rejection)) => Err(rejection),
         Err(Refusal::Halt(Halt::Heavy)) => {
-            let timer = timer.filter(|_| stepper.out.events.is_empty());
+            let timer = timer.filter(|_| stepper.execution.next_event == first_event);
             stepper.out.heavy = Some(timer.map_or(Command::Continue, |timer| Command::TimerFired { timer }));
             Ok(())
         }
@@ -524,7 +527,9 @@ impl<'a> Stepper<'a> {
         let event = Event { ordinal, history_id, time: self.time, kind };
         apply(self.program, self.execution, &event);
         self.evaluations.set(0);
-        self.out.events.push(event);
+        if !self.out.drops_events {
+            self.out.events.push(event);
+        }
         ordinal
     }
 

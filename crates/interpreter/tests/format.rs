@@ -1,6 +1,8 @@
 //! The bytes of events are for ever: every kind of event, encoded, stands in a golden file. To change the file is
 //! right only for a kind or field that no release has written yet.
 
+use std::sync::Arc;
+
 use stepwell_interpreter::{
     About, ErrorOutput, Event, EventKind, MockCase, Stored, Timestamp,
     event::{
@@ -44,7 +46,7 @@ fn kinds() -> Vec<EventKind> {
     let missed = ErrorOutput::timed_out(true);
     let whole = || known(r#"{ "a": [1, 2.50] }"#, 0, 0, None);
     vec![
-        EventKind::ExecutionStarted { input: new(r#"{ "a": [1, 2.50] }"#), about: Box::new(about) },
+        EventKind::ExecutionStarted { input: new(r#"{ "a": [1, 2.50] }"#), about: about.into() },
         EventKind::StateEntered { frame: 1, state: 2, input: whole(), previous: 3 },
         EventKind::StateExited {
             frame: 1,
@@ -208,7 +210,7 @@ fn a_start_with_a_test_case_is_read_back() {
     let mut events = events();
     events.truncate(1);
     let EventKind::ExecutionStarted { about, .. } = &mut events[0].kind else { panic!("it starts") };
-    about.mock = Some(Box::new(MockCase { name: "case".into(), states: vec![2, 5] }));
+    Arc::make_mut(about).mock = Some(Box::new(MockCase { name: "case".into(), states: vec![2, 5] }));
     let mut bytes = Vec::new();
     encode_record(&events, 0, &mut bytes);
     assert_eq!(decode_chunk(&bytes).expect("the chunk can be read"), events);

@@ -9,6 +9,7 @@
 //!
 //! No value handed around may nest deeper than [`DEPTH_MAX`]: the functions here recurse, and so does dropping.
 
+mod check;
 pub mod document;
 mod error;
 mod grammar;
@@ -22,6 +23,7 @@ pub mod spanned;
 mod value;
 mod write;
 
+pub use check::check;
 pub use error::{ParseError, without_source};
 pub use number::Number;
 pub use object::Object;

@@ -1,8 +1,11 @@
 //! A value together with its text, each made from the other at most once
 
-use crate::{ParseError, Value, parse};
+use crate::{ParseError, Value, check, parse};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+
+/// The longest text whose value is made only when somebody asks for it: whoever asks may have others waiting.
+const CHECKED_BYTES_MAX: usize = 2 * 1024;
 
 /// A JSON value and its text. A clone copies a pointer.
 ///
@@ -23,14 +26,19 @@ impl Payload {
         Payload(Arc::new(Parts { value: OnceLock::from(value), text: OnceLock::new() }))
     }
 
-    /// Reads a text and keeps it.
+    /// Reads a text and keeps it. A short one is only checked: the value of many is never asked for.
     ///
     /// # Errors
     /// Where the text is not JSON, or nests too deep.
     pub fn from_text(text: impl Into<Arc<str>>) -> Result<Payload, ParseError> {
         let text = text.into();
-        let value = parse(&text)?;
-        Ok(Payload(Arc::new(Parts { value: OnceLock::from(value), text: OnceLock::from(text) })))
+        let value = if text.len() > CHECKED_BYTES_MAX {
+            OnceLock::from(parse(&text)?)
+        } else {
+            check(&text)?;
+            OnceLock::new()
+        };
+        Ok(Payload(Arc::new(Parts { value, text: OnceLock::from(text) })))
     }
 
     /// A payload of a text that was accepted before (read back from the store); it is parsed when its value is asked

@@ -1,7 +1,7 @@
 //! The strict parser: what it reads, what it refuses and in which words
 
 use stepwell_json::document::Document;
-use stepwell_json::{DEPTH_MAX, Number, Value, parse, without_source};
+use stepwell_json::{DEPTH_MAX, Number, Payload, Value, check, parse, without_source};
 
 /// Text and the compact text it becomes.
 const ACCEPTED: &[(&str, &str)] = &[
@@ -191,6 +191,8 @@ fn valid_text_is_read_and_written_compactly() {
         assert_eq!(value.to_text(), *compact, "{text}");
         assert_eq!(value.text_size(), compact.len(), "size of {text}");
         assert_eq!(parse(compact).as_ref(), Ok(&value), "{compact} read again");
+        assert_eq!(check(text), Ok(()), "{text}");
+        assert_eq!(Payload::from_text(*text).unwrap().value(), &value, "{text}");
     }
 }
 
@@ -199,6 +201,7 @@ fn invalid_text_is_refused_in_the_words_of_jackson() {
     for (text, message, line, column) in REFUSED {
         let error = parse(text).expect_err(text);
         assert_eq!((error.message.as_str(), error.line, error.column), (*message, *line, *column), "{text}");
+        assert_eq!(check(text), Err(error), "{text}");
     }
 }
 
@@ -263,6 +266,7 @@ fn nesting_is_bounded_on_a_small_stack() {
         for text in [deep(most + 1), objects(most + 1), "[".repeat(1_000_000), "{\"a\":[".repeat(500_000)] {
             let error = parse(&text).expect_err("too deep");
             assert_eq!(Document::parse(&text).err().as_ref(), Some(&error));
+            assert_eq!(check(&text).err().as_ref(), Some(&error));
             assert_eq!(error.message, "Document nesting depth (128) exceeds the maximum allowed (127)");
             assert!(!stepwell_json::spanned::parse(&text).1.is_empty());
         }

@@ -27,14 +27,16 @@ pub(crate) struct End {
 /// `guard` is dropped at the end.
 pub(crate) async fn run(
     operations: &Arc<Operations>,
-    about: About,
+    about: Arc<About>,
     input: Payload,
     program: Arc<Program>,
     guard: impl Send + 'static,
 ) -> Option<End> {
-    let run = ExpressRun::new(program, random::seed(), operations.settings.wait_scale).on_shared_thread();
-    let mut at_work =
-        AtWork { operations: operations.clone(), about: Arc::new(about), run, completions: None };
+    let mut run = ExpressRun::new(program, random::seed(), operations.settings.wait_scale).on_shared_thread();
+    if about.log.is_none() {
+        run = run.without_events();
+    }
+    let mut at_work = AtWork { operations: operations.clone(), about, run, completions: None };
     let step = at_work.start(input)?;
     // Most short runs are over here; only the others need a task of their own.
     if let Some(end) = at_work.end() {
@@ -63,7 +65,7 @@ struct AtWork {
 impl AtWork {
     fn start(&mut self, input: Payload) -> Option<ExpressStep> {
         let now = self.operations.clock.now();
-        let step = guarded(&self.about, || self.run.start((*self.about).clone(), input, now))?;
+        let step = guarded(&self.about, || self.run.start(self.about.clone(), input, now))?;
         Some(self.logged(step))
     }
 
@@ -182,6 +184,6 @@ pub(crate) async fn run_durable(
     input: Payload,
     program: Arc<Program>,
 ) {
-    run(&operations, (*about).clone(), input, program, ()).await;
+    run(&operations, about, input, program, ()).await;
     operations.router.send(Input::ExpressEnded { key });
 }

@@ -17,6 +17,7 @@ mod metrics;
 mod mocks;
 mod operations;
 mod random;
+mod recent_ends;
 mod retention;
 mod routes;
 mod runtime;

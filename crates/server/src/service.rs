@@ -133,17 +133,19 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: &Arc<Service>)
     }
 }
 
-/// Waits for an answer; a panic on the way to it answers 500, and the server lives on.
-async fn without_panic(answer: impl Future<Output = Response<Full<Bytes>>>) -> Response<Full<Bytes>> {
-    let mut answer = pin!(answer);
-    std::future::poll_fn(|context| {
+/// Waits for an answer; a panic on the way to it answers 500, and the server lives on. In a box, for the connection moves
+/// what it is given more than once.
+fn without_panic(
+    answer: impl Future<Output = Response<Full<Bytes>>>,
+) -> impl Future<Output = Response<Full<Bytes>>> {
+    let mut answer = Box::pin(answer);
+    std::future::poll_fn(move |context| {
         // After a panic the future is never polled again.
         catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))).unwrap_or_else(|_| {
             tracing::error!("a request met a bug");
             Poll::Ready(failed(&ApiError::internal_failure()))
         })
     })
-    .await
 }
 
 /// The whole body of a request, and the room that it takes while it is in use.
@@ -266,14 +268,27 @@ pub(crate) async fn dispatch(
     caller: Identity<'_>,
     body: Bytes,
 ) -> Result<Vec<u8>, ApiError> {
-    /// Calls an operation with its request.
+    /// Calls an operation with its request. What it needs stands in a box, so that the others don't take as much room.
     macro_rules! call {
         ($method:ident) => {
-            operations.$method(caller, read(body)?).await?.to_json()
+            Box::pin(operations.$method(caller, read(body)?)).await?.to_json()
         };
     }
     /// The same for an operation that answers nothing.
     macro_rules! act {
+        ($method:ident) => {{
+            Box::pin(operations.$method(caller, read(body)?)).await?;
+            b"{}".to_vec()
+        }};
+    }
+    /// The same without the box, for operations that are called all the time.
+    macro_rules! call_here {
+        ($method:ident) => {
+            operations.$method(caller, read(body)?).await?.to_json()
+        };
+    }
+    /// The same for one that answers nothing.
+    macro_rules! act_here {
         ($method:ident) => {{
             operations.$method(caller, read(body)?).await?;
             b"{}".to_vec()
@@ -287,11 +302,11 @@ pub(crate) async fn dispatch(
         Operation::ListStateMachines => call!(list_state_machines),
         Operation::DeleteStateMachine => act!(delete_state_machine),
         Operation::ValidateStateMachineDefinition => call!(validate_state_machine_definition),
-        Operation::StartExecution => call!(start_execution),
-        Operation::StartSyncExecution => call!(start_sync_execution),
+        Operation::StartExecution => call_here!(start_execution),
+        Operation::StartSyncExecution => call_here!(start_sync_execution),
         Operation::StopExecution => call!(stop_execution),
         Operation::RedriveExecution => call!(redrive_execution),
-        Operation::DescribeExecution => call!(describe_execution),
+        Operation::DescribeExecution => call_here!(describe_execution),
         Operation::ListExecutions => call!(list_executions),
         Operation::GetExecutionHistory => call!(get_execution_history),
         Operation::TestState => call!(test_state),
@@ -299,10 +314,10 @@ pub(crate) async fn dispatch(
         Operation::DescribeActivity => call!(describe_activity),
         Operation::ListActivities => call!(list_activities),
         Operation::DeleteActivity => act!(delete_activity),
-        Operation::GetActivityTask => call!(get_activity_task),
-        Operation::SendTaskSuccess => act!(send_task_success),
-        Operation::SendTaskFailure => act!(send_task_failure),
-        Operation::SendTaskHeartbeat => act!(send_task_heartbeat),
+        Operation::GetActivityTask => call_here!(get_activity_task),
+        Operation::SendTaskSuccess => act_here!(send_task_success),
+        Operation::SendTaskFailure => act_here!(send_task_failure),
+        Operation::SendTaskHeartbeat => act_here!(send_task_heartbeat),
         Operation::TagResource => act!(tag_resource),
         Operation::UntagResource => act!(untag_resource),
         Operation::ListTagsForResource => call!(list_tags_for_resource),

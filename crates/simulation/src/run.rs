@@ -173,7 +173,7 @@ pub fn run(
         events: Vec::new(),
     };
     let start = about.start_time;
-    runner.agenda.add(start, Happening::Command(Command::Start { about: Box::new(about), input }));
+    runner.agenda.add(start, Happening::Command(Command::Start { about: about.into(), input }));
     for (after_ms, command) in calls {
         runner.agenda.add(start + after_ms, Happening::Command(command));
     }

@@ -97,10 +97,10 @@ impl<R> Shard<R> {
         row.alias_arn = about.alias_arn.as_deref().map(str::to_owned);
         let mut resident = Box::new(Resident::started(program, row, self.seed(key)));
         if about.express {
-            self.start_express(key, *about, input, resident, reply);
+            self.start_express(key, about.into(), input, resident, reply);
             return;
         }
-        let command = Command::Start { about, input };
+        let command = Command::Start { about: about.into(), input };
         match self.step(key, &mut resident, command, now) {
             Decided::Done { heavy, unfinished } => {
                 self.turn.unfinished.extend(unfinished.then_some(key));

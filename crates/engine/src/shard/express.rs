@@ -17,13 +17,13 @@ impl<R> Shard<R> {
     pub(super) fn start_express(
         &mut self,
         key: ExecutionKey,
-        about: About,
+        about: Arc<About>,
         input: Payload,
         mut resident: Box<Resident>,
         reply: R,
     ) {
         let start_time = about.start_time;
-        let started = crate::express::started_event(&about, &input);
+        let started = crate::express::started_event(about.clone(), &input);
         stepwell_interpreter::apply(&resident.program, &mut resident.execution, &started);
         self.turn.bytes += resident.record(&[started], 0);
         let changes = resident.take_changes(key, None);
@@ -35,7 +35,7 @@ impl<R> Shard<R> {
             self.turn.batch.rows.push(row);
         }
         self.reply(reply, Reply::Started { key, start_time });
-        let (about, program) = (Arc::new(about), resident.program);
+        let program = resident.program;
         self.turn.held.push(Released::RunExpress { key, about, input, program });
     }
 

@@ -91,10 +91,10 @@ impl Stepper<'_> {
         &self,
         frame: FrameIndex,
         template: Option<&Template>,
-        input: &Value,
+        input: &Stored,
     ) -> Progress<Vec<Assigned>> {
         let Some(template) = template else { return Ok(Vec::new()) };
-        let values = self.fill(frame, template, input)?;
+        let values = self.fill(frame, template, input.value())?;
         self.variables(frame, &values)
     }
 }

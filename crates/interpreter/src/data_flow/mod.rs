@@ -68,7 +68,7 @@ impl Stepper<'_> {
         self.note(|seen| seen.result = Some(result.value().clone()));
         match &state.flow {
             DataFlow::JsonPath(flow) => {
-                let assigned = self.assign(frame, flow.assign.as_ref(), result.value())?;
+                let assigned = self.assign(frame, flow.assign.as_ref(), &result)?;
                 let selected = match &flow.result_selector {
                     None => result,
                     Some(template) => Stored::from_value(self.fill(frame, template, result.value())?),

@@ -1,6 +1,8 @@
 //! What stands in ExecutionStarted of an execution.
 
-use minicbor::{Decode, Encode};
+use std::sync::Arc;
+
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use super::{EventKind, StateIndex};
 use crate::{text::Text, time::Timestamp};
@@ -53,6 +55,23 @@ pub struct About {
     /// The test case whose answers stand in for those of services.
     #[n(19)]
     pub mock: Option<Box<MockCase>>,
+}
+
+/// How it stands in an event: as if it were not shared.
+pub(super) mod shared {
+    use super::*;
+
+    pub(crate) fn encode<C, W: encode::Write>(
+        about: &Arc<About>,
+        e: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        about.as_ref().encode(e, context)
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, context: &mut C) -> Result<Arc<About>, decode::Error> {
+        About::decode(d, context).map(Arc::new)
+    }
 }
 
 /// The events that a log wants to see.

@@ -8,6 +8,8 @@ mod about;
 pub mod codec;
 mod edit;
 
+use std::sync::Arc;
+
 use minicbor::{Decode, Encode};
 
 use crate::{payload::Stored, text::Text, time::Timestamp};
@@ -88,8 +90,8 @@ pub enum EventKind {
     ExecutionStarted {
         #[n(0)]
         input: Stored,
-        #[n(1)]
-        about: Box<About>,
+        #[cbor(n(1), with = "about::shared")]
+        about: Arc<About>,
     },
     /// A frame entered a state. Visible.
     #[n(1)]

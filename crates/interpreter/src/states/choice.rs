@@ -24,7 +24,7 @@ pub(crate) fn enter(
         Choices::JsonPath(branches) => {
             if let Some((index, branch)) = first_match(stepper, frame, branches, effective.value())? {
                 stepper.decided(frame, Decision::Rule(index));
-                let assigned = stepper.assign(frame, branch.assign.as_ref(), effective.value())?;
+                let assigned = stepper.assign(frame, branch.assign.as_ref(), &effective)?;
                 return stepper.leave(frame, state, effective, assigned, Some(branch.next));
             }
         }

@@ -70,7 +70,7 @@ pub(crate) fn run_within(budget: Budget, program: &Program, input: &Value, answe
         mock: None,
     };
     let input = Payload::from_text(input.to_string()).expect("JSON");
-    let mut commands = vec![Command::Start { about: Box::new(about), input }];
+    let mut commands = vec![Command::Start { about: about.into(), input }];
     let mut timers = Vec::new();
     let mut execution = Execution::default();
     let mut events = Vec::new();

@@ -86,10 +86,13 @@ impl Outside for Drivers {
                     self.operations.webhooks.changed(observer, change);
                 }
                 Released::Logged(logged) => self.operations.logs.offer(logged),
-                Released::Ended { key, status } => {
-                    self.operations.metrics.ended(status);
+                Released::Ended(ended) => {
+                    let key = ended.key;
+                    self.operations.metrics.ended(ended.status);
+                    self.operations.recent_ends.keep(ended);
                     self.operations.waiters.ended(key);
                 }
+                Released::Reopened { row } => self.operations.recent_ends.forget(&row.arn),
                 Released::Effect { key, about, program, effect, resent } => {
                     let operations = self.operations.clone();
                     let submission = operations.submissions.begin(key, &program, &effect);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use stepwell_api::ApiError;
 use stepwell_asl::{InvocationPattern, Resource, timestamp::format_millis};
+use stepwell_engine::Ends;
 use stepwell_interpreter::{About, ErrorOutput, TaskId, Text, program::TaskState};
 use stepwell_json::{Array, Object, Payload, Value};
 use stepwell_store::{ExecutionKey, ExecutionRow, Status};
@@ -15,7 +16,7 @@ use uuid::Builder;
 
 use super::{Caller, Completion, submissions::Found};
 use crate::{
-    operations::{Ends, Operations, Started, execution_status},
+    operations::{Operations, Started, execution_status},
     random,
 };
 

@@ -13,7 +13,7 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use stepwell_api::{StatusChangeEvent, ToJson};
 use stepwell_asl::timestamp::format_millis;
-use stepwell_engine::StatusChange;
+use stepwell_engine::{Ends, StatusChange};
 use stepwell_integrations::Poster;
 use stepwell_store::{Batch, CatalogueChange, Status};
 use tokio::sync::{Notify, mpsc};
@@ -21,7 +21,7 @@ use tokio::sync::{Notify, mpsc};
 use super::{Counts, EVENTS_SHARD, SCAN_PAGE, Webhook, lane_of};
 use crate::{
     catalogue::{self, CatalogueError},
-    operations::{Ends, Operations, execution_status},
+    operations::{Operations, execution_status},
     random,
 };
 

@@ -2,25 +2,33 @@
 
 use std::sync::Arc;
 
+use stepwell_api::ApiError;
+use stepwell_engine::Ends;
 use stepwell_interpreter::{
     EventKind, Stored,
     event::codec::{ChunkEvents, Payloads},
 };
 use stepwell_store::{ExecutionKey, ExecutionRow};
 
-use super::Operations;
+use super::{Operations, internal};
 use crate::history::HistoryError;
 
-/// What an execution began with and how it ended, as its events have it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Ends {
-    pub(crate) input: Option<Arc<str>>,
-    pub(crate) output: Option<Arc<str>>,
-    pub(crate) error: Option<Arc<str>>,
-    pub(crate) cause: Option<Arc<str>>,
-}
-
 impl Operations {
+    /// A Standard execution by its ARN: its row, and the ends if they are wanted.
+    pub(super) fn look_at(
+        &self,
+        arn: &str,
+        with_ends: bool,
+    ) -> Result<(ExecutionKey, Arc<ExecutionRow>, Ends), ApiError> {
+        let recent = self.recent_ends.find(arn).filter(|(_, row, _)| !self.is_nearly_removed(row));
+        if let Some((key, row, ends)) = recent {
+            return Ok((key, row, if with_ends { ends } else { Ends::default() }));
+        }
+        let (key, row) = self.find_execution(arn)?;
+        let ends = if with_ends { self.ends(key, &row).map_err(internal)? } else { Ends::default() };
+        Ok((key, row, ends))
+    }
+
     /// Input, output and error of an execution, from the events that hold them: others are not decoded.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use stepwell_interpreter::{About, Command, ErrorOutput, LogEvents, MockCase, Pro
 use stepwell_json::Payload;
 use stepwell_store::{ExecutionKey, ExecutionRow, ListCursor, Status, StoreError, arn_hash};
 
-use super::{Operations, Target, answer, answered, ends::Ends, internal, target::Named};
+use super::{Operations, Target, answer, answered, internal, target::Named};
 use crate::{catalogue::records::LevelRecord, drivers::mocked, express, random};
 
 /// How often a name is looked up for one start before the caller is told to come again.
@@ -234,7 +234,7 @@ impl Operations {
         );
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
         let input_text = input.text().clone();
-        let end = express::run(self, *about, input, program, permit)
+        let end = express::run(self, about.into(), input, program, permit)
             .await
             .ok_or_else(ApiError::internal_failure)?;
         let duration_ms = end.stop_ms.saturating_sub(start_ms).max(1);
@@ -317,9 +317,8 @@ impl Operations {
         _caller: Identity<'_>,
         request: DescribeExecutionRequest,
     ) -> Result<DescribeExecutionResponse, ApiError> {
-        let (key, row) = self.find_execution(&request.execution_arn)?;
         let with_data = request.included_data != Some(IncludedData::MetadataOnly);
-        let ends = if with_data { self.ends(key, &row).map_err(internal)? } else { Ends::default() };
+        let (key, row, ends) = self.look_at(&request.execution_arn, with_data)?;
         let status = execution_status(row.status);
         let (redrive_status, redrive_status_reason) = self.redrive_status(&row);
         let redrive_edits = if with_data { self.redrive_edits(key, &row).map_err(internal)? } else { None };

@@ -30,7 +30,6 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use configuration::log_level;
 pub(crate) use definition::WORKED_ON_IN_PLACE_BYTES_MAX;
-pub(crate) use ends::Ends;
 pub(crate) use execution::{Started, execution_status};
 pub use history::HistoryPage;
 pub(crate) use target::Target;
@@ -44,6 +43,7 @@ use crate::{
     logs::Logs,
     metrics::Metrics,
     mocks::Mocks,
+    recent_ends::RecentEnds,
     runtime::{Answer, Clock, Router},
     settings::Settings,
     waiters::Waiters,
@@ -61,6 +61,7 @@ pub struct Operations {
     pub(crate) tokens: PageTokens,
     pub(crate) token_key: TokenKey,
     pub(crate) waiters: Waiters,
+    pub(crate) recent_ends: RecentEnds,
     pub(crate) metrics: Metrics,
     pub(crate) logs: Logs,
     pub(crate) webhooks: Webhooks,

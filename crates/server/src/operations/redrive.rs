@@ -136,7 +136,7 @@ impl Operations {
     }
 
     /// Whether retention may remove the execution at any moment.
-    fn is_nearly_removed(&self, row: &ExecutionRow) -> bool {
+    pub(super) fn is_nearly_removed(&self, row: &ExecutionRow) -> bool {
         let kept_ms = i64::from(self.settings.retention_days) * MILLIS_PER_DAY - RETENTION_MARGIN_MS;
         row.stop_ms.is_some_and(|stop_ms| self.clock.now().0 >= stop_ms.saturating_add(kept_ms))
     }

@@ -50,7 +50,7 @@ impl World<'_> {
         }
         let now = self.schedule.shard_time();
         let mut run = ExpressRun::new(program.clone(), [9; 32], 1.0);
-        let step = run.start((**about).clone(), input, now);
+        let step = run.start(about.clone(), input, now);
         if self.express.runs.insert(key, (run, Vec::new())).is_some() {
             return Err("an Express execution was started twice in one process".to_owned());
         }

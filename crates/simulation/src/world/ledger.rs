@@ -1,18 +1,18 @@
 //! What was written and what is durable, kept apart from the code under test; and the checks against it.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
-use stepwell_engine::{HeavyStep, Shard};
+use stepwell_engine::{Ended, Ends, HeavyStep, Shard};
 use stepwell_interpreter::{
-    Effect, Event, Execution, Program, Status, TaskId, apply,
+    Effect, Event, Execution, Program, Stored, TaskId, apply,
     event::codec::{Payloads, decode_chunk},
     execution::TaskStatus,
     outstanding_effects,
 };
-use stepwell_store::{Batch, EventChunk, ExecutionKey};
+use stepwell_store::{Batch, EventChunk, ExecutionKey, ExecutionRow};
 
 use super::{Plan, schedule::Request};
 use crate::run::same_state;
@@ -95,6 +95,8 @@ pub(super) struct Ledger {
     released: HashSet<(ExecutionKey, TaskId, EffectKind)>,
     /// What each call was made with, over restarts.
     contents: BTreeMap<(ExecutionKey, u32, u32), Effect>,
+    /// ARNs of executions that had ended and went on in the newest durable batch, until that was told.
+    untrue_ends: BTreeSet<String>,
     has_restarted: bool,
 }
 
@@ -107,6 +109,7 @@ impl Ledger {
             names: BTreeMap::new(),
             released: HashSet::new(),
             contents: BTreeMap::new(),
+            untrue_ends: BTreeSet::new(),
             has_restarted: false,
         }
     }
@@ -138,6 +141,9 @@ impl Ledger {
     }
 
     pub(super) fn committed(&mut self, batch: &Batch) -> Result<(), String> {
+        let goes_on =
+            batch.rows.iter().filter(|row| row.before.is_some_and(|before| before.status.is_closed()));
+        self.untrue_ends.extend(goes_on.map(|row| row.after.arn.clone()));
         take(&self.programs, &mut self.durable, batch)
     }
 
@@ -145,6 +151,7 @@ impl Ledger {
     pub(super) fn restarted(&mut self) -> Result<(), String> {
         self.has_restarted = true;
         self.released.clear();
+        self.untrue_ends.clear();
         self.ahead.clear();
         for (key, durable) in &self.durable {
             let mut fold = Fold::new(durable.program.clone(), self.programs.clone());
@@ -197,10 +204,42 @@ impl Ledger {
         }
     }
 
-    pub(super) fn check_ended(&self, key: ExecutionKey, status: Status) -> Result<(), String> {
-        match self.durable(key) {
-            Some(durable) if durable.status == status => Ok(()),
-            other => Err(format!("the end {status:?} was told, durable is {:?}", other.map(|at| at.status))),
+    /// An end is told: with what is durable, no more and no less.
+    pub(super) fn check_ended(&mut self, ended: &Ended) -> Result<(), String> {
+        let durable = self.durable(ended.key).filter(|durable| durable.status == ended.status);
+        let durable = durable.ok_or_else(|| format!("{ended:?} was told and is not durable"))?;
+        let is_row = ended.row.redrive_count == durable.redrive_count
+            && ended.row.stop_ms == Some(durable.stop_time.0)
+            && ended.row.status.is_closed();
+        let text = |stored: &Option<Stored>| stored.as_ref().map(|stored| stored.payload.text().clone());
+        let failure = durable.failure.clone().unwrap_or_default();
+        let ends = Ends {
+            input: text(&durable.input),
+            output: text(&durable.output),
+            error: failure.error.map(|text| text.0),
+            cause: failure.cause.map(|text| text.0),
+        };
+        if !is_row || ended.ends != ends {
+            return Err(format!("{ended:?} was told, durable is {ends:?}"));
+        }
+        self.untrue_ends.remove(&ended.row.arn);
+        Ok(())
+    }
+
+    /// It is told that an execution goes on that had ended.
+    pub(super) fn check_reopened(&mut self, row: &ExecutionRow) -> Result<(), String> {
+        if self.untrue_ends.remove(&row.arn) {
+            Ok(())
+        } else {
+            Err(format!("{} was said to go on and had not ended", row.arn))
+        }
+    }
+
+    /// An answer leaves: nobody is shown an end any more that its batch has made untrue.
+    pub(super) fn check_told(&self) -> Result<(), String> {
+        match self.untrue_ends.first() {
+            None => Ok(()),
+            Some(arn) => Err(format!("an answer left before it was told that {arn} goes on")),
         }
     }
 

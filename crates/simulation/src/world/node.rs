@@ -388,14 +388,18 @@ impl World<'_> {
     fn release(&mut self, released: Vec<Released<Request>>) -> Result<(), String> {
         for item in released {
             match item {
-                Released::Reply { to, reply } => self.answered(to, reply)?,
+                Released::Reply { to, reply } => {
+                    self.ledger.check_told()?;
+                    self.answered(to, reply)?;
+                }
                 Released::Forward(input) => {
                     let shard = input.hash().map_or(0, |hash| self.node.shard_of(hash));
                     let after_ms = self.random.between(0, 2);
                     self.schedule.inside(after_ms, Happening::Input { shard, input });
                 }
                 Released::Effect { key, program, effect, .. } => self.carry_out(key, &program, effect)?,
-                Released::Ended { key, status } => self.ledger.check_ended(key, status)?,
+                Released::Ended(ended) => self.ledger.check_ended(&ended)?,
+                Released::Reopened { row } => self.ledger.check_reopened(&row)?,
                 // Nothing is logged here, and there are no observers.
                 Released::Logged(_) | Released::StatusChanged { .. } => {}
                 Released::Quarantined { key, reason } => {
