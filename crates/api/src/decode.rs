@@ -5,11 +5,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::de::{
     Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
+use serde_json::value::RawValue;
 
 use crate::ApiError;
 use crate::constraints::{Constraint, Path, Violations};
@@ -50,7 +52,8 @@ pub(crate) trait Member: Sized {
 pub(crate) fn decode_structure<T: Member>(body: &[u8]) -> Result<T, ApiError> {
     // No body at all is an object without members, as AWS takes it.
     let body = if body.iter().all(u8::is_ascii_whitespace) { b"{}" } else { body };
-    let raw: T::Raw = serde_json::from_slice(body).map_err(|error| serialization_error(&error))?;
+    let raw: T::Raw =
+        serde_json::from_slice(body).map_err(|error| ApiError::serialization(reason(&error)))?;
     let mut violations = Violations::default();
     let value = T::accept(raw, &Path::Root, &Constraint::Any, &mut violations);
     match violations.into_error() {
@@ -60,15 +63,19 @@ pub(crate) fn decode_structure<T: Member>(body: &[u8]) -> Result<T, ApiError> {
     }
 }
 
-fn serialization_error(error: &serde_json::Error) -> ApiError {
-    let text = error.to_string();
-    if error.is_data() {
-        // The place that serde_json adds is no part of AWS's text.
-        let place = format!(" at line {} column {}", error.line(), error.column());
-        ApiError::serialization(text.strip_suffix(&place).unwrap_or(&text).to_owned())
-    } else {
-        ApiError::serialization(format!("The request body is not valid JSON: {text}"))
+/// The text of a SerializationException.
+fn reason(error: &serde_json::Error) -> String {
+    if !error.is_data() {
+        return not_json(error);
     }
+    // The place that serde_json adds is no part of AWS's text.
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}
+
+fn not_json(reason: impl fmt::Display) -> String {
+    format!("The request body is not valid JSON: {reason}")
 }
 
 /// The refusals of a visitor for JSON types other than its own: `$article` is "a String", `$scalar` what AWS says of a
@@ -176,6 +183,53 @@ impl Member for Arc<str> {
     ) -> Option<Self> {
         violations.text(&raw.0, path, constraint);
         Some(raw.0)
+    }
+}
+
+/// A text that may be as long as a body. It is made in one piece straight from the body, which takes no more memory
+/// than the text itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LongText(pub String);
+
+impl Deref for LongText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for LongText {
+    fn from(text: T) -> LongText {
+        LongText(text.into())
+    }
+}
+
+pub(crate) struct RawLongText(String);
+
+impl<'de> Deserialize<'de> for RawLongText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        if raw.starts_with('"') {
+            let text = stepwell_json::parse_text(raw);
+            return text.map(RawLongText).map_err(|error| D::Error::custom(not_json(&error.message)));
+        }
+        let refused = serde_json::from_str::<RawText<String>>(raw).map(|text| RawLongText(text.0));
+        refused.map_err(|error| D::Error::custom(reason(&error)))
+    }
+}
+
+impl Member for LongText {
+    type Raw = RawLongText;
+
+    fn accept(
+        raw: Self::Raw,
+        path: &Path<'_>,
+        constraint: &Constraint,
+        violations: &mut Violations,
+    ) -> Option<Self> {
+        violations.text(&raw.0, path, constraint);
+        Some(LongText(raw.0))
     }
 }
 

@@ -27,7 +27,7 @@ mod shape;
 mod status_change_event;
 pub mod types;
 
-pub use decode::{Request, decode};
+pub use decode::{LongText, Request, decode};
 pub use error::{ApiError, ValidationReason};
 pub use history_event::{HistoryEvent, Kind, write_history_page};
 pub use json_writer::{ToJson, WriteMember};

@@ -45,6 +45,21 @@ fn members_are_read_and_unknown_ones_ignored() {
 }
 
 #[test]
+fn definitions_are_read_with_all_their_escapes() {
+    for (member, definition) in [
+        (r#""definition":null"#, None),
+        (r#""definition" : "{ }" "#, Some("{ }")),
+        (r#""definition":"é😀""#, Some("é😀")),
+        (r#""definition":"{\"a\\\/\" : \n\u00e9\ud83d\uDE00}\u0000""#, Some("{\"a\\/\" : \né😀}\0")),
+        (r#""definition":"a","definition":"b""#, Some("b")),
+    ] {
+        let body = format!(r#"{{"stateMachineArn":"a",{member}}}"#);
+        let request: UpdateStateMachineRequest = decode(body.as_bytes()).unwrap();
+        assert_eq!(request.definition.as_deref(), definition, "{body}");
+    }
+}
+
+#[test]
 fn a_body_may_be_missing_when_nothing_is_required() {
     for body in [b"".as_slice(), b" \n", b"{}"] {
         assert!(decode::<ListStateMachinesRequest>(body).is_ok());
@@ -75,6 +90,10 @@ fn values_of_the_wrong_type_are_refused_in_aws_words() {
         (r#"{"name":false}"#, "FALSE_VALUE can not be converted to a String"),
         (r#"{"name":[]}"#, "Start of list found where not expected"),
         (r#"{"name":{}}"#, "Start of structure or map found where not expected."),
+        (r#"{"definition":1}"#, "NUMBER_VALUE can not be converted to a String"),
+        (r#"{"definition":false}"#, "FALSE_VALUE can not be converted to a String"),
+        (r#"{"definition": [[]] }"#, "Start of list found where not expected"),
+        (r#"{"definition":{}}"#, "Start of structure or map found where not expected."),
         (r#"{"publish":"true"}"#, "STRING_VALUE can not be converted to a Boolean"),
         (r#"{"publish":1}"#, "NUMBER_VALUE can not be converted to a Boolean"),
         (r#"{"tags":"x"}"#, "Expected list or null"),
@@ -110,6 +129,11 @@ fn bodies_that_are_not_json_are_refused() {
         "{\"name\":\"\\ud800\"}",
         "\u{feff}{}",
         "{\"name\":1e999}",
+        "{\"definition\":\"\\ud800\"}",
+        "{\"definition\":\"\\x\"}",
+        "{\"definition\":\"\n\"}",
+        "{\"definition\":\"a",
+        "{\"definition\":1e999}",
     ] {
         let (code, message) = refusal::<CreateStateMachineRequest>(body);
         assert_eq!(code, "SerializationException", "{body}");

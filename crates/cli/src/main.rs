@@ -26,7 +26,7 @@ use clap::Parser;
 use crate::arguments::Arguments;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: stepwell_allocator::MiMalloc = stepwell_allocator::MiMalloc;
 
 /// The word that makes this program the process that watches over a job; it is no command for people.
 const JOB_SHIM: &str = "job-shim";

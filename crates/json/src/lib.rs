@@ -27,7 +27,7 @@ pub use check::check;
 pub use error::{ParseError, without_source};
 pub use number::Number;
 pub use object::Object;
-pub use parse::{DEPTH_MAX, parse};
+pub use parse::{DEPTH_MAX, parse, parse_text};
 pub use payload::Payload;
 pub use value::{Array, Value};
 pub use write::{Sink, escaped_size, write_escaped_str, write_pretty, write_text};

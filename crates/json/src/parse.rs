@@ -1,6 +1,7 @@
 //! The strict parser: from a text to a value
 
 use crate::grammar::{self, Maker, Text};
+use crate::scan::{Role, Scanned, Scanner};
 use crate::write::escaped_size;
 use crate::{Array, Number, Object, ParseError, Value};
 use std::sync::Arc;
@@ -23,6 +24,23 @@ pub fn parse(text: &str) -> Result<Value, ParseError> {
         keys: std::array::from_fn(|_| None),
     };
     grammar::read(text, maker).map(|(value, _)| value)
+}
+
+/// Reads a JSON string into one piece of memory, however long it is: growing bit by bit takes twice the room. What
+/// stands behind it is not looked at.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_text(text: &str) -> Result<String, ParseError> {
+    // No text is longer than it is with its escapes.
+    let mut scanner = Scanner { decoded: String::with_capacity(text.len()), ..Scanner::new(text) };
+    if scanner.peek_token() != Some(b'"') {
+        return Err(scanner.unexpected("expected a quote"));
+    }
+    match scanner.string(Role::Value)? {
+        Scanned::Plain(plain) => Ok(plain.to_owned()),
+        Scanned::Decoded => Ok(scanner.decoded),
+    }
 }
 
 struct ValueMaker {

@@ -1,7 +1,7 @@
 //! The strict parser: what it reads, what it refuses and in which words
 
 use stepwell_json::document::Document;
-use stepwell_json::{DEPTH_MAX, Number, Payload, Value, check, parse, without_source};
+use stepwell_json::{DEPTH_MAX, Number, Payload, Value, check, parse, parse_text, without_source};
 
 /// Text and the compact text it becomes.
 const ACCEPTED: &[(&str, &str)] = &[
@@ -338,4 +338,22 @@ fn objects_compare_without_order_and_find_members_at_any_size() {
         assert!(doubled.values().enumerate().all(|(at, value)| value.as_i64() == Some(at as i64 + 1)));
         assert_eq!(doubled.text_size(), Value::from(doubled.clone()).to_text().len());
     }
+}
+
+#[test]
+fn one_string_is_read_as_the_parser_reads_it_and_nothing_else_is() {
+    for (text, _) in ACCEPTED {
+        let expected = parse(text).unwrap();
+        match expected.as_str() {
+            Some(string) => assert_eq!(parse_text(text).as_deref(), Ok(string), "{text}"),
+            None => assert!(parse_text(text).is_err(), "{text}"),
+        }
+    }
+    for (text, message, ..) in REFUSED.iter().filter(|(text, ..)| text.starts_with('"')) {
+        // What stands behind the string is not looked at.
+        if let Err(error) = parse_text(text) {
+            assert_eq!(error.message, *message, "{text}");
+        }
+    }
+    assert!(parse_text(r#""half \ud800""#).is_err());
 }

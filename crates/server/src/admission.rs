@@ -96,15 +96,19 @@ fn starts_work(operation: Operation) -> bool {
 
 /// Whether a body may hold a definition that takes memory to work on, and to keep. A short one is let in also when memory
 /// is short: with it, what goes wrong may be mended.
-fn is_long_definition(operation: Operation, body_bytes: usize) -> bool {
-    let takes_definition = matches!(
+pub(crate) fn is_long_definition(operation: Operation, body_bytes: usize) -> bool {
+    takes_definition(operation) && body_bytes > WORKED_ON_IN_PLACE_BYTES_MAX
+}
+
+/// Whether bodies of an operation may hold a definition to be kept or checked.
+pub(crate) fn takes_definition(operation: Operation) -> bool {
+    matches!(
         operation,
         Operation::CreateStateMachine
             | Operation::UpdateStateMachine
             | Operation::ValidateStateMachineDefinition
             | Operation::RedriveExecution
-    );
-    takes_definition && body_bytes > WORKED_ON_IN_PLACE_BYTES_MAX
+    )
 }
 
 /// How much memory the process holds, looked at when somebody asks.

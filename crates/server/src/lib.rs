@@ -6,6 +6,7 @@
 //! carry out what leaves the shards once it is durable.
 
 mod admission;
+mod body;
 mod catalogue;
 mod drivers;
 mod events;

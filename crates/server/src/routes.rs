@@ -110,8 +110,8 @@ async fn read<T: DeserializeOwned>(service: &Service, request: Request<Incoming>
     if !is_json {
         return Err(ApiError::serialization("Send the request as JSON, with the header Content-Type."));
     }
-    let body = service.body(&head.headers, body).await?;
-    serde_json::from_slice(&body.bytes).map_err(|error| ApiError::serialization(error.to_string()))
+    let arrived = service.body(&head.headers, body, false).await?;
+    serde_json::from_slice(&arrived.body.whole()).map_err(|error| ApiError::serialization(error.to_string()))
 }
 
 async fn job_logs(service: &Service, request: Request<Incoming>) -> Result<Vec<u8>, ApiError> {

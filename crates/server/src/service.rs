@@ -32,7 +32,9 @@ use tokio::{
 };
 
 use crate::{
-    operations::{Operations, stopped},
+    admission::{is_long_definition, takes_definition},
+    body::Body,
+    operations::{Operations, apart, stopped},
     random, routes,
 };
 
@@ -148,9 +150,9 @@ fn without_panic(
     })
 }
 
-/// The whole body of a request, and the room that it takes while it is in use.
-pub(crate) struct Body<'a> {
-    pub(crate) bytes: Bytes,
+/// The body of a request, and the room that it takes while it is in use.
+pub(crate) struct Arrived<'a> {
+    pub(crate) body: Body,
     _room: Option<SemaphorePermit<'a>>,
 }
 
@@ -191,16 +193,22 @@ impl Service {
         let admission = &self.operations.admission;
         admission.look(operation, announced_length(&head.headers))?;
         // Until the answer is there, its room is taken for what is made of it.
-        let Body { bytes, _room } = self.body(&head.headers, body).await?;
-        let _place = admission.enter(operation, bytes.len())?;
+        let is_read_elsewhere = takes_definition(operation);
+        let Arrived { body, _room } = self.body(&head.headers, body, is_read_elsewhere).await?;
+        let _place = admission.enter(operation, body.len())?;
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let caller = Identity::from_authorization(authorization, &self.operations.identity_defaults);
-        let body = dispatch(&self.operations, operation, caller, bytes).await?;
+        let body = dispatch(&self.operations, operation, caller, body).await?;
         Ok(json(StatusCode::OK, body))
     }
 
     /// The whole body, within its limits of size and time.
-    pub(crate) async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<Body<'_>, ApiError> {
+    pub(crate) async fn body(
+        &self,
+        headers: &HeaderMap,
+        incoming: Incoming,
+        is_read_elsewhere: bool,
+    ) -> Result<Arrived<'_>, ApiError> {
         let limits = &self.operations.settings.limits;
         if let Some(encoding) = headers.get(CONTENT_ENCODING)
             && encoding.as_bytes() != b"identity"
@@ -211,25 +219,32 @@ impl Service {
         if length > limits.request_bytes_max {
             return Err(ApiError::request_too_large(limits.request_bytes_max));
         }
-        tokio::time::timeout(limits.body_timeout, self.read_body(body, length)).await.unwrap_or_else(|_| {
-            Err(ApiError {
-                status: 408,
-                ..ApiError::new("RequestTimeout", "The request body did not arrive in time.")
+        let body = Body::new(is_read_elsewhere);
+        tokio::time::timeout(limits.body_timeout, self.read_body(incoming, body, length))
+            .await
+            .unwrap_or_else(|_| {
+                Err(ApiError {
+                    status: 408,
+                    ..ApiError::new("RequestTimeout", "The request body did not arrive in time.")
+                })
             })
-        })
     }
 
-    /// Reads a body piece by piece; only what has arrived takes room. `length` is what was announced, 0 for nothing.
-    async fn read_body(&self, mut body: Incoming, length: usize) -> Result<Body<'_>, ApiError> {
+    /// Reads a body piece by piece; only what has arrived takes room. `announced` is its length as said, 0 for nothing.
+    async fn read_body(
+        &self,
+        mut incoming: Incoming,
+        mut body: Body,
+        announced: usize,
+    ) -> Result<Arrived<'_>, ApiError> {
         let bytes_max = self.operations.settings.limits.request_bytes_max;
         let mut room: Option<SemaphorePermit<'_>> = None;
-        let (mut first, mut whole) = (Bytes::new(), Vec::new());
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = incoming.frame().await {
             let frame = frame
                 .map_err(|_| ApiError::serialization("The request body could not be read to its end."))?;
             // Trailers say nothing that is asked for.
             let Ok(piece) = frame.into_data() else { continue };
-            if first.len() + whole.len() + piece.len() > bytes_max {
+            if body.len() + piece.len() > bytes_max {
                 return Err(ApiError::request_too_large(bytes_max));
             }
             let more = self.operations.admission.hold_bytes(piece.len())?;
@@ -237,20 +252,9 @@ impl Service {
                 Some(room) => room.merge(more),
                 None => room = Some(more),
             }
-            // Most bodies come in one piece, which is not copied.
-            if first.is_empty() && whole.is_empty() {
-                first = piece;
-            } else {
-                if whole.is_empty() {
-                    // Growing bit by bit would take twice the room. Pages that are never written cost nothing.
-                    whole.reserve_exact(length.max(first.len() + piece.len()));
-                }
-                whole.extend_from_slice(&std::mem::take(&mut first));
-                whole.extend_from_slice(&piece);
-            }
+            body.push(piece, announced);
         }
-        let bytes = if whole.is_empty() { first } else { whole.into() };
-        Ok(Body { bytes, _room: room })
+        Ok(Arrived { body, _room: room })
     }
 }
 
@@ -261,12 +265,31 @@ fn announced_length(headers: &HeaderMap) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
 }
 
-/// Decodes a request, carries it out, writes the answer. Of the body nothing is kept while the request is carried out.
+/// Decodes a request, carries it out, writes the answer; apart from others if it has a long definition.
 pub(crate) async fn dispatch(
     operations: &Arc<Operations>,
     operation: Operation,
     caller: Identity<'_>,
-    body: Bytes,
+    body: Body,
+) -> Result<Vec<u8>, ApiError> {
+    if !is_long_definition(operation, body.len()) {
+        return carry_out(operations, operation, caller, body).await;
+    }
+    let operations = operations.clone();
+    let (region, account) = (caller.region.to_owned(), caller.account.to_owned());
+    apart(operations.settings.give_memory_back, async move || {
+        let caller = Identity { region: &region, account: &account };
+        carry_out(&operations, operation, caller, body).await
+    })
+    .await
+}
+
+/// Of the body nothing is kept while the request is carried out.
+async fn carry_out(
+    operations: &Arc<Operations>,
+    operation: Operation,
+    caller: Identity<'_>,
+    body: Body,
 ) -> Result<Vec<u8>, ApiError> {
     /// Calls an operation with its request. What it needs stands in a box, so that the others don't take as much room.
     macro_rules! call {
@@ -335,8 +358,8 @@ pub(crate) async fn dispatch(
     })
 }
 
-fn read<R: ApiRequest>(body: Bytes) -> Result<R, ApiError> {
-    decode(&body)
+fn read<R: ApiRequest>(body: Body) -> Result<R, ApiError> {
+    decode(&body.whole())
 }
 
 /// Whether a web page of another site sent the request. Browsers name their page's origin; other clients do not.

@@ -45,6 +45,9 @@ pub struct Settings {
     pub default_region: String,
     /// The account of requests whose access key is not an account number.
     pub default_account: String,
+    /// Gives memory that is free back to the system. Called after work that took much of it, as what the allocator
+    /// keeps for the next is held too.
+    pub give_memory_back: fn(),
     /// Named limits.
     pub limits: Limits,
 }
@@ -69,6 +72,7 @@ impl Default for Settings {
             mock_file: None,
             default_region: identity.region,
             default_account: identity.account,
+            give_memory_back: || {},
             limits: Limits::default(),
         }
     }

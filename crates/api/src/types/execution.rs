@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::Timestamp;
 use crate::constraints::{
     ANY, ARN, CAUSE, CLIENT_TOKEN, DEFINITION, ERROR, EXECUTIONS_PAGE_TOKEN, LONG_ARN, NAME, PAGE_SIZE,
     PAGE_TOKEN, PAYLOAD, TRACE_HEADER,
 };
+use crate::{LongText, Timestamp};
 
 enumeration! {
     /// How far an execution is. AWS refuses an unknown `statusFilter` with the values in this order (recorded).
@@ -197,7 +197,7 @@ input! {
         /// Another input for the state that failed: JSON text.
         optional with_input "withInput": Arc<str> = PAYLOAD,
         /// Another definition to go on with.
-        optional with_definition "withDefinition": Arc<str> = DEFINITION,
+        optional with_definition "withDefinition": LongText = DEFINITION,
     }
 }
 

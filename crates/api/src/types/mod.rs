@@ -1,6 +1,7 @@
 //! Requests and responses, grouped as the API reference groups its operations.
 //!
-//! Texts that the engine keeps (definitions, inputs, outputs, causes) are `Arc<str>`, made once from the body.
+//! Texts that the engine keeps (inputs, outputs, causes) are `Arc<str>`, made once from the body; definitions are
+//! [`LongText`](crate::LongText).
 
 pub mod activity;
 pub mod alias;

@@ -10,7 +10,7 @@ use crate::constraints::{
 use crate::json_writer::{ObjectWriter, ToJson};
 use crate::types::execution::IncludedData;
 use crate::types::tag::Tag;
-use crate::{ApiError, Timestamp};
+use crate::{ApiError, LongText, Timestamp};
 
 enumeration! {
     /// Which of the two kinds of workflow a machine runs.
@@ -213,7 +213,7 @@ input! {
         /// Unique in account and region.
         required name "name": String = NAME,
         /// The definition's text, kept byte for byte.
-        required definition "definition": Arc<str> = DEFINITION,
+        required definition "definition": LongText = DEFINITION,
         /// The role that executions take.
         required role_arn "roleArn": String = ARN,
         /// STANDARD when absent.
@@ -251,7 +251,7 @@ input! {
         /// The machine, unqualified.
         required state_machine_arn "stateMachineArn": String = ARN,
         /// The new definition.
-        optional definition "definition": Arc<str> = DEFINITION,
+        optional definition "definition": LongText = DEFINITION,
         /// The new role.
         optional role_arn "roleArn": String = ARN,
         /// Logging.

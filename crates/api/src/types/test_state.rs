@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::LongText;
 use crate::constraints::{ANY, ARN, CAUSE, DEFINITION, ERROR, NAME, PAYLOAD, TEST_COUNT};
 
 enumeration! {
@@ -46,7 +47,7 @@ input! {
     /// TestState.
     TestStateRequest {
         /// A state or, with `stateName`, a whole machine.
-        required definition "definition": Arc<str> = DEFINITION,
+        required definition "definition": LongText = DEFINITION,
         /// The role of the execution; a Task that is not mocked needs one.
         optional role_arn "roleArn": String = ARN,
         /// JSON text; `{}` when absent.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::LongText;
 use crate::constraints::{ANY, DEFINITION, DIAGNOSTICS_MAX};
 use crate::types::state_machine::StateMachineType;
 
@@ -29,7 +30,7 @@ input! {
     /// ValidateStateMachineDefinition.
     ValidateStateMachineDefinitionRequest {
         /// The definition's text.
-        required definition "definition": Arc<str> = DEFINITION,
+        required definition "definition": LongText = DEFINITION,
         /// STANDARD when absent.
         optional state_machine_type "type": StateMachineType = ANY,
         /// The least severity to report; ERROR when absent.

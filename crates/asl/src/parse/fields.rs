@@ -204,13 +204,15 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Node<'a>> {
-        let document = self.node.document();
-        let start = self.kept.iter().find(|start| document.is_text_at(**start, name))?;
-        Some(document.member_at(*start).value)
+        self.start_of(name).map(|start| self.node.document().member_at(start).value)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.get(name).is_some()
+        self.start_of(name).is_some()
+    }
+
+    fn start_of(&self, name: &str) -> Option<u32> {
+        self.kept.iter().copied().find(|start| self.node.document().is_text_at(*start, name))
     }
 }
 

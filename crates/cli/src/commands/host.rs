@@ -115,6 +115,7 @@ impl Plan<'_> {
             mock_file: self.mock_file.clone(),
             default_region: region,
             default_account: server::account(self.environment).map_err(Failure::Usage)?,
+            give_memory_back: stepwell_allocator::give_back,
             ..Settings::default()
         })
     }

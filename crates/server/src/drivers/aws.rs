@@ -60,7 +60,9 @@ impl ThisServer<'_> {
         let target = format!("AWSStepFunctions.{}", call.operation);
         let identity = Identity { region: call.region, account: call.account };
         let answer = match Operation::from_target(Some(&target)) {
-            Ok(operation) => service::dispatch(self.operations, operation, identity, call.body.clone()).await,
+            Ok(operation) => {
+                service::dispatch(self.operations, operation, identity, call.body.clone().into()).await
+            }
             Err(error) => Err(error),
         };
         match answer {

@@ -29,7 +29,7 @@ use stepwell_store::Store;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 pub(crate) use configuration::log_level;
-pub(crate) use definition::WORKED_ON_IN_PLACE_BYTES_MAX;
+pub(crate) use definition::{WORKED_ON_IN_PLACE_BYTES_MAX, apart};
 pub(crate) use execution::{Started, execution_status};
 pub use history::HistoryPage;
 pub(crate) use target::Target;

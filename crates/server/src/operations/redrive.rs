@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stepwell_api::{
-    ApiError, Timestamp,
+    ApiError, LongText, Timestamp,
     identity::Identity,
     types::execution::{
         ExecutionRedriveStatus, RedriveEdit, RedriveExecutionRequest, RedriveExecutionResponse,
@@ -86,11 +86,12 @@ impl Operations {
     }
 
     /// Keeps a definition as a revision of the execution's machine, though not as its present one.
-    async fn new_definition(&self, row: &ExecutionRow, text: Arc<str>) -> Result<NewDefinition, ApiError> {
-        let (analysis, program) = definition::analyse_for(text.clone(), row.express).await?;
+    async fn new_definition(&self, row: &ExecutionRow, text: LongText) -> Result<NewDefinition, ApiError> {
+        let (analysis, program) = definition::analyse_for(&text, row.express)?;
         let present = self.catalogue.revision(row.revision_at(u32::MAX)).map_err(internal)?;
+        let definition_bytes = text.len();
         let record = RevisionRecord {
-            definition: text.to_string(),
+            definition: text.0,
             created_ms: self.clock.now().0,
             id: random::uuid().to_string(),
             shows_id: true,
@@ -99,7 +100,7 @@ impl Operations {
         };
         let mut writer = self.catalogue.write().await;
         let revision = writer.add_revision(&record);
-        writer.keep_program(revision, program, text.len());
+        writer.keep_program(revision, program, definition_bytes);
         writer.commit(|| ()).await.map_err(internal)?;
         let program = self.catalogue.program(revision).map_err(internal)?;
         Ok(NewDefinition { revision, program })

@@ -73,7 +73,7 @@ impl Operations {
         if let Some(response) = self.created_before(&arn, &creation)? {
             return Ok(response);
         }
-        let (analysis, program) = analyse_for(request.definition.clone(), creation.express).await?;
+        let (analysis, program) = analyse_for(&request.definition, creation.express)?;
         self.logs.check_destination(&settings.logging).await?;
 
         let mut writer = self.catalogue.write().await;
@@ -91,11 +91,12 @@ impl Operations {
         let now = self.clock.now().0;
         let Creation { express, version: created_version, .. } = creation;
         let log_level = settings.logging.level;
+        let definition_bytes = request.definition.len();
         let revision = writer.add_revision(&RevisionRecord {
             machine_arn: arn.clone(),
             machine_name: request.name.clone(),
             express,
-            definition: request.definition.to_string(),
+            definition: request.definition.0,
             role_arn: request.role_arn.clone(),
             created_ms: now,
             id: random::uuid().to_string(),
@@ -105,7 +106,7 @@ impl Operations {
             variable_references: references(&analysis),
             encryption: settings.encryption,
         });
-        writer.keep_program(revision, program, request.definition.len());
+        writer.keep_program(revision, program, definition_bytes);
         let record = MachineRecord {
             name: request.name,
             express,
@@ -198,7 +199,7 @@ impl Operations {
         }
         let found = found?;
         let analysed = match &request.definition {
-            Some(definition) => Some(analyse_for(definition.clone(), found.is_express()).await?),
+            Some(definition) => Some(analyse_for(definition, found.is_express())?),
             None => None,
         };
         if sets_logging {
@@ -210,8 +211,8 @@ impl Operations {
         let mut machine = Machine::clone(&*self.machine_itself(given)?);
         let current = self.catalogue.revision(machine.revision()).map_err(internal)?;
         let mut next = current.clone();
-        if let Some(definition) = &request.definition {
-            next.definition = definition.to_string();
+        if let Some(definition) = request.definition {
+            next.definition = definition.0;
         }
         if let Some(role) = request.role_arn {
             next.role_arn = role;

@@ -14,7 +14,7 @@ use stepwell_api::{
 };
 use stepwell_asl::{MachineType, Options, Severity, check};
 
-use super::{Operations, definition::work_on};
+use super::Operations;
 
 /// Findings in an answer when the caller sets no limit, and at most.
 const FINDINGS_MAX: usize = 100;
@@ -33,8 +33,7 @@ impl Operations {
             Some(StateMachineType::Express) => MachineType::Express,
             Some(StateMachineType::Standard) | None => MachineType::Standard,
         };
-        let options = Options { machine_type };
-        let findings = work_on(request.definition, move |definition| check(definition, &options)).await?;
+        let findings = check(&request.definition, &Options { machine_type });
         let is_valid = findings.iter().all(|finding| finding.severity != Severity::Error);
         let with_warnings = request.severity == Some(DiagnosticSeverity::Warning);
         let mut findings: Vec<_> = findings
