@@ -6,10 +6,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use stepwell_asl::Resource;
-use stepwell_engine::{Input, ReplyTo};
+use stepwell_engine::{Input, Reply, ReplyTo};
 use stepwell_integrations::aws::JobOutcome;
 use stepwell_interpreter::{
     Command, Effect, Program, TaskId,
@@ -21,6 +22,9 @@ use tokio::sync::oneshot;
 
 use super::{Caller, aws, kubernetes, nested};
 use crate::operations::Operations;
+
+/// How long after a shard has refused the end of a submission it is told again.
+const NEXT_TRY: Duration = Duration::from_millis(20);
 
 /// The job that is to be stopped; none when the call has started none.
 type Submitted = Option<Payload>;
@@ -103,13 +107,20 @@ impl Submission {
             Command::TaskSubmitted { output, .. } => Some(output.clone()),
             _ => None,
         };
-        let (reply, answer) = oneshot::channel();
-        operations.router.send(Input::Command { key: self.key, command, reply: ReplyTo::Caller(reply) });
-        if answer.await.is_ok() {
-            // Effects leave before replies: who is to stop the job has taken the other end from the table by now.
-            let _ = self.to_stop.send(job);
-            drop(operations.submissions.take(self.key, self.task));
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let (key, command, reply) = (self.key, command.clone(), ReplyTo::Caller(reply));
+            operations.router.send(Input::Command { key, command, reply });
+            match answer.await {
+                // A shard with too much to do refuses requests, but the task must learn of its job.
+                Ok(Reply::Throttled) => tokio::time::sleep(NEXT_TRY).await,
+                Ok(_) => break,
+                Err(_) => return,
+            }
         }
+        // Effects leave before replies: who is to stop the job has taken the other end from the table by now.
+        let _ = self.to_stop.send(job);
+        drop(operations.submissions.take(self.key, self.task));
     }
 }
 
