@@ -188,25 +188,32 @@ fn unanswered(listener: &TcpListener) -> (String, impl Sized) {
     (String::from_utf8(body).expect("a text"), reader)
 }
 
-#[test]
-fn a_job_that_a_crash_cut_off_from_its_stopped_execution_is_found_and_ended() {
-    const DEFINITION: &str = "[job_definitions.work]\n\
-        command = [\"sh\", \"-c\", \"echo run >> runs; exec 3> alive; read line < never\"]\n";
-    // The submission goes nowhere until the execution has been stopped and its server killed.
+const CUT_OFF: &str = "[job_definitions.work]\n\
+    command = [\"sh\", \"-c\", \"echo run >> runs; exec 3> alive; read line < never\"]\n";
+
+/// A project of which an execution was stopped and its server killed while a submission was under way, and the body of
+/// that. The submission went nowhere.
+fn cut_off() -> (Project, String) {
     let batch = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = batch.local_addr().expect("an address");
-    let directory = project(&format!("[endpoints]\nbatch = \"http://{address}\"\n"));
-    let path = directory.path();
+    let project = project(&format!("[endpoints]\nbatch = \"http://{address}\"\n"));
+    let path = project.path();
     machine(path, "work", "batch:submitJob.sync", SUBMIT, "");
     pipe(path, "never");
-    let alive = pipe(path, "alive");
+    pipe(path, "alive");
     let server = Server::start(path, &[".", "--data-dir", "data"]);
     server.client(&["start", "work", "--name", "w"]).expect(0);
-    let (body, connection) = unanswered(&batch);
+    let (body, _connection) = unanswered(&batch);
     server.client(&["stop", "work:w"]).expect(0);
     server.kill();
-    drop(connection);
+    write(path, "stepwell.toml", &CUT_OFF.replace("[job_definitions", "[batch.job_definitions"));
+    (project, body)
+}
 
+#[test]
+fn a_job_that_a_crash_cut_off_from_its_stopped_execution_is_found_and_ended() {
+    let (project, body) = cut_off();
+    let path = project.path();
     // What the submission would have left behind if it had reached the jobs of this machine.
     let execution_arn = "arn:aws:states:us-east-1:000000000000:execution:work:w";
     let store = EmbeddedStore::open(&path.join("data"), Options::default()).expect("a store");
@@ -214,18 +221,24 @@ fn a_job_that_a_crash_cut_off_from_its_stopped_execution_is_found_and_ended() {
     store.close().expect("a store");
     drop(store);
     let config = JobsConfig {
-        batch: toml::from_str(DEFINITION).expect("a section"),
+        batch: toml::from_str(CUT_OFF).expect("a section"),
         base_dir: path.to_path_buf(),
         directory: Some(path.join("data/jobs")),
         shim: vec![env!("CARGO_BIN_EXE_stepwell").into(), "job-shim".into()],
         ..JobsConfig::default()
     };
-    // The first task of the execution: frame 0, scheduled by the event with the ordinal 2.
-    let token_seed = &format!("{key} 0 2");
-    let (region, account) = ("us-east-1", "000000000000");
-    let body = body.as_bytes();
-    let call =
-        Call { service: "batch", operation: "SubmitJob", region, account, execution_arn, token_seed, body };
+    let call = Call {
+        service: "batch",
+        operation: "SubmitJob",
+        region: "us-east-1",
+        account: "000000000000",
+        execution_arn,
+        // The first task of the execution: frame 0, scheduled by the event with the ordinal 2.
+        token_seed: &format!("{key} 0 2"),
+        only_finds: false,
+        body: body.as_bytes(),
+    };
+    let alive = path.join("alive");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let gone = runtime.block_on(async {
         let jobs = LocalJobs::start(config).await.expect("a folder for records");
@@ -236,11 +249,26 @@ fn a_job_that_a_crash_cut_off_from_its_stopped_execution_is_found_and_ended() {
         gone
     });
 
-    write(path, "stepwell.toml", &DEFINITION.replace("[job_definitions", "[batch.job_definitions"));
     let server = Server::start(path, &["--data-dir", "data"]);
     gone();
     assert_eq!(end(&server, "work:w")["status"], "ABORTED");
     assert_eq!(std::fs::read_to_string(path.join("runs")).expect("a file"), "run\n");
+}
+
+#[test]
+fn a_job_that_was_never_submitted_is_not_started_to_be_stopped() {
+    let (project, _) = cut_off();
+    let path = project.path();
+    let server = Server::start(path, &["--data-dir", "data"]);
+    // An execution that owes the stop of a job takes no other definition.
+    until("the end of what is owed", || {
+        let ended = server.client(&["redrive", "work:w", "--with-definition", "work.asl.json"]);
+        (ended.code == 0).then_some(())
+    });
+    let gone = opened(&path.join("alive"));
+    assert_eq!(std::fs::read_to_string(path.join("runs")).expect("a file"), "run\n");
+    server.client(&["stop", "work:w"]).expect(0);
+    gone();
 }
 
 #[test]
