@@ -216,7 +216,7 @@ fn a_job_that_a_crash_cut_off_from_its_stopped_execution_is_found_and_ended() {
     let path = project.path();
     // What the submission would have left behind if it had reached the jobs of this machine.
     let execution_arn = "arn:aws:states:us-east-1:000000000000:execution:work:w";
-    let store = EmbeddedStore::open(&path.join("data"), Options::default()).expect("a store");
+    let store = EmbeddedStore::open(path.join("data"), Options::default()).expect("a store");
     let key = store.find(execution_arn).expect("a store").expect("an execution");
     store.close().expect("a store");
     drop(store);

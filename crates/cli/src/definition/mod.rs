@@ -66,7 +66,7 @@ impl DefinitionFile {
     /// at all, is for the validator to say.
     pub(crate) fn load(path: &Path) -> Result<DefinitionFile, LoadError> {
         let source = read_text(path).map_err(|message| LoadError::Unreadable { message })?;
-        DefinitionFile::from_source(path, source, Dialect::Definition, !is_yaml(path))
+        DefinitionFile::from_source(path, source, Dialect::Definition)
     }
 
     /// Reads the file that an argument names; `-` is standard input, YAML unless it is JSON.
@@ -81,7 +81,7 @@ impl DefinitionFile {
             message: format!("can't read standard input: {}", plain(&error)),
         })?;
         let is_json = is_json_object(&source);
-        DefinitionFile::from_source(shown(path), source, Dialect::Definition, is_json)
+        DefinitionFile::from_text(shown(path), source, Dialect::Definition, is_json)
     }
 
     /// Reads a CloudFormation template. It is YAML unless it is JSON, whatever its name says.
@@ -90,12 +90,20 @@ impl DefinitionFile {
     /// As [`DefinitionFile::load`].
     pub(crate) fn load_template(path: &Path) -> Result<DefinitionFile, LoadError> {
         let source = read_text(path).map_err(|message| LoadError::Unreadable { message })?;
-        let is_json = is_json_object(&source);
-        DefinitionFile::from_source(path, source, Dialect::Template, is_json)
+        DefinitionFile::from_source(path, source, Dialect::Template)
+    }
+
+    /// Reads the text of a file.
+    fn from_source(path: &Path, source: String, dialect: Dialect) -> Result<DefinitionFile, LoadError> {
+        let is_json = match dialect {
+            Dialect::Definition => !is_yaml(path),
+            Dialect::Template => is_json_object(&source),
+        };
+        DefinitionFile::from_text(path, source, dialect, is_json)
     }
 
     /// Reads a text that is already there.
-    fn from_source(
+    fn from_text(
         path: &Path,
         source: String,
         dialect: Dialect,
