@@ -17,6 +17,9 @@ pub use crate::resource::{InvocationPattern, Resource};
 use crate::template::Template;
 use crate::timestamp::Instant;
 
+/// The largest `TimeoutSeconds`, `HeartbeatSeconds`, `Seconds` and `IntervalSeconds`.
+pub const SECONDS_MAX: i64 = 99_999_999;
+
 /// A whole state machine.
 #[derive(Debug, Clone)]
 pub struct Definition {

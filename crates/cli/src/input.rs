@@ -19,12 +19,25 @@ const INPUT_SIZE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// The file or standard input can't be read, or is not UTF-8.
 pub(crate) fn text(argument: &str) -> Result<String, Failure> {
     let (source, result) = match argument.strip_prefix('@') {
-        Some("-") => ("standard input", read(std::io::stdin().lock())),
+        Some("-") => ("standard input", standard_input()),
         Some(path) => (path, std::fs::File::open(path).and_then(read)),
-        None if argument == "-" => ("standard input", read(std::io::stdin().lock())),
+        None if argument == "-" => ("standard input", standard_input()),
         None => return Ok(argument.to_owned()),
     };
     result.map_err(|error| Failure::usage(format_args!("can't read {source}: {}", plain(&error))))
+}
+
+/// The text that standard input brings.
+///
+/// # Errors
+/// It can't be read, is not UTF-8, or longer than anything that is taken.
+pub(crate) fn standard_input() -> std::io::Result<String> {
+    read(std::io::stdin().lock())
+}
+
+/// Whether an argument stands for what standard input brings.
+pub(crate) fn is_standard_input(argument: &str) -> bool {
+    matches!(argument, "-" | "@-")
 }
 
 /// As [`text`], and the text must be JSON.

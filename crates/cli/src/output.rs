@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
@@ -37,16 +38,33 @@ pub(crate) fn styled(style: Style, text: impl fmt::Display) -> String {
     if text.is_empty() { text } else { format!("{style}{text}{style:#}") }
 }
 
-/// Prints a line to standard output. A reader that has gone away ends the process quietly, as it ends other tools; any
-/// other failure, such as that of a full disk, ends it with a word: what was asked for is not there.
+/// Whether the reader of standard output has gone away.
+static READER_IS_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line to standard output. When its reader has gone away, what is left is for nobody, and the command goes on to
+/// its end for the sake of its exit code; any other failure, such as that of a full disk, ends it with a word: what was
+/// asked for is not there.
 pub(crate) fn line(text: impl fmt::Display) {
+    if READER_IS_GONE.load(Ordering::Relaxed) {
+        return;
+    }
     if let Err(failure) = writeln!(anstream::stdout(), "{text}") {
         if failure.kind() == std::io::ErrorKind::BrokenPipe {
-            std::process::exit(0);
+            READER_IS_GONE.store(true, Ordering::Relaxed);
+            return;
         }
         let failure = Failure::internal(format_args!("can't write to standard output: {}", plain(&failure)));
         error(failure.text().unwrap_or_default());
         std::process::exit(failure.exit_code().into());
+    }
+}
+
+/// Prints one of the lines of a command that goes on for as long as somebody reads them: without a reader the process
+/// ends quietly, as other tools do.
+pub(crate) fn followed_line(text: impl fmt::Display) {
+    line(text);
+    if READER_IS_GONE.load(Ordering::Relaxed) {
+        std::process::exit(0);
     }
 }
 

@@ -342,6 +342,50 @@ fn input_comes_from_standard_input_too() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn definitions_come_from_standard_input_too() {
+    let project = project();
+    for (source, arguments, code, told) in [
+        ("typo.asl.json", &["validate", "-"][..], 2, "<stdin>:4:39: error: Missing 'Next' target: Secnd"),
+        ("typo.asl.yaml", &["validate", "-"], 2, "<stdin>:5:11: error: Missing 'Next' target: Secnd"),
+        ("bad.json", &["validate", "-"], 2, "<stdin>:2:1: error: "),
+        ("bad.yaml", &["validate", "-"], 2, "<stdin>:2:1: error: "),
+        ("pass.asl.yaml", &["validate", "-"], 0, "<stdin>: valid"),
+        ("pass.asl.json", &["validate", "-", "pass.asl.yaml", "--output", "json"], 0, r#""file": "<stdin>""#),
+        ("pass.asl.json", &["validate", "-", "-"], 2, "standard input can be read once"),
+        ("pass.asl.json", &["run", "-", "--input", "[1]"], 0, "[1]\n"),
+        ("pass.asl.yaml", &["run", "-", "--input", "[1]"], 0, "[1]\n"),
+        ("typo.asl.json", &["run", "-"], 2, "<stdin>:4:39: error: "),
+        ("pass.asl.json", &["create", "-"], 2, "has no name: give one with --name"),
+        ("pass.asl.json", &["run", "-", "--input", "@-"], 2, "can't bring both the definition and the input"),
+    ] {
+        let file = std::fs::File::open(project.path().join(source)).unwrap();
+        let ended = finish(command(project.path()).args(arguments).stdin(file)).expect(code);
+        let all = ended.stdout + &ended.stderr;
+        assert!(all.contains(told), "{arguments:?} < {source}: {all}");
+    }
+}
+
+#[test]
+fn exit_codes_are_the_same_when_the_reader_has_gone_away() {
+    let project = project();
+    for (arguments, code) in [
+        (&["validate", "typo.asl.json"][..], 2),
+        (&["validate", "pass.asl.json", "typo.asl.json"], 2),
+        (&["validate", "--output", "json", "typo.asl.json", "pass.asl.json"], 2),
+        (&["validate", "pass.asl.json", "pass.asl.yaml"], 0),
+        (&["run", "pass.asl.json"], 0),
+        (&["eval", "1 + 1"], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let ended = command(project.path()).args(arguments).stdout(writer).output().expect("it runs");
+        assert_eq!(ended.status.code(), Some(code), "{arguments:?}");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(!told.contains("error") && !told.contains("panicked"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
 fn output_that_can_not_be_written_is_a_failure() {
     let project = project();
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();

@@ -2,13 +2,17 @@
 
 mod common;
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 
 use common::{PATIENCE, Server, command, finish, stepwell, until, write};
 use serde_json::Value;
+use stepwell_local_jobs::{Call, JobsConfig, LocalJobs};
+use stepwell_store::Store;
+use stepwell_store_embedded::{EmbeddedStore, Options};
 
 /// A directory whose jobs end with the test, even if that fails.
 struct Project(tempfile::TempDir);
@@ -75,7 +79,7 @@ fn release(path: &Path) {
 }
 
 /// Waits until a job has opened the pipe for writing; what it gives waits until all of the job's processes are gone.
-fn opened(path: &Path) -> impl FnOnce() {
+fn opened(path: &Path) -> impl FnOnce() + use<> {
     let path = path.to_path_buf();
     let mut file = in_time(move || std::fs::File::open(path).expect("a pipe"));
     move || {
@@ -161,6 +165,110 @@ fn a_submission_that_a_crash_made_uncertain_finds_its_job() {
         output(&end(&server, &format!("work:{run}")));
     }
     assert_eq!(std::fs::read_to_string(path.join("runs")).expect("a file"), "run\nrun\nrun\n");
+}
+
+/// The body of a request that is never answered; the connection stays open as long as what comes with it.
+fn unanswered(listener: &TcpListener) -> (String, impl Sized) {
+    let (stream, _) = listener.accept().expect("a connection");
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a header");
+        let line = line.trim().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(text) = line.strip_prefix("content-length:") {
+            length = text.trim().parse().expect("a number");
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("a body");
+    (String::from_utf8(body).expect("a text"), reader)
+}
+
+const CUT_OFF: &str = "[job_definitions.work]\n\
+    command = [\"sh\", \"-c\", \"echo run >> runs; exec 3> alive; read line < never\"]\n";
+
+/// A project of which an execution was stopped and its server killed while a submission was under way, and the body of
+/// that. The submission went nowhere.
+fn cut_off() -> (Project, String) {
+    let batch = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = batch.local_addr().expect("an address");
+    let project = project(&format!("[endpoints]\nbatch = \"http://{address}\"\n"));
+    let path = project.path();
+    machine(path, "work", "batch:submitJob.sync", SUBMIT, "");
+    pipe(path, "never");
+    pipe(path, "alive");
+    let server = Server::start(path, &[".", "--data-dir", "data"]);
+    server.client(&["start", "work", "--name", "w"]).expect(0);
+    let (body, _connection) = unanswered(&batch);
+    server.client(&["stop", "work:w"]).expect(0);
+    server.kill();
+    write(path, "stepwell.toml", &CUT_OFF.replace("[job_definitions", "[batch.job_definitions"));
+    (project, body)
+}
+
+#[test]
+fn a_job_that_a_crash_cut_off_from_its_stopped_execution_is_found_and_ended() {
+    let (project, body) = cut_off();
+    let path = project.path();
+    // What the submission would have left behind if it had reached the jobs of this machine.
+    let execution_arn = "arn:aws:states:us-east-1:000000000000:execution:work:w";
+    let store = EmbeddedStore::open(path.join("data"), Options::default()).expect("a store");
+    let key = store.find(execution_arn).expect("a store").expect("an execution");
+    store.close().expect("a store");
+    drop(store);
+    let config = JobsConfig {
+        batch: toml::from_str(CUT_OFF).expect("a section"),
+        base_dir: path.to_path_buf(),
+        directory: Some(path.join("data/jobs")),
+        shim: vec![env!("CARGO_BIN_EXE_stepwell").into(), "job-shim".into()],
+        ..JobsConfig::default()
+    };
+    let call = Call {
+        service: "batch",
+        operation: "SubmitJob",
+        region: "us-east-1",
+        account: "000000000000",
+        execution_arn,
+        // The first task of the execution: frame 0, scheduled by the event with the ordinal 2.
+        token_seed: &format!("{key} 0 2"),
+        only_finds: false,
+        body: body.as_bytes(),
+    };
+    let alive = path.join("alive");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let gone = runtime.block_on(async {
+        let jobs = LocalJobs::start(config).await.expect("a folder for records");
+        let answer = jobs.call(call).await.expect("the job is of this machine");
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        let gone = tokio::task::spawn_blocking(move || opened(&alive)).await.expect("the job runs");
+        jobs.shutdown().await;
+        gone
+    });
+
+    let server = Server::start(path, &["--data-dir", "data"]);
+    gone();
+    assert_eq!(end(&server, "work:w")["status"], "ABORTED");
+    assert_eq!(std::fs::read_to_string(path.join("runs")).expect("a file"), "run\n");
+}
+
+#[test]
+fn a_job_that_was_never_submitted_is_not_started_to_be_stopped() {
+    let (project, _) = cut_off();
+    let path = project.path();
+    let server = Server::start(path, &["--data-dir", "data"]);
+    // An execution that owes the stop of a job takes no other definition.
+    until("the end of what is owed", || {
+        let ended = server.client(&["redrive", "work:w", "--with-definition", "work.asl.json"]);
+        (ended.code == 0).then_some(())
+    });
+    let gone = opened(&path.join("alive"));
+    assert_eq!(std::fs::read_to_string(path.join("runs")).expect("a file"), "run\n");
+    server.client(&["stop", "work:w"]).expect(0);
+    gone();
 }
 
 #[test]

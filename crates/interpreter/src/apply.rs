@@ -136,7 +136,11 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
                 frame.phase = Phase::Ended { result, attempt };
             }
         }
-        EventKind::TaskFailed { frame, error, .. } => {
+        EventKind::TaskFailed { frame, error, submitted, .. } => {
+            if let (Some(submitted), Some((_, task))) = (submitted, task_of(execution, *frame)) {
+                task.submitted = Some(submitted.written_at(ordinal, 0));
+                give_up_job(program, execution, *frame);
+            }
             if let Some((frame, attempt)) = end_task(execution, *frame) {
                 frame.last_event = id;
                 frame.phase = broken(error, Some(attempt));

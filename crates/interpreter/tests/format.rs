@@ -86,7 +86,7 @@ fn kinds() -> Vec<EventKind> {
         EventKind::TaskStarted { frame: 1, state: 2, worker: Some("worker".into()), previous: 7 },
         EventKind::TaskSubmitted { frame: 1, state: 2, output: whole(), previous: 8 },
         EventKind::TaskSucceeded { frame: 1, state: 2, output: new("\"done\""), previous: 9 },
-        EventKind::TaskFailed { frame: 1, state: 2, error: unnamed, previous: 10 },
+        EventKind::TaskFailed { frame: 1, state: 2, error: unnamed, previous: 10, submitted: None },
         EventKind::TaskTimedOut { frame: 1, state: 2, error: missed, previous: 11 },
         EventKind::RetryScheduled { frame: 1, retrier: 2, until: Timestamp(1_700_000_001_000) },
         EventKind::ParallelStarted { frame: 1, state: 2, input: whole(), previous: 12 },
@@ -203,6 +203,19 @@ fn a_chunk_that_is_cut_or_changed_gives_an_error_or_other_events_but_no_panic() 
             let _ = decode_chunk(&changed);
         }
     }
+}
+
+#[test]
+fn a_failed_submission_with_the_answer_that_names_its_job_is_read_back() {
+    let submitted = Some(Box::new(new("[7]")));
+    let failed =
+        EventKind::TaskFailed { frame: 1, state: 2, error: ErrorOutput::default(), previous: 3, submitted };
+    let events = [Event { ordinal: 0, history_id: 1, time: Timestamp(5), kind: failed }];
+    let mut bytes = Vec::new();
+    encode_record(&events, 0, &mut bytes);
+    assert_eq!(decode_chunk(&bytes).expect("the chunk can be read"), events);
+    // The number of the field is for ever.
+    assert!(hex(&bytes).replace('\n', "").ends_with("03635b375d"), "{}", hex(&bytes));
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+/// The code of the error of a call that only finds a job, where there is none.
+pub const NEVER_SUBMITTED: &str = "NeverSubmittedException";
+
 /// A call of an operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
@@ -18,6 +21,9 @@ pub struct Call<'a> {
     pub execution_arn: &'a str,
     /// The same when a call is made again after a crash, so that a job which is recorded is not started twice.
     pub token_seed: &'a str,
+    /// A call that starts a job is to find the one of an earlier such call, and starts none: where there is none, the error
+    /// is [`NEVER_SUBMITTED`].
+    pub only_finds: bool,
     /// The body of the request.
     pub body: &'a [u8],
 }

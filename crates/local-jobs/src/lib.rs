@@ -22,7 +22,7 @@ mod runner;
 mod service;
 pub mod shim;
 
-pub use api::{Answer, Call};
+pub use api::{Answer, Call, NEVER_SUBMITTED};
 pub use config::{
     BatchSection, ClusterSection, ConfigError, ContainersSection, DefinitionSection, EcsSection, JobsConfig,
     QueueSection,

@@ -231,7 +231,8 @@ impl Server {
     }
 
     /// Ends the server: no new connections, requests under way are finished for up to `drain`, shards finish what
-    /// waits for its commit, the store is closed. What is in flight goes on after a restart.
+    /// waits for its commit, the store is closed. What is in flight goes on after a restart. After a failed write nothing
+    /// can be waited for any more, and the process should end.
     pub async fn shutdown(self, drain: Duration) {
         self.stop.send_replace(true);
         let ends_at = tokio::time::Instant::now() + drain;
@@ -254,6 +255,9 @@ impl Server {
         self.operations.kubernetes.shutdown();
         self.operations.lambda.shutdown().await;
         let _ = tokio::time::timeout(WAITS_END_WITHIN, self.operations.waits.ended()).await;
+        if self.fatal.borrow().is_some() {
+            return;
+        }
         let (runtime, store) = (self.runtime, self.operations.store.clone());
         let ended = tokio::task::spawn_blocking(move || {
             runtime.stop();

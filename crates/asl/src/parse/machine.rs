@@ -9,10 +9,11 @@ use stepwell_json::spanned::Span;
 use super::fields::{BRANCH, Fields, MACHINE, PROCESSOR, Table};
 use super::finding::Spot;
 use super::graph::Scope;
-use super::values::SECONDS_MAX;
 use super::{NAME_CHARACTERS_MAX, Reader, range};
 use crate::analysis::LONE_STATE_NAME;
-use crate::definition::{DataFlow, Definition, QueryLanguage, State, StateKind, SubMachine, Succeed};
+use crate::definition::{
+    DataFlow, Definition, QueryLanguage, SECONDS_MAX, State, StateKind, SubMachine, Succeed,
+};
 use crate::diagnostic::Code;
 
 /// What is inside the machine.

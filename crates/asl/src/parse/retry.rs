@@ -8,8 +8,7 @@ use super::Reader;
 use super::fields::{CATCHER, Fields, RETRIER};
 use super::jsonata::Available;
 use super::state::Context;
-use super::values::SECONDS_MAX;
-use crate::definition::{Catcher, CatcherExit, Jitter, QueryLanguage, Retrier};
+use crate::definition::{Catcher, CatcherExit, Jitter, QueryLanguage, Retrier, SECONDS_MAX};
 
 /// `MaxDelaySeconds` is below 31,622,401: a leap year.
 const DELAY_SECONDS_MAX: i64 = 31_622_400;

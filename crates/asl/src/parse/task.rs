@@ -8,8 +8,8 @@ use super::Reader;
 use super::fields::Fields;
 use super::jsonata::Available;
 use super::state::Context;
-use super::values::{SECONDS_MAX, Start};
-use crate::definition::{Count, Credentials, MachineType, QueryLanguage, Resource, Task};
+use super::values::Start;
+use crate::definition::{Count, Credentials, MachineType, QueryLanguage, Resource, SECONDS_MAX, Task};
 use crate::resource::{self, Recognised};
 
 impl<'a> Reader<'a> {

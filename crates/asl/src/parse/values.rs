@@ -13,9 +13,6 @@ use crate::definition::{Count, PathOrNull, QueryLanguage, ResultPath};
 use crate::diagnostic::Code;
 use crate::jsonata::JsonataTemplate;
 
-/// Seconds in `TimeoutSeconds`, `HeartbeatSeconds`, `Seconds` and `IntervalSeconds`.
-pub(super) const SECONDS_MAX: i64 = 99_999_999;
-
 /// Where a reference path may start.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {

@@ -3,8 +3,8 @@
 use super::Reader;
 use super::fields::Fields;
 use super::state::Context;
-use super::values::{SECONDS_MAX, Start};
-use crate::definition::{QueryLanguage, Wait, WaitUntil};
+use super::values::Start;
+use crate::definition::{QueryLanguage, SECONDS_MAX, Wait, WaitUntil};
 use crate::timestamp;
 
 impl<'a> Reader<'a> {

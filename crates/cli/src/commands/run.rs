@@ -19,7 +19,7 @@ use super::validate::{TypeName, load_runnable};
 use crate::client::{CallError, Client};
 use crate::config::server::{self, Durability};
 use crate::config::{Config, mock};
-use crate::definition::DefinitionFile;
+use crate::definition::{DefinitionFile, is_standard_input};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::input;
@@ -47,7 +47,7 @@ Examples:
 The path goes to standard error and the output to standard output. Lambda functions are those of the stepwell.toml
 beside FILE, else of the one in the working directory. Exit code 1: the execution did not succeed.")]
 pub(crate) struct RunArguments {
-    /// The definition: JSON, or YAML where the name ends in .yaml or .yml
+    /// The definition: JSON, or YAML where the name ends in .yaml or .yml; - for standard input, JSON or YAML
     file: PathBuf,
     /// The input as JSON, @FILE, or - for standard input
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -74,6 +74,11 @@ pub(crate) struct RunArguments {
 
 /// Runs the definition.
 pub(crate) fn run(arguments: &RunArguments, format: Format) -> Result<(), Failure> {
+    if is_standard_input(&arguments.file) && input::is_standard_input(&arguments.input) {
+        return Err(Failure::usage(
+            "standard input can't bring both the definition and the input: name a file for one of them",
+        ));
+    }
     let file = load_runnable(&arguments.file, arguments.machine_type)?;
     let input = input::json(&arguments.input)?;
     let environment = Environment::of_process();
@@ -216,6 +221,7 @@ fn machine_name(file: &DefinitionFile) -> String {
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
     let name: String = file
         .machine_name()
+        .trim_matches(['<', '>'])
         .chars()
         .map(|character| if is_allowed(character) { character } else { '-' })
         .take(80)

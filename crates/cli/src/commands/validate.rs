@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use stepwell_asl::{MachineType, Options, analyse};
 
-use crate::definition::{DefinitionFile, files_in, no_files_in};
+use crate::definition::{DefinitionFile, files_in, is_standard_input, no_files_in, shown};
 use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::report::{self, Finding};
@@ -19,11 +19,12 @@ Examples:
   stepwell validate workflows                          every *.asl.json and *.asl.yaml in workflows
   stepwell validate --type EXPRESS workflows/*.asl.yaml
   stepwell validate --output json order.asl.json
+  envsubst < order.asl.json | stepwell validate -
 
 Exit code 0: no errors (there may be warnings); 2: errors.")]
 pub(crate) struct ValidateArguments {
-    /// Definitions: JSON, or YAML where the name ends in .yaml or .yml; or directories with *.asl.json and *.asl.yaml
-    /// files
+    /// Definitions: JSON, or YAML where the name ends in .yaml or .yml; directories with *.asl.json and *.asl.yaml files;
+    /// or - for standard input, JSON or YAML
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The type of the state machines
@@ -66,6 +67,7 @@ pub(crate) fn run(arguments: &ValidateArguments, format: Format) -> Result<(), F
     let mut answers = Vec::new();
     for path in &named(&arguments.files)? {
         let (findings, source) = check(path, arguments.machine_type);
+        let path = shown(path);
         all_valid &= !report::has_error(&findings);
         match format {
             Format::Json => answers.push(report::json(Some(path), &source, &findings)),
@@ -85,6 +87,9 @@ pub(crate) fn run(arguments: &ValidateArguments, format: Format) -> Result<(), F
 /// The files that the arguments name: a directory stands for the definitions in it, as for `serve`.
 fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
+    if arguments.iter().filter(|path| is_standard_input(path)).count() > 1 {
+        return Err(Failure::usage("standard input can be read once: name - once"));
+    }
     for path in arguments {
         if !path.is_dir() {
             files.push(path.clone());
@@ -100,7 +105,7 @@ fn named(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn check(path: &Path, machine_type: TypeName) -> (Vec<Finding>, String) {
-    match DefinitionFile::load(path) {
+    match DefinitionFile::load_argument(path) {
         Ok(file) => {
             let analysis = analyse(&file.json, &Options { machine_type: machine_type.machine_type() });
             (report::findings(&file, &analysis), file.source)
@@ -117,15 +122,15 @@ fn check(path: &Path, machine_type: TypeName) -> (Vec<Finding>, String) {
 /// # Errors
 /// The file can't be read, has errors, or uses what this version can't run.
 pub(crate) fn load_runnable(path: &Path, machine_type: TypeName) -> Result<DefinitionFile, Failure> {
-    let file = match DefinitionFile::load(path) {
+    let file = match DefinitionFile::load_argument(path) {
         Ok(file) => file,
         Err(error) => {
             let (finding, source) = report::load_finding(error);
-            report::note(path, &source, &[finding]);
+            report::note(shown(path), &source, &[finding]);
             return Err(Failure::InvalidDefinition);
         }
     };
     let analysis = analyse(&file.json, &Options { machine_type: machine_type.machine_type() });
-    report::note(path, &file.source, &report::findings(&file, &analysis));
+    report::note(&file.path, &file.source, &report::findings(&file, &analysis));
     if analysis.is_runnable() { Ok(file) } else { Err(Failure::InvalidDefinition) }
 }

@@ -9,6 +9,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::input;
+
 pub(crate) use places::span_in_literal;
 pub(crate) use yaml::{Dialect, YamlError, plain_json};
 
@@ -67,6 +69,21 @@ impl DefinitionFile {
         DefinitionFile::from_source(path, source, Dialect::Definition)
     }
 
+    /// Reads the file that an argument names; `-` is standard input, YAML unless it is JSON.
+    ///
+    /// # Errors
+    /// As [`DefinitionFile::load`].
+    pub(crate) fn load_argument(path: &Path) -> Result<DefinitionFile, LoadError> {
+        if !is_standard_input(path) {
+            return DefinitionFile::load(path);
+        }
+        let source = input::standard_input().map_err(|error| LoadError::Unreadable {
+            message: format!("can't read standard input: {}", plain(&error)),
+        })?;
+        let is_json = is_json_object(&source);
+        DefinitionFile::from_text(shown(path), source, Dialect::Definition, is_json)
+    }
+
     /// Reads a CloudFormation template. It is YAML unless it is JSON, whatever its name says.
     ///
     /// # Errors
@@ -76,13 +93,23 @@ impl DefinitionFile {
         DefinitionFile::from_source(path, source, Dialect::Template)
     }
 
-    /// Reads a text that is already there.
+    /// Reads the text of a file.
     fn from_source(path: &Path, source: String, dialect: Dialect) -> Result<DefinitionFile, LoadError> {
-        let path = path.to_path_buf();
         let is_json = match dialect {
-            Dialect::Definition => !is_yaml(&path),
-            Dialect::Template => source.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{'),
+            Dialect::Definition => !is_yaml(path),
+            Dialect::Template => is_json_object(&source),
         };
+        DefinitionFile::from_text(path, source, dialect, is_json)
+    }
+
+    /// Reads a text that is already there.
+    fn from_text(
+        path: &Path,
+        source: String,
+        dialect: Dialect,
+        is_json: bool,
+    ) -> Result<DefinitionFile, LoadError> {
+        let path = path.to_path_buf();
         if is_json {
             let json = source.clone();
             return Ok(DefinitionFile { path, source, json, places: None });
@@ -105,6 +132,21 @@ impl DefinitionFile {
     pub(crate) fn machine_name(&self) -> String {
         machine_name(&self.path)
     }
+}
+
+/// Whether an argument stands for standard input.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// What is said of the file that an argument names.
+pub(crate) fn shown(path: &Path) -> &Path {
+    if is_standard_input(path) { Path::new("<stdin>") } else { path }
+}
+
+/// Whether a text that may be YAML is to be read as JSON.
+fn is_json_object(source: &str) -> bool {
+    source.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{')
 }
 
 /// The name of a file without `.asl.json` and the like.

@@ -4,6 +4,8 @@
 mod json_path;
 mod jsonata;
 
+use std::ops::RangeInclusive;
+
 use stepwell_asl::{Count, DataFlow, Field};
 use stepwell_json::{DEPTH_MAX, Value};
 
@@ -104,12 +106,12 @@ impl Stepper<'_> {
     }
 
     /// A count that is written in the definition or worked out. `field` is its name; `refusal` makes the text for a
-    /// value at a path that is not an integer of at least `minimum`.
+    /// value at a path that is not an integer of `range`.
     pub(crate) fn count(
         &self,
         frame: FrameIndex,
         count: Option<&Count>,
-        (field, minimum): (&'static str, i64),
+        (field, range): (&'static str, RangeInclusive<i64>),
         effective: &Value,
         refusal: impl FnOnce(&str, &Value) -> String,
     ) -> Progress<Option<u32>> {
@@ -119,12 +121,19 @@ impl Stepper<'_> {
             Some(Count::Path(path)) => {
                 let value = self.read_path(frame, path, effective)?;
                 match value.as_i64() {
-                    Some(number) if number >= minimum => Ok(Some(u32::try_from(number).unwrap_or(u32::MAX))),
+                    Some(number) if range.contains(&number) => {
+                        Ok(Some(u32::try_from(number).unwrap_or(u32::MAX)))
+                    }
                     _ => Err(self.runtime_fault(frame, refusal(path.text(), &value))),
                 }
             }
             Some(Count::Expression(template)) => {
-                let number = self.evaluate_integer(frame, template, Field::State(field), minimum)?;
+                let number = self.evaluate_integer(frame, template, Field::State(field), *range.start())?;
+                if number > *range.end() {
+                    let text =
+                        format!("The {field} field has a value greater than {}: {number}", range.end());
+                    return Err(self.query_fault(frame, Some(field), text));
+                }
                 Ok(Some(u32::try_from(number).unwrap_or(u32::MAX)))
             }
         }

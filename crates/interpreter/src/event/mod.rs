@@ -196,6 +196,9 @@ pub enum EventKind {
         error: ErrorOutput,
         #[n(3)]
         previous: HistoryId,
+        /// The answer of the call that submitted a job which must be stopped now: the task failed although the job runs.
+        #[n(4)]
+        submitted: Option<Box<Stored>>,
     },
     /// TimeoutSeconds or HeartbeatSeconds passed. Visible.
     #[n(9)]
@@ -507,9 +510,13 @@ impl EventKind {
                     visit(0, &mut edit.input);
                 }
             }
+            Self::TaskFailed { submitted, .. } => {
+                if let Some(submitted) = submitted {
+                    visit(0, submitted);
+                }
+            }
             Self::WaitStarted { .. }
             | Self::TaskStarted { .. }
-            | Self::TaskFailed { .. }
             | Self::TaskTimedOut { .. }
             | Self::RetryScheduled { .. }
             | Self::ForkSucceeded { .. }

@@ -58,7 +58,7 @@ pub(super) fn concurrency(
     map: &MapState,
     effective: &Stored,
 ) -> Progress<Option<u32>> {
-    let field = ("MaxConcurrency", 0);
+    let field = ("MaxConcurrency", 0..=i64::MAX);
     stepper.count(frame, map.max_concurrency.as_ref(), field, effective.value(), |path, value| {
         format!(
             "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: {path}",

@@ -139,7 +139,7 @@ fn read(
     let max_items = stepper.count(
         frame,
         reader.max_items.as_ref(),
-        ("MaxItems", 0),
+        ("MaxItems", 0..=i64::MAX),
         effective.value(),
         |path, value| not_an_integer("MaxItemsPath", path, value),
     )?;
@@ -264,7 +264,7 @@ fn batch(
     effective: &Stored,
 ) -> Progress<usize> {
     let limit = |count: Option<&Count>, name: &'static str| {
-        stepper.count(frame, count, (name, 1), effective.value(), |path, value| {
+        stepper.count(frame, count, (name, 1..=i64::MAX), effective.value(), |path, value| {
             not_an_integer(&format!("{name}Path"), path, value)
         })
     };
@@ -338,7 +338,7 @@ fn tolerated_count(
     count: Option<&Count>,
     effective: &Stored,
 ) -> Progress<Option<u32>> {
-    let field = ("ToleratedFailureCount", 0);
+    let field = ("ToleratedFailureCount", 0..=i64::MAX);
     stepper.count(frame, count, field, effective.value(), |path, value| match value.as_i64() {
         Some(_) => "ToleratedFailureCount cannot be negative.".to_owned(),
         None => not_an_integer("ToleratedFailureCountPath", path, value),

@@ -1,6 +1,6 @@
 //! Task: scheduling, and what completions and timeouts lead to.
 
-use stepwell_asl::{Credentials, Field, Resource};
+use stepwell_asl::{Count, Credentials, Field, Resource, SECONDS_MAX};
 use stepwell_json::{Payload, Value};
 
 use crate::{
@@ -24,8 +24,7 @@ pub(crate) fn enter(
     task: &TaskState,
 ) -> Progress {
     let effective = stepper.effective_input(frame, state)?;
-    let timeout_seconds = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSeconds", &effective)?;
-    let heartbeat_seconds = seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSeconds", &effective)?;
+    let (timeout_seconds, heartbeat_seconds) = time_limits(stepper, frame, task, &effective)?;
     let credentials_role = credentials_role(stepper, frame, task, &effective)?;
     let mut parameters = stepper.arguments(frame, state, effective)?;
     if matches!(task.resource, Resource::Optimized { .. })
@@ -69,18 +68,48 @@ pub(crate) fn enter(
     Ok(())
 }
 
+/// TimeoutSeconds and HeartbeatSeconds. What is worked out here is held to the rules that literals are held to when a
+/// machine is created.
+fn time_limits(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    task: &TaskState,
+    effective: &Stored,
+) -> Progress<(Option<u32>, Option<u32>)> {
+    let timeout = seconds(stepper, frame, task.timeout.as_ref(), "TimeoutSeconds", effective)?;
+    let heartbeat = seconds(stepper, frame, task.heartbeat.as_ref(), "HeartbeatSeconds", effective)?;
+    if let (Some(timeout), Some(heartbeat)) = (timeout, heartbeat)
+        && heartbeat >= timeout
+    {
+        let is_evaluated =
+            [&task.timeout, &task.heartbeat].iter().any(|count| matches!(count, Some(Count::Expression(_))));
+        let text = format!(
+            "HeartbeatSeconds must be smaller than TimeoutSeconds, but HeartbeatSeconds is {heartbeat} and \
+             TimeoutSeconds is {timeout}."
+        );
+        return Err(match is_evaluated {
+            true => stepper.query_fault(frame, Some("HeartbeatSeconds"), text),
+            false => stepper.runtime_fault(frame, text),
+        });
+    }
+    Ok((timeout, heartbeat))
+}
+
 fn seconds(
     stepper: &Stepper<'_>,
     frame: FrameIndex,
-    count: Option<&stepwell_asl::Count>,
+    count: Option<&Count>,
     field: &'static str,
     effective: &Stored,
 ) -> Progress<Option<u32>> {
-    stepper.count(frame, count, (field, 1), effective.value(), |path, value| {
-        format!(
-            "The {field}Path parameter does not reference a positive integer value: {path} == {}",
-            value.to_text()
-        )
+    stepper.count(frame, count, (field, 1..=SECONDS_MAX), effective.value(), |path, value| {
+        let what = match value.as_i64() {
+            Some(seconds) if seconds > SECONDS_MAX => {
+                format!("references a value greater than {SECONDS_MAX}")
+            }
+            _ => "does not reference a positive integer value".to_owned(),
+        };
+        format!("The {field}Path parameter {what}: {path} == {}", value.to_text())
     })
 }
 
@@ -150,7 +179,9 @@ pub(crate) fn submitted(stepper: &mut Stepper<'_>, task: TaskId, output: Payload
         return Err(Rejection::TaskEnded.into());
     }
     if output.size() > PAYLOAD_BYTES_MAX {
-        return Ok(failed(stepper, task, data_limit_exceeded(state.limit_name()))?);
+        // The job runs for nobody then: it is stopped, and its stop needs the answer.
+        let job = state.waits_for_job().then(|| Box::new(Stored::new(output)));
+        return Ok(failed_with_job(stepper, task, data_limit_exceeded(state.limit_name()), job)?);
     }
     let frame = task.frame;
     let previous = stepper.chain(frame);
@@ -199,6 +230,16 @@ pub(crate) fn leave(stepper: &mut Stepper<'_>, frame: FrameIndex, result: Stored
 
 /// The task failed.
 pub(crate) fn failed(stepper: &mut Stepper<'_>, task: TaskId, error: ErrorOutput) -> Progress {
+    failed_with_job(stepper, task, error, None)
+}
+
+/// The task failed; `job` is the answer of the call that submitted its job, if that runs and must be stopped.
+fn failed_with_job(
+    stepper: &mut Stepper<'_>,
+    task: TaskId,
+    error: ErrorOutput,
+    job: Option<Box<Stored>>,
+) -> Progress {
     let error = ErrorOutput {
         error: error.error.map(|error| error.shortened(ERROR_CHARACTERS_MAX)),
         cause: error.cause.map(|cause| cause.shortened(CAUSE_CHARACTERS_MAX)),
@@ -207,7 +248,9 @@ pub(crate) fn failed(stepper: &mut Stepper<'_>, task: TaskId, error: ErrorOutput
     let frame = task.frame;
     let state = stepper.state_index_of(frame);
     let previous = stepper.chain(frame);
-    stepper.emit(EventKind::TaskFailed { frame, state, error: error.clone(), previous })?;
+    let known = stepper.execution.debts.len();
+    stepper.emit(EventKind::TaskFailed { frame, state, error: error.clone(), previous, submitted: job })?;
+    stepper.stop_jobs(known);
     Err(Fault::Catchable(error).into())
 }
 

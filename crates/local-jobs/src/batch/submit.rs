@@ -119,7 +119,7 @@ impl Batch<'_> {
         let request: SubmitJob = read(self.call.body)?;
         let spec = self.spec(request, definition, section)?;
         let (id, name) = (spec.id.clone(), spec.name.clone());
-        self.engine.submit(spec).await?;
+        self.engine.submit(spec, self.call.only_finds).await?;
         Ok(json!({
             "jobArn": self.place().arn("batch", &format!("job/{id}")),
             "jobId": &*id,

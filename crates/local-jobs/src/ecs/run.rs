@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Ecs, cluster_name};
-use crate::api::{Fault, read, without_nulls};
+use crate::api::{Fault, NEVER_SUBMITTED, read, without_nulls};
 use crate::batch::{Variable, extend_environment};
 use crate::clock::now_milliseconds;
 use crate::config::DefinitionSection;
@@ -96,7 +96,15 @@ impl Ecs<'_> {
         let mut tasks = Vec::new();
         for number in 0..count {
             let id = identifier(&self.call, Face::Ecs, &token, number);
-            self.engine.submit(Spec { id: id.as_str().into(), ..spec.clone() }).await?;
+            let submitted = self
+                .engine
+                .submit(Spec { id: id.as_str().into(), ..spec.clone() }, self.call.only_finds)
+                .await;
+            match submitted {
+                // The call was cut off between two of its tasks.
+                Err(fault) if fault.code == NEVER_SUBMITTED && number > 0 => break,
+                other => other?,
+            }
             tasks.extend(self.engine.view(&JobId::whole(&id), |job| self.description(job)));
         }
         Ok(json!({"failures": [], "tasks": tasks}))

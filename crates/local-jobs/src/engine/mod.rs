@@ -24,7 +24,7 @@ pub use logs::{JobLog, JobLogs};
 pub(crate) use records::Records;
 use tokio::sync::watch;
 
-use crate::api::Fault;
+use crate::api::{Fault, NEVER_SUBMITTED};
 use crate::clock::now_milliseconds;
 use crate::runner::Runner;
 
@@ -95,10 +95,16 @@ impl Engine {
     }
 
     /// Takes a job on, unless it was before: submitting the same again changes nothing. Goes on when its caller goes away.
+    /// With `only_finds` no job is taken on.
     ///
     /// # Errors
-    /// Too many jobs wait, a dependency is unknown, the record can't be written, or the id is of another request.
-    pub(crate) async fn submit(self: &Arc<Self>, spec: Spec) -> Result<(), Fault> {
+    /// Too many jobs wait, a dependency is unknown, the record can't be written, or the id is of another request; or, with
+    /// `only_finds`, there is no such job.
+    pub(crate) async fn submit(self: &Arc<Self>, spec: Spec, only_finds: bool) -> Result<(), Fault> {
+        if only_finds && self.view(&JobId::whole(&spec.id), |_| ()).is_none() {
+            let message = "The job was never submitted.".to_owned();
+            return Err(Fault { code: NEVER_SUBMITTED, status: 400, message });
+        }
         let engine = self.clone();
         let submitted = tokio::spawn(async move { engine.take_on(spec).await }).await;
         submitted.unwrap_or_else(|error| Err(Fault::server(error.to_string())))

@@ -161,6 +161,7 @@ impl Server<'_> {
             account: ACCOUNT,
             execution_arn: EXECUTION,
             token_seed: token,
+            only_finds: false,
             body: body.as_bytes(),
         };
         let answer = self.jobs.call(call).await?;

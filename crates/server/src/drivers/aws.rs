@@ -14,6 +14,7 @@ use stepwell_integrations::{
 };
 use stepwell_interpreter::{About, ErrorOutput, TaskId, program::TaskState};
 use stepwell_json::{Object, Payload, Value};
+use stepwell_local_jobs::NEVER_SUBMITTED;
 use stepwell_store::ExecutionKey;
 
 use super::{Caller, Completion, submissions::Found};
@@ -25,6 +26,8 @@ struct ThisServer<'a> {
     execution_arn: &'a str,
     /// What idempotency tokens are made from.
     token_seed: &'a str,
+    /// Jobs are only looked for.
+    only_finds: bool,
 }
 
 impl LocalService for ThisServer<'_> {
@@ -79,6 +82,7 @@ impl ThisServer<'_> {
             account: call.account,
             execution_arn: self.execution_arn,
             token_seed: self.token_seed,
+            only_finds: self.only_finds,
             body: &call.body,
         };
         let answer = self.operations.jobs.as_ref()?.call(call).await?;
@@ -123,7 +127,12 @@ pub(super) async fn call_sdk(
         token_seed: &seed,
         role: caller.role,
     };
-    let local = ThisServer { operations, execution_arn: &caller.about.execution_arn, token_seed: &seed };
+    let local = ThisServer {
+        operations,
+        execution_arn: &caller.about.execution_arn,
+        token_seed: &seed,
+        only_finds: false,
+    };
     match operations.aws.call(&call, Some(&local)).await {
         CallOutcome::Answered(answer) => Completion::Answered(Payload::from_value(sdk_result(&answer))),
         CallOutcome::Failed(error) => failed(sdk_error(&service, &error, parameters.value())),
@@ -185,17 +194,19 @@ pub(super) fn aws_caller<'a>(caller: &'a Caller<'_>, token_seed: &'a str) -> Aws
     }
 }
 
-/// Does something with the integration of a task.
+/// Does something with the integration of a task. `only_finds`: no job is started on this machine.
 async fn with_work<T>(
     operations: &Arc<Operations>,
     caller: &Caller<'_>,
     state: &TaskState,
     parameters: &Value,
+    only_finds: bool,
     act: impl AsyncFnOnce(Work<'_>) -> T,
 ) -> Option<T> {
     let Resource::Optimized { integration, .. } = &state.resource else { return None };
     let seed = token_seed(caller.key, caller.about, caller.task);
-    let local = ThisServer { operations, execution_arn: &caller.about.execution_arn, token_seed: &seed };
+    let local =
+        ThisServer { operations, execution_arn: &caller.about.execution_arn, token_seed: &seed, only_finds };
     let work = Work {
         aws: &operations.aws,
         local: Some(&local),
@@ -219,11 +230,13 @@ pub(super) async fn start(
     }
     let waits = state.waits_for_job() || state.waits_for_token();
     let outcome =
-        with_work(operations, caller, state, parameters.value(), async |work| work.start(waits).await).await;
+        with_work(operations, caller, state, parameters.value(), false, async |work| work.start(waits).await)
+            .await;
     outcome.map_or_else(|| unknown(state), completed)
 }
 
-/// Finds the job of a task whose submission was cut off, by submitting it again where that meets the first job.
+/// Finds the job of a task whose submission was cut off, by submitting it again where that meets the first job. On this
+/// machine a job that there is not is not started either.
 pub(super) async fn find(
     operations: &Arc<Operations>,
     caller: &Caller<'_>,
@@ -235,8 +248,12 @@ pub(super) async fn find(
         return Found::Unknown;
     }
     let again =
-        with_work(operations, caller, state, parameters.value(), async |work| work.start_again().await).await;
-    again.flatten().map_or(Found::Unknown, Found::of)
+        with_work(operations, caller, state, parameters.value(), true, async |work| work.start_again().await)
+            .await;
+    match again.flatten() {
+        Some(JobOutcome::Failed(error)) if error.error.contains(NEVER_SUBMITTED) => Found::Nothing,
+        again => again.map_or(Found::Unknown, Found::of),
+    }
 }
 
 /// Waits for the end of the job of a task.
@@ -247,7 +264,7 @@ pub(super) async fn wait(
     submitted: &Payload,
     parameters: &Payload,
 ) -> Completion {
-    let ended = with_work(operations, caller, state, parameters.value(), async |work| {
+    let ended = with_work(operations, caller, state, parameters.value(), false, async |work| {
         work.wait(submitted.value()).await
     });
     ended.await.map_or_else(|| unknown(state), completed)
@@ -261,7 +278,7 @@ pub(super) async fn stop(
     submitted: &Payload,
     parameters: &Payload,
 ) -> bool {
-    let cancelled = with_work(operations, caller, state, parameters.value(), async |work| {
+    let cancelled = with_work(operations, caller, state, parameters.value(), false, async |work| {
         work.cancel(submitted.value()).await
     });
     cancelled.await.unwrap_or(true)

@@ -10,7 +10,7 @@ pub(crate) mod mocked;
 mod nested;
 mod submissions;
 
-use submissions::Found;
+use submissions::{Found, UnderWay};
 pub(crate) use {job_waits::JobWaits, submissions::Submissions};
 
 use std::sync::Arc;
@@ -96,10 +96,12 @@ impl Outside for Drivers {
                 Released::Effect { key, about, program, effect, resent } => {
                     let operations = self.operations.clone();
                     let submission = operations.submissions.begin(key, &program, &effect);
+                    let under_way = operations.submissions.to_stop(key, &effect);
                     self.handle.spawn(async move {
                         let is_wait = matches!(effect, Effect::AwaitJob { .. });
                         let _call = if is_wait { operations.waits.begin() } else { operations.calls.begin() };
-                        let command = perform(&operations, Some(key), &about, &program, effect, resent).await;
+                        let place = Some(Place { key, under_way });
+                        let command = perform(&operations, place, &about, &program, effect, resent).await;
                         match (command, submission) {
                             (Some(command), Some(submission)) => submission.ended(&operations, command).await,
                             (Some(command), None) => operations.router.tell(key, command),
@@ -140,17 +142,24 @@ pub(crate) enum Completion {
     Nothing,
 }
 
+/// The place of an execution in the store, and the call under way whose job an effect of it is to stop.
+pub(crate) struct Place {
+    key: ExecutionKey,
+    under_way: Option<UnderWay>,
+}
+
 /// Carries out an effect. Gives the command that tells the execution what came of it; none when the server is
-/// stopping, after which a restart does it again. `key`: of an execution with a place in the store. `resent`: it may
-/// have been carried out before a crash.
+/// stopping, after which a restart does it again. `place`: of an execution with one in the store. `resent`: it may have
+/// been carried out before a crash.
 pub(crate) async fn perform(
     operations: &Arc<Operations>,
-    key: Option<ExecutionKey>,
+    place: Option<Place>,
     about: &Arc<About>,
     program: &Arc<Program>,
     effect: Effect,
     resent: bool,
 ) -> Option<Command> {
+    let key = place.as_ref().map(|place| place.key);
     let state_of = |state| match program.get(state).map(|state| &state.kind) {
         Some(StateKind::Task(task)) => Some(task),
         _ => None,
@@ -195,7 +204,10 @@ pub(crate) async fn perform(
             let state = state_of(state)?;
             let submitted = match submitted {
                 Some(submitted) => Found::Job(submitted),
-                None => submissions::job_to_stop(operations, &caller, state, &parameters).await,
+                None => {
+                    let under_way = place.and_then(|place| place.under_way);
+                    submissions::job_to_stop(operations, &caller, state, &parameters, under_way).await
+                }
             };
             let is_stopped = match submitted {
                 Found::Job(submitted) => stop(operations, &caller, state, &submitted, &parameters).await,

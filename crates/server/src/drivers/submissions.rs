@@ -6,13 +6,14 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use stepwell_asl::Resource;
 use stepwell_engine::{Input, Reply, ReplyTo};
 use stepwell_integrations::aws::JobOutcome;
 use stepwell_interpreter::{
-    Command, Effect, Program, Rejection, TaskId,
+    Command, Effect, Program, TaskId,
     program::{StateKind, TaskState},
 };
 use stepwell_json::Payload;
@@ -21,6 +22,9 @@ use tokio::sync::oneshot;
 
 use super::{Caller, aws, kubernetes, nested};
 use crate::operations::Operations;
+
+/// How long after a shard has refused the end of a submission it is told again.
+const NEXT_TRY: Duration = Duration::from_millis(20);
 
 /// The job that is to be stopped; none when the call has started none.
 type Submitted = Option<Payload>;
@@ -36,6 +40,9 @@ pub(super) struct Submission {
     /// Dropped without a word when the server is stopping: a restart looks for the job.
     to_stop: oneshot::Sender<Submitted>,
 }
+
+/// A call under way whose job is to be stopped once its answer is there.
+pub(super) struct UnderWay(oneshot::Receiver<Submitted>);
 
 /// What a look for the job of a call that was cut off comes to.
 #[derive(Debug)]
@@ -82,26 +89,38 @@ impl Submissions {
         Some(Submission { key, task: *task, to_stop })
     }
 
+    /// The call under way whose job an effect is to stop, if its answer is not known; before any reply that follows.
+    pub(super) fn to_stop(&self, key: ExecutionKey, effect: &Effect) -> Option<UnderWay> {
+        let Effect::StopJob { task, submitted: None, .. } = effect else { return None };
+        self.take(key, *task).map(UnderWay)
+    }
+
     fn take(&self, key: ExecutionKey, task: TaskId) -> Option<oneshot::Receiver<Submitted>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(key, task))
     }
 }
 
 impl Submission {
-    /// Tells the execution what came of the call; if the task was given up meanwhile, the job is for who stops it.
+    /// Tells the execution what came of the call; if the task was given up, the job is for who stops it.
     pub(super) async fn ended(self, operations: &Operations, command: Command) {
         let job = match &command {
             Command::TaskSubmitted { output, .. } => Some(output.clone()),
             _ => None,
         };
-        let (reply, answer) = oneshot::channel();
-        operations.router.send(Input::Command { key: self.key, command, reply: ReplyTo::Caller(reply) });
-        if let Ok(Reply::Rejected(Rejection::NotRunning | Rejection::TaskEnded)) = answer.await {
-            // The other end is in the table or taken from there.
-            let _ = self.to_stop.send(job);
-        } else {
-            operations.submissions.take(self.key, self.task);
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let (key, command, reply) = (self.key, command.clone(), ReplyTo::Caller(reply));
+            operations.router.send(Input::Command { key, command, reply });
+            match answer.await {
+                // A shard with too much to do refuses requests, but the task must learn of its job.
+                Ok(Reply::Throttled) => tokio::time::sleep(NEXT_TRY).await,
+                Ok(_) => break,
+                Err(_) => return,
+            }
         }
+        // Effects leave before replies: who is to stop the job has taken the other end from the table by now.
+        let _ = self.to_stop.send(job);
+        drop(operations.submissions.take(self.key, self.task));
     }
 }
 
@@ -111,9 +130,9 @@ pub(super) async fn job_to_stop(
     caller: &Caller<'_>,
     state: &TaskState,
     parameters: &Payload,
+    under_way: Option<UnderWay>,
 ) -> Found {
-    let under_way = caller.key.and_then(|key| operations.submissions.take(key, caller.task));
-    if let Some(answer) = under_way {
+    if let Some(UnderWay(answer)) = under_way {
         return match answer.await {
             Ok(Some(submitted)) => Found::Job(submitted),
             Ok(None) => Found::Nothing,

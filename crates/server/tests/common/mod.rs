@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod fake;
+pub mod faulty;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use stepwell_asl::{Catcher, CatcherExit, InvocationPattern, Jitter, Resource, Retrier, Task};
+use stepwell_asl::{
+    Catcher, CatcherExit, Count, InvocationPattern, Jitter, Resource, Retrier, SECONDS_MAX, Task,
+};
 use stepwell_json::{Object, Value};
 
 use super::{
     Fault, Flow, Left, NEVER, Oracle, Visit,
-    data::{limited, merge},
+    data::{limited, merge, unfit},
 };
 use crate::conduct::Conduct;
 
@@ -87,11 +89,20 @@ impl Oracle<'_> {
         })
     }
 
+    fn seconds(&self, visit: &Visit<'_>, count: Option<&Count>, effective: &Value) -> Flow<Option<u32>> {
+        let seconds = self.count(visit, count, effective, 1)?;
+        let is_long = seconds.is_some_and(|seconds| i64::from(seconds) > SECONDS_MAX);
+        if is_long { Err(unfit(visit)) } else { Ok(seconds) }
+    }
+
     pub(crate) fn task(&self, visit: &Visit<'_>, task: &Task, at_ms: i64) -> (i64, Flow<Left>) {
         let sent = (|| {
             let effective = self.effective(visit)?;
-            let timeout = self.count(visit, task.timeout.as_ref(), &effective, 1)?;
-            let heartbeat = self.count(visit, task.heartbeat.as_ref(), &effective, 1)?;
+            let timeout = self.seconds(visit, task.timeout.as_ref(), &effective)?;
+            let heartbeat = self.seconds(visit, task.heartbeat.as_ref(), &effective)?;
+            if timeout.zip(heartbeat).is_some_and(|(timeout, heartbeat)| heartbeat >= timeout) {
+                return Err(unfit(visit));
+            }
             let parameters = self.arguments(visit, effective)?;
             Ok((limited(parameters)?, timeout, heartbeat))
         })();

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{ServerArgument, block_on, text};
 use crate::commands::validate::{TypeName, load_runnable};
+use crate::definition::is_standard_input;
 use crate::failure::Failure;
 use crate::output::{self, Format};
 
@@ -21,7 +22,7 @@ Examples:
   stepwell create order.asl.yaml --name order-dev --type EXPRESS
   stepwell create order.asl.json --publish      and version 1")]
 pub(crate) struct CreateArguments {
-    /// The definition: JSON, or YAML where the name ends in .yaml or .yml
+    /// The definition: JSON, or YAML where the name ends in .yaml or .yml; - for standard input, JSON or YAML
     file: PathBuf,
     /// The name of the state machine [default: the name of the file]
     #[arg(long)]
@@ -44,6 +45,9 @@ pub(crate) struct CreateArguments {
 
 /// Creates the machine and prints its ARN.
 pub(crate) fn run(arguments: &CreateArguments, format: Format) -> Result<(), Failure> {
+    if arguments.name.is_none() && is_standard_input(&arguments.file) {
+        return Err(Failure::usage("a definition from standard input has no name: give one with --name"));
+    }
     let file = load_runnable(&arguments.file, arguments.machine_type)?;
     let client = arguments.server.client()?;
     let mut request = json!({

@@ -40,7 +40,7 @@ impl Teller {
                     output::note(line);
                 }
             }
-            Teller::Json => output::line(event),
+            Teller::Json => output::followed_line(event),
         }
     }
 }

@@ -227,14 +227,14 @@ impl LogRead {
             if has_end || self.rest.len() >= LINE_MAX_BYTES {
                 let line = self.rest.get(..self.rest.len() - usize::from(has_end)).unwrap_or_default();
                 self.source["line"] = String::from_utf8_lossy(line).into();
-                output::line(&self.source);
+                output::followed_line(&self.source);
                 self.rest.clear();
             }
         }
     }
 }
 
-/// Writes to standard output as [`output::line`] does, bytes as they are.
+/// Writes to standard output as [`output::followed_line`] does, bytes as they are.
 fn write(bytes: &[u8]) {
     let mut output = std::io::stdout().lock();
     if output.write_all(bytes).and_then(|()| output.flush()).is_err() {

@@ -22,7 +22,7 @@ Executions that run keep the definition that they were started with.")]
 pub(crate) struct UpdateArguments {
     /// The state machine: its name or ARN
     machine: String,
-    /// The new definition
+    /// The new definition; - for standard input
     #[arg(required_unless_present = "role_arn")]
     file: Option<PathBuf>,
     /// The new role

@@ -168,8 +168,8 @@ fn tell_changes(seen: &mut HashMap<String, Value>, executions: &[Value], format:
         }
         seen.insert(arn.to_owned(), state);
         match format {
-            Format::Json => output::line(execution),
-            Format::Text => output::line(row(execution).join("  ")),
+            Format::Json => output::followed_line(execution),
+            Format::Text => output::followed_line(row(execution).join("  ")),
         }
     }
     // What is no longer listed is forgotten.
