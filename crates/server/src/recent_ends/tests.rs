@@ -26,7 +26,7 @@ impl Fixture {
     async fn send(&self, operation: &str, request: Value) -> Result<Value, String> {
         let operations = self.operations();
         let operation = Operation::from_name(operation).unwrap();
-        let body = request.to_string().into();
+        let body = bytes::Bytes::from(request.to_string()).into();
         let answer = dispatch(operations, operation, operations.default_identity(), body).await;
         answer.map(|body| serde_json::from_slice(&body).unwrap()).map_err(|error| error.code.to_string())
     }
