@@ -255,8 +255,7 @@ impl<'a> Reader<'a> {
             self.invalid("Expected value of type Object", Spot::new(place, node.span()));
             return None;
         };
-        let mut kept = Vec::with_capacity(members.clone().count());
-        kept.extend(members.map(|member| member.start()));
+        let mut kept: Vec<u32> = members.map(|member| member.start()).collect();
         for repeated in resolve_repeated(node.document(), &mut kept) {
             let member = node.document().member_at(repeated);
             let message = format!("The field '{}' stands twice; the last one counts", member.key);

@@ -224,10 +224,17 @@ impl<'a, F: FnMut(usize, &[Segment<'a>])> Visitor<'a, '_, F> {
             (self.visit)(*number, &self.path);
             self.path.truncate(self.path.len() - usize::from(key.is_some()));
         }
+        // What comes behind the last place need not be gone through.
         for member in node.members().into_iter().flatten() {
+            if self.wanted.is_empty() {
+                return;
+            }
             self.inside(Segment::Key(member.key), member.value);
         }
         for (index, item) in node.items().into_iter().flatten().enumerate() {
+            if self.wanted.is_empty() {
+                return;
+            }
             self.inside(Segment::Index(index), item);
         }
     }

@@ -5,6 +5,8 @@
 //! A scope is checked when its end was read, so that only those around a place are in memory. AWS tells what is wrong
 //! with names before what is wrong with transitions, and of scopes in the order in which they begin.
 
+use std::collections::HashMap;
+
 use stepwell_json::document::{Document, Node};
 use stepwell_json::spanned::Span;
 
@@ -79,18 +81,27 @@ impl<'a> Reader<'a> {
         self.check_names(document);
         let mut findings = std::mem::take(&mut self.graph.findings);
         findings.sort_by_key(|found| found.scope);
+        // A state that was renamed is often missing in many places.
+        let mut suggestions = HashMap::new();
         for ScopeFinding { mut finding, states, .. } in findings {
             if let Some(states) = states {
                 // The span is that of the name, quotes included.
                 let name = document.at(finding.spot.span.start as u32).as_str().unwrap_or_default();
-                let members = document.at(states).members().into_iter().flatten();
-                finding.suggestion = self.suggest(name, members.map(|member| member.key));
+                let suggestion = suggestions.entry((states, name)).or_insert_with(|| {
+                    let members = document.at(states).members().into_iter().flatten();
+                    self.suggest(name, members.map(|member| member.key))
+                });
+                finding.suggestion = suggestion.clone();
             }
             self.findings.add(finding);
         }
     }
 
     fn check_names(&mut self, document: &'a Document<'a>) {
+        if self.graph.scopes < 2 {
+            // In one scope no name stands twice: of equal keys one counts.
+            return;
+        }
         let mut names = std::mem::take(&mut self.graph.names);
         // Scopes come in the order of their ends.
         names.sort_unstable();
