@@ -9,6 +9,10 @@ use crate::ApiError;
 
 /// How long a list of violations may grow: a request of a megabyte can hold many bad items.
 const VIOLATIONS_MAX: usize = 20;
+/// Bytes of a value that a violation shows; the longest limit of a value that is shown is 3,096 characters.
+const SHOWN_BYTES_MAX: usize = 16 * 1024;
+/// Items that a list may have if it has no limit of its own.
+pub(crate) const LIST_ITEMS_MAX: usize = 1_000;
 
 /// What a member's value must satisfy.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +75,10 @@ pub const ARN: Constraint = Constraint::Text { min: 1, max: 256 };
 pub const LONG_ARN: Constraint = Constraint::Text { min: 1, max: 2000 };
 /// Shape `Definition`.
 pub const DEFINITION: Constraint = Constraint::SensitiveText { min: 1, max: 1_048_576 };
+/// Bytes of an input or output at most.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 262_144;
 /// Shape `SensitiveData`: inputs and outputs.
-pub const PAYLOAD: Constraint = Constraint::Payload { max_bytes: 262_144 };
+pub const PAYLOAD: Constraint = Constraint::Payload { max_bytes: PAYLOAD_BYTES_MAX };
 /// Shape `SensitiveError`.
 pub const ERROR: Constraint = Constraint::SensitiveText { min: 0, max: 256 };
 /// Shape `SensitiveCause`.
@@ -130,6 +136,19 @@ fn is_alias_name(text: &str) -> bool {
     let is_sign = |byte: u8| matches!(byte, b'_' | b'-' | b'.');
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_sign(byte))
         && text.bytes().any(|byte| byte.is_ascii_alphabetic() || is_sign(byte))
+}
+
+/// A value as a violation shows it: whole, as AWS does, unless it is longer than any that is near a limit.
+struct Shown<'a>(&'a str);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() <= SHOWN_BYTES_MAX {
+            return formatter.write_str(self.0);
+        }
+        let end = (0..=SHOWN_BYTES_MAX).rev().find(|at| self.0.is_char_boundary(*at));
+        write!(formatter, "{}…", &self.0[..end.unwrap_or(0)])
+    }
 }
 
 /// Where a member stands in a request: `loggingConfiguration.destinations.1.member`.
@@ -190,7 +209,7 @@ impl Violations {
     /// A value is not one of an enumeration; `values` in AWS's order.
     pub(crate) fn not_in_enum(&mut self, value: &str, path: &Path<'_>, values: &[&str]) {
         let set = format_args!("Member must satisfy enum value set: [{}]", values.join(", ")).to_string();
-        self.add(Some(&value), path, set);
+        self.add(Some(&Shown(value)), path, set);
     }
 
     /// Checks a text.
@@ -207,7 +226,7 @@ impl Violations {
                 self.length(value, true, path, min, max);
                 if !matches(value) {
                     self.add(
-                        Some(&value),
+                        Some(&Shown(value)),
                         path,
                         format_args!("Member must satisfy regular expression pattern: {pattern}"),
                     );
@@ -218,8 +237,18 @@ impl Violations {
         }
     }
 
+    /// A text that is longer than any payload may be, and for that was not kept. The value is not shown.
+    pub(crate) fn text_not_kept(&mut self, path: &Path<'_>, constraint: &Constraint) {
+        let max = match *constraint {
+            Constraint::Text { max, .. } | Constraint::SensitiveText { max, .. } => max,
+            _ => PAYLOAD_BYTES_MAX,
+        };
+        self.too_long(None, path, max);
+    }
+
     fn length(&mut self, value: &str, is_shown: bool, path: &Path<'_>, min: usize, max: usize) {
-        let shown: Option<&dyn Display> = if is_shown { Some(&value) } else { None };
+        let value_shown = Shown(value);
+        let shown = is_shown.then_some(&value_shown as &dyn Display);
         // A text never has more characters than bytes, and at least a quarter as many.
         let is_short_enough = value.len() <= max || value.chars().take(max + 1).count() <= max;
         if !is_short_enough {
@@ -256,13 +285,15 @@ impl Violations {
 
     /// Checks the number of a list's items. The items are checked apart.
     pub(crate) fn list(&mut self, length: usize, path: &Path<'_>, constraint: &Constraint) {
-        if let Constraint::List { min, max } = *constraint {
-            if length > max {
-                self.too_long(None, path, max);
-            }
-            if length < min {
-                self.add(None, path, format_args!("Member must have length greater than or equal to {min}"));
-            }
+        let (min, max) = match *constraint {
+            Constraint::List { min, max } => (min, max),
+            _ => (0, LIST_ITEMS_MAX),
+        };
+        if length > max {
+            self.too_long(None, path, max);
+        }
+        if length < min {
+            self.add(None, path, format_args!("Member must have length greater than or equal to {min}"));
         }
     }
 
@@ -317,6 +348,20 @@ mod tests {
         ] {
             let expected = expected.map(|text| format!("1 validation error detected: {text}"));
             assert_eq!(message(|violations, path| violations.text(&text, path, &constraint)), expected);
+        }
+    }
+
+    #[test]
+    fn a_value_far_above_its_limit_is_shown_in_part() {
+        for (length, shown) in [
+            (SHOWN_BYTES_MAX / 2, "é".repeat(SHOWN_BYTES_MAX / 2)),
+            (SHOWN_BYTES_MAX, "é".repeat(SHOWN_BYTES_MAX / 2) + "…"),
+        ] {
+            let text = message(|violations, path| violations.text(&"é".repeat(length), path, &NAME));
+            let expected = format!(
+                "1 validation error detected: Value '{shown}' at 'member' failed to satisfy constraint: Member must have length less than or equal to 80"
+            );
+            assert_eq!(text, Some(expected));
         }
     }
 

@@ -14,7 +14,7 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use crate::ApiError;
-use crate::constraints::{Constraint, Path, Violations};
+use crate::constraints::{Constraint, LIST_ITEMS_MAX, PAYLOAD_BYTES_MAX, Path, Violations};
 
 /// A request that can be read from a body.
 pub trait Request: Sized {
@@ -172,8 +172,32 @@ impl Member for String {
     }
 }
 
+/// A payload or a shorter text, which is shared from then on. One that is longer than any payload may be is not made.
+pub(crate) enum RawSharedText {
+    Text(Arc<str>),
+    TooLong,
+}
+
+/// Bytes by which an escape can be longer than what it stands for: `\u0000`.
+const ESCAPE_EXCESS_BYTES: usize = 5;
+
+impl<'de> Deserialize<'de> for RawSharedText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let quoted = quoted(deserializer)?;
+        let inside = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+        let backslashes = inside.bytes().filter(|byte| *byte == b'\\').count();
+        if inside.len() - (ESCAPE_EXCESS_BYTES * backslashes).min(inside.len()) > PAYLOAD_BYTES_MAX {
+            return Ok(RawSharedText::TooLong);
+        }
+        Ok(RawSharedText::Text(match backslashes {
+            0 => inside.into(),
+            _ => unescape(quoted)?.into(),
+        }))
+    }
+}
+
 impl Member for Arc<str> {
-    type Raw = RawText<Arc<str>>;
+    type Raw = RawSharedText;
 
     fn accept(
         raw: Self::Raw,
@@ -181,8 +205,16 @@ impl Member for Arc<str> {
         constraint: &Constraint,
         violations: &mut Violations,
     ) -> Option<Self> {
-        violations.text(&raw.0, path, constraint);
-        Some(raw.0)
+        match raw {
+            RawSharedText::Text(text) => {
+                violations.text(&text, path, constraint);
+                Some(text)
+            }
+            RawSharedText::TooLong => {
+                violations.text_not_kept(path, constraint);
+                None
+            }
+        }
     }
 }
 
@@ -209,14 +241,26 @@ pub(crate) struct RawLongText(String);
 
 impl<'de> Deserialize<'de> for RawLongText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?.get();
-        if raw.starts_with('"') {
-            let text = stepwell_json::parse_text(raw);
-            return text.map(RawLongText).map_err(|error| D::Error::custom(not_json(&error.message)));
-        }
-        let refused = serde_json::from_str::<RawText<String>>(raw).map(|text| RawLongText(text.0));
-        refused.map_err(|error| D::Error::custom(reason(&error)))
+        unescape(quoted(deserializer)?).map(RawLongText)
     }
+}
+
+/// A text as it is written, quotes included.
+fn quoted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    if raw.starts_with('"') {
+        return Ok(raw);
+    }
+    // Any other value is refused as for every text.
+    match serde_json::from_str::<RawText<String>>(raw) {
+        Ok(_) => Err(D::Error::custom("a text without quotes")),
+        Err(error) => Err(D::Error::custom(reason(&error))),
+    }
+}
+
+/// What stands in quotes, in one piece of memory.
+fn unescape<E: Error>(quoted: &str) -> Result<String, E> {
+    stepwell_json::parse_text(quoted).map_err(|error| E::custom(not_json(&error.message)))
 }
 
 impl Member for LongText {
@@ -311,7 +355,12 @@ impl Member for bool {
     }
 }
 
-pub(crate) struct RawList<T>(Vec<Option<T>>);
+/// A list as it stood in the body. No list of a request may be nearly as long as one in a body can be; of such a one only
+/// the length is kept beside the first items.
+pub(crate) struct RawList<T> {
+    items: Vec<Option<T>>,
+    length: usize,
+}
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for RawList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -323,10 +372,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for RawList<T> {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut items = Vec::new();
-                while let Some(item) = list.next_element()? {
+                while items.len() < LIST_ITEMS_MAX
+                    && let Some(item) = list.next_element()?
+                {
                     items.push(item);
                 }
-                Ok(RawList(items))
+                let mut length = items.len();
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    length += 1;
+                }
+                Ok(RawList { items, length })
             }
             refuse!(scalars, "Expected list or null");
             refuse!(structure);
@@ -348,9 +403,9 @@ impl<T: Member> Member for Vec<T> {
             Constraint::Items(constraint) => constraint,
             _ => &Constraint::Any,
         };
-        violations.list(raw.0.len(), path, constraint);
-        let mut items = Vec::with_capacity(raw.0.len());
-        for (index, item) in raw.0.into_iter().enumerate() {
+        violations.list(raw.length, path, constraint);
+        let mut items = Vec::with_capacity(raw.items.len());
+        for (index, item) in raw.items.into_iter().enumerate() {
             let path = Path::Item(path, index + 1);
             match item {
                 Some(item) => items.extend(T::accept(item, &path, item_constraint, violations)),

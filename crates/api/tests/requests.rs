@@ -10,7 +10,7 @@ use stepwell_api::types::state_machine::{
     LoggingConfiguration, UpdateStateMachineRequest,
 };
 use stepwell_api::types::tag::{TagResourceRequest, UntagResourceRequest};
-use stepwell_api::types::task::SendTaskSuccessRequest;
+use stepwell_api::types::task::{SendTaskFailureRequest, SendTaskSuccessRequest};
 use stepwell_api::types::validate::ValidateStateMachineDefinitionRequest;
 use stepwell_api::{ApiError, Request, ToJson, decode};
 
@@ -218,8 +218,40 @@ fn violations_are_listed_in_the_order_of_the_model() {
             format!(r#"{{"taskToken":"t","output":"{}"}}"#, "x".repeat(262_145)),
             "1 validation error detected: Value at 'output' failed to satisfy constraint: Member must have length less than or equal to 262144".to_owned(),
         ),
+        (
+            refusal::<SendTaskFailureRequest>,
+            format!(r#"{{"taskToken":"t","error":"{}","cause":"\u00e9{}"}}"#, "x".repeat(257), "x".repeat(262_144)),
+            "2 validation errors detected: Value at 'error' failed to satisfy constraint: Member must have length less than or equal to 256; Value at 'cause' failed to satisfy constraint: Member must have length less than or equal to 32768".to_owned(),
+        ),
+        (
+            refusal::<UntagResourceRequest>,
+            format!(r#"{{"resourceArn":"a","tagKeys":[{}""]}}"#, r#""k","#.repeat(1_000)),
+            "1 validation error detected: Value at 'tagKeys' failed to satisfy constraint: Member must have length less than or equal to 1000".to_owned(),
+        ),
     ] {
         assert_eq!(refused(&body), ("ValidationException", message));
+    }
+}
+
+#[test]
+fn payloads_are_read_with_all_their_escapes_up_to_their_limit() {
+    let most = 262_144;
+    for (written, payload) in [
+        (r"\u00e9\ud83d\uDE00\/".to_owned(), Some(String::from("é😀/"))),
+        ("x".repeat(most), Some("x".repeat(most))),
+        ("x".repeat(most + 1), None),
+        (r"\u0000".repeat(most), Some("\0".repeat(most))),
+        (r"\u0000".repeat(most + 1), None),
+        (r#"\""#.repeat(most), Some("\"".repeat(most))),
+        (r#"\""#.repeat(most + 1), None),
+    ] {
+        let request = decode::<StartExecutionRequest>(
+            format!(r#"{{"stateMachineArn":"a","input":"{written}"}}"#).as_bytes(),
+        );
+        match payload {
+            Some(payload) => assert!(request.unwrap().input.as_deref() == Some(&payload)),
+            None => assert_eq!(request.unwrap_err().code, "ValidationException"),
+        }
     }
 }
 
