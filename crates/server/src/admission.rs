@@ -101,7 +101,7 @@ pub(crate) fn is_long_definition(operation: Operation, body_bytes: usize) -> boo
 }
 
 /// Whether bodies of an operation may hold a definition to be kept or checked.
-pub(crate) fn takes_definition(operation: Operation) -> bool {
+fn takes_definition(operation: Operation) -> bool {
     matches!(
         operation,
         Operation::CreateStateMachine

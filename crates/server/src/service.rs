@@ -32,9 +32,9 @@ use tokio::{
 };
 
 use crate::{
-    admission::{is_long_definition, takes_definition},
-    body::Body,
-    operations::{Operations, apart, stopped},
+    admission::is_long_definition,
+    body::{Body, Place},
+    operations::{Operations, apart, internal, stopped},
     random, routes,
 };
 
@@ -42,6 +42,9 @@ use crate::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Header fields that a request may have.
 const HEADERS_MAX: usize = 64;
+/// Bytes of an ordinary body: the longest payload there is, half of it escapes. What a longer one takes is given back to
+/// the system as soon as it is read, so that each thread doesn't keep as much for the next one.
+const ORDINARY_BYTES_MAX: usize = 512 * 1024;
 /// Bytes that a connection buffers; the head of a request must fit in.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -191,10 +194,16 @@ impl Service {
         let operation = Operation::from_target(target)?;
         self.operations.metrics.request(operation);
         let admission = &self.operations.admission;
-        admission.look(operation, announced_length(&head.headers))?;
+        let announced = announced_length(&head.headers);
+        admission.look(operation, announced)?;
+        // A body that doesn't say how long it is may be long.
+        let is_ordinary = (1..=ORDINARY_BYTES_MAX).contains(&announced);
+        let place = match is_ordinary && !is_long_definition(operation, announced) {
+            true => Place::Heap(announced),
+            false => Place::Pages(self.operations.settings.limits.request_bytes_max),
+        };
         // Until the answer is there, its room is taken for what is made of it.
-        let is_read_elsewhere = takes_definition(operation);
-        let Arrived { body, _room } = self.body(&head.headers, body, is_read_elsewhere).await?;
+        let Arrived { body, _room } = self.body(&head.headers, body, place).await?;
         let _place = admission.enter(operation, body.len())?;
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let caller = Identity::from_authorization(authorization, &self.operations.identity_defaults);
@@ -207,7 +216,7 @@ impl Service {
         &self,
         headers: &HeaderMap,
         incoming: Incoming,
-        is_read_elsewhere: bool,
+        place: Place,
     ) -> Result<Arrived<'_>, ApiError> {
         let limits = &self.operations.settings.limits;
         if let Some(encoding) = headers.get(CONTENT_ENCODING)
@@ -219,24 +228,17 @@ impl Service {
         if length > limits.request_bytes_max {
             return Err(ApiError::request_too_large(limits.request_bytes_max));
         }
-        let body = Body::new(is_read_elsewhere);
-        tokio::time::timeout(limits.body_timeout, self.read_body(incoming, body, length))
-            .await
-            .unwrap_or_else(|_| {
-                Err(ApiError {
-                    status: 408,
-                    ..ApiError::new("RequestTimeout", "The request body did not arrive in time.")
-                })
+        let read = self.read_body(incoming, Body::new(place));
+        tokio::time::timeout(limits.body_timeout, read).await.unwrap_or_else(|_| {
+            Err(ApiError {
+                status: 408,
+                ..ApiError::new("RequestTimeout", "The request body did not arrive in time.")
             })
+        })
     }
 
-    /// Reads a body piece by piece; only what has arrived takes room. `announced` is its length as said, 0 for nothing.
-    async fn read_body(
-        &self,
-        mut incoming: Incoming,
-        mut body: Body,
-        announced: usize,
-    ) -> Result<Arrived<'_>, ApiError> {
+    /// Reads a body piece by piece; only what has arrived takes room.
+    async fn read_body(&self, mut incoming: Incoming, mut body: Body) -> Result<Arrived<'_>, ApiError> {
         let bytes_max = self.operations.settings.limits.request_bytes_max;
         let mut room: Option<SemaphorePermit<'_>> = None;
         while let Some(frame) = incoming.frame().await {
@@ -252,14 +254,14 @@ impl Service {
                 Some(room) => room.merge(more),
                 None => room = Some(more),
             }
-            body.push(piece, announced);
+            body.push(piece).map_err(internal)?;
         }
         Ok(Arrived { body, _room: room })
     }
 }
 
 /// Bytes that a body is said to have; 0 when nothing is said.
-fn announced_length(headers: &HeaderMap) -> usize {
+pub(crate) fn announced_length(headers: &HeaderMap) -> usize {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let length = length.and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
     usize::try_from(length).unwrap_or(usize::MAX)
@@ -294,26 +296,26 @@ async fn carry_out(
     /// Calls an operation with its request. What it needs stands in a box, so that the others don't take as much room.
     macro_rules! call {
         ($method:ident) => {
-            Box::pin(operations.$method(caller, read(body)?)).await?.to_json()
+            Box::pin(operations.$method(caller, read(operations, body)?)).await?.to_json()
         };
     }
     /// The same for an operation that answers nothing.
     macro_rules! act {
         ($method:ident) => {{
-            Box::pin(operations.$method(caller, read(body)?)).await?;
+            Box::pin(operations.$method(caller, read(operations, body)?)).await?;
             b"{}".to_vec()
         }};
     }
     /// The same without the box, for operations that are called all the time.
     macro_rules! call_here {
         ($method:ident) => {
-            operations.$method(caller, read(body)?).await?.to_json()
+            operations.$method(caller, read(operations, body)?).await?.to_json()
         };
     }
     /// The same for one that answers nothing.
     macro_rules! act_here {
         ($method:ident) => {{
-            operations.$method(caller, read(body)?).await?;
+            operations.$method(caller, read(operations, body)?).await?;
             b"{}".to_vec()
         }};
     }
@@ -358,8 +360,13 @@ async fn carry_out(
     })
 }
 
-fn read<R: ApiRequest>(body: Body) -> Result<R, ApiError> {
-    decode(&body.whole())
+fn read<R: ApiRequest>(operations: &Operations, body: Body) -> Result<R, ApiError> {
+    let is_long = body.len() > ORDINARY_BYTES_MAX;
+    let request = decode(&body.whole());
+    if is_long {
+        (operations.settings.give_memory_back)();
+    }
+    request
 }
 
 /// Whether a web page of another site sent the request. Browsers name their page's origin; other clients do not.

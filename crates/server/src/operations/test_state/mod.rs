@@ -66,9 +66,13 @@ impl Operations {
         let wait_scale = self.settings.wait_scale;
         // The turn of a long definition ends with the work, not with the caller.
         let turn = turn_for(&request.definition).await?;
+        let give_memory_back = self.settings.give_memory_back;
         let begin = move || {
-            let _turn = turn;
-            Test::begin(request, about, wait_scale)
+            let test = Test::begin(request, about, wait_scale);
+            if turn.is_some() {
+                give_memory_back();
+            }
+            test
         };
         let test = self.apart(begin).await??;
         let (test, end) = test.run(self).await?;
