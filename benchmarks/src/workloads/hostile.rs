@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::bail;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Bench;
 use crate::{
@@ -31,10 +31,18 @@ const SLOW_CLIENTS: usize = 5_000;
 const REPEATS: u32 = 20;
 
 pub(super) fn run(bench: &mut Bench) -> anyhow::Result<()> {
-    let served = bench.start_stepwell("hostile")?;
-    let machine = machines::create(&mut served.client(), "hostile", &machines::pass_chain(1), false)?;
+    let start = |bench: &mut Bench| {
+        bench.clear("hostile");
+        let served = bench.start_stepwell("hostile")?;
+        let machine = machines::create(&mut served.client(), "hostile", &machines::pass_chain(1), false)?;
+        anyhow::Ok((served, machine))
+    };
+    let (mut served, mut machine) = start(bench)?;
     for (name, operation, body) in bodies(&machine) {
+        // Each meets a server that has hardly done anything, and has none of the memory yet that it would reuse.
         broken_body(bench, &served, name, operation, &body)?;
+        drop(served);
+        (served, machine) = start(bench)?;
     }
     slow_clients(bench, &served, &machine)?;
     drop(served);
@@ -52,6 +60,11 @@ fn bodies(machine: &str) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     };
     let states: Vec<String> =
         (0..20_000).map(|number| format!("\"s{number}\":{{\"Type\":\"Pass\",\"Next\":\"x\"}}")).collect();
+    let endless = format!("{{\"StartAt\":\"s0\",\"States\":{{{}}}}}", states.join(","));
+    let named = json!({"name": "n".repeat(1024 * 1024)}).to_string().into_bytes();
+    let tags: Vec<Value> =
+        (0..40_000).map(|number| json!({"key": format!("k{number}"), "value": ""})).collect();
+    let tested = json!({"definition": endless, "stateName": "s0"}).to_string().into_bytes();
     vec![
         ("1 MiB that is not JSON", "StartExecution", vec![b'x'; 1024 * 1024]),
         ("1 MiB of input", "StartExecution", start(&format!("\"{}\"", "x".repeat(1024 * 1024)))),
@@ -60,11 +73,14 @@ fn bodies(machine: &str) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("input of 100,000 levels", "StartExecution", start(&deep)),
         ("100,000 unknown members", "StartExecution", format!("{{{}}}", keys.join(",")).into_bytes()),
         ("definition of 100,000 levels", "CreateStateMachine", create(&deep)),
+        ("1 MiB of name", "CreateActivity", named),
         (
-            "definition of 20,000 states without an end",
-            "CreateStateMachine",
-            create(&format!("{{\"StartAt\":\"s0\",\"States\":{{{}}}}}", states.join(","))),
+            "40,000 tags",
+            "TagResource",
+            json!({"resourceArn": machine, "tags": tags}).to_string().into_bytes(),
         ),
+        ("definition of 20,000 states without an end", "CreateStateMachine", create(&endless)),
+        ("test of 20,000 states without an end", "TestState", tested),
     ]
 }
 
@@ -75,24 +91,19 @@ fn broken_body(
     operation: &str,
     body: &[u8],
 ) -> anyhow::Result<()> {
-    let send = |times: u32| -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        for _ in 0..times {
-            // A body that is too long ends its connection.
-            let status = runtime.block_on(async {
-                let mut connection = Connection::open(served.address).await?;
-                anyhow::Ok(connection.ask(operation, body).await.map_or(413, |(status, _)| status))
-            })?;
-            if status == 200 {
-                bail!("{name}: was not refused");
-            }
-        }
-        Ok(())
-    };
-    send(1)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     served.forget_peak()?;
     let (resident, cpu) = (served.resident_bytes()?, served.cpu_seconds()?);
-    send(REPEATS)?;
+    for _ in 0..REPEATS {
+        // A body that is too long ends its connection.
+        let status = runtime.block_on(async {
+            let mut connection = Connection::open(served.address).await?;
+            anyhow::Ok(connection.ask(operation, body).await.map_or(413, |(status, _)| status))
+        })?;
+        if status == 200 {
+            bail!("{name}: was not refused");
+        }
+    }
     let each = (served.cpu_seconds()? - cpu) * 1e3 / f64::from(REPEATS);
     let more = served.peak_bytes()?.saturating_sub(resident) as f64 / (1024.0 * 1024.0);
     bench.report.at_most(&format!("hostile: {name}: server CPU"), each, "ms", 50.0, "");
