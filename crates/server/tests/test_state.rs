@@ -230,6 +230,31 @@ async fn a_distributed_map_shows_its_items_on_their_way() {
     }
     check(
         &server,
+        "an ItemReader whose items are in the input, as AWS documents it",
+        json!({
+            "Type": "Map", "End": true, "ItemsPath": "$.orders", "ItemSelector": {"v.$": "$$.Map.Item.Value"},
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": {"Bucket": "b", "Key": "k"},
+            },
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}},
+            },
+        }),
+        json!({"input": {"orders": [1, 2]}, "mock": result(json!([]))}),
+        json!({
+            "status": "SUCCEEDED", "output": [],
+            "inspectionData": {
+                "input": {"orders": [1, 2]}, "afterInputPath": {"orders": [1, 2]}, "afterItemsPath": [1, 2],
+                "afterItemSelector": [{"v": 1}, {"v": 2}], "maxConcurrency": 0,
+                "afterResultSelector": [], "afterResultPath": [],
+            },
+        }),
+    )
+    .await;
+    check(
+        &server,
         "an object as dataset",
         map(json!({
             "Items": "{% $states.input.all %}",
@@ -332,19 +357,28 @@ async fn errors_meet_retriers_and_catchers_as_in_an_execution() {
         ),
         ("Unknown", 0, json!({"status": "FAILED", "details": null})),
     ] {
-        let request = json!({
-            "definition": task.to_string(), "input": "{\"x\": 1}", "mock": error(name), "inspectionLevel": "DEBUG",
-            "stateConfiguration": {"retrierRetryCount": retries},
-        });
-        let answer = unfolded(&server.call("TestState", request).await);
-        let shown = json!({
-            "status": answer["status"], "details": answer["inspectionData"]["errorDetails"],
-            "next": answer["nextState"], "output": answer["output"],
-        });
-        let mut whole = json!({"next": null, "output": null});
-        whole.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
-        assert_eq!(shown, whole, "{name} after {retries}");
-        assert_eq!((&answer["error"], &answer["cause"]), (&json!(name), &json!("why")));
+        // The context object may say how many retries there were; the configuration wins.
+        let context = |retries: i32| json!({"State": {"RetryCount": retries}}).to_string();
+        let configuration = json!({"retrierRetryCount": retries});
+        for more in [
+            json!({"stateConfiguration": configuration}),
+            json!({"context": context(retries)}),
+            json!({"stateConfiguration": configuration, "context": context(7)}),
+        ] {
+            let mut request = json!({
+                "definition": task.to_string(), "input": "{\"x\": 1}", "mock": error(name), "inspectionLevel": "DEBUG",
+            });
+            request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let answer = unfolded(&server.call("TestState", request).await);
+            let shown = json!({
+                "status": answer["status"], "details": answer["inspectionData"]["errorDetails"],
+                "next": answer["nextState"], "output": answer["output"],
+            });
+            let mut whole = json!({"next": null, "output": null});
+            whole.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
+            assert_eq!(shown, whole, "{name} with {more}");
+            assert_eq!((&answer["error"], &answer["cause"]), (&json!(name), &json!("why")));
+        }
     }
     server.stop().await;
 }
@@ -484,6 +518,113 @@ async fn what_does_not_go_together_is_refused() {
     let request = json!({"definition": both.to_string(), "stateName": "T", "roleArn": ROLE});
     let (code, message) = server.error("TestState", request).await;
     assert_eq!(code, "InvalidDefinition", "{message}");
+    // What can be tested with a mock is not among the faults.
+    let mut broken = map.clone();
+    broken["MaxConcurrency"] = json!("many");
+    broken["ItemProcessor"]["ProcessorConfig"] = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let request = json!({"definition": broken.to_string(), "mock": result(json!([]))});
+    let expected = "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: Expected value of type Integer at \
+                    /States/StateName/MaxConcurrency'";
+    assert_eq!(
+        server.error("TestState", request).await,
+        ("InvalidDefinition".to_owned(), expected.to_owned())
+    );
+    server.stop().await;
+}
+
+/// As AWS documents it: the first iteration, with the state's input as its item.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_inside_a_map_is_in_the_first_iteration() {
+    let server = TestServer::start().await;
+    let around = |inner: Value, more: Value| {
+        let mut map = json!({
+            "Type": "Map", "End": true, "ItemProcessor": {"StartAt": "Inner", "States": {"Inner": inner}},
+        });
+        for (name, value) in more.as_object().unwrap() {
+            match name.as_str() {
+                "ProcessorConfig" => map["ItemProcessor"][name] = value.clone(),
+                _ => map[name] = value.clone(),
+            }
+        }
+        json!({"StartAt": "M", "States": {"M": map}})
+    };
+    let pass = json!({"Type": "Pass", "Parameters": {"item.$": "$$.Map.Item"}, "End": true});
+    let task = json!({
+        "Type": "Task", "QueryLanguage": "JSONata", "Resource": INVOKE, "Arguments": {"FunctionName": "f"},
+        "Output": {"item": "{% $states.context.Map.Item %}"}, "End": true,
+    });
+    let parallel = json!({
+        "Type": "Parallel", "End": true, "Branches": [{"StartAt": "Deep", "States": {"Deep": pass.clone()}}],
+    });
+    let distributed = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let reader = |config: Value| {
+        json!({
+            "Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"}, "ReaderConfig": config,
+        })
+    };
+    let list = json!({"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}});
+    let inner_map = json!({
+        "Type": "Map", "End": true, "ItemSelector": {"item.$": "$$.Map.Item"},
+        "ItemProcessor": {"StartAt": "Deep", "States": {"Deep": pass.clone()}},
+    });
+    let first = json!({"Index": 0, "Value": [7]});
+    let cases = [
+        ("Inner", around(pass.clone(), json!({})), json!({}), first.clone()),
+        ("Inner", around(task, json!({})), json!({"mock": result(json!({}))}), first.clone()),
+        ("Deep", around(parallel, json!({})), json!({}), first.clone()),
+        (
+            "Inner",
+            around(pass.clone(), json!({"ProcessorConfig": distributed})),
+            json!({}),
+            json!({"Index": 0, "Value": [7], "Source": "STATE_DATA"}),
+        ),
+        (
+            "Inner",
+            around(
+                pass.clone(),
+                json!({"ProcessorConfig": distributed, "ItemReader": reader(json!({"InputType": "JSON"}))}),
+            ),
+            json!({}),
+            json!({"Index": 0, "Value": [7], "Key": "key", "Source": "S3://bucket/key"}),
+        ),
+        (
+            "Inner",
+            around(pass.clone(), json!({"ProcessorConfig": distributed, "ItemReader": list})),
+            json!({}),
+            json!({"Index": 0, "Value": [7], "Source": "S3://bucket"}),
+        ),
+    ];
+    for (name, machine, more, item) in cases {
+        let mut request = json!({"stateName": name, "input": [7], "inspectionLevel": "INFO"});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let expected = json!({"status": "SUCCEEDED", "output": {"item": item}});
+        check(&server, &machine.to_string(), machine.clone(), request, expected).await;
+    }
+    check(
+        &server,
+        "a Map inside a Map has items of its own",
+        around(inner_map.clone(), json!({})),
+        json!({"stateName": "Inner", "input": [7], "mock": result(json!([]))}),
+        json!({
+            "status": "SUCCEEDED", "output": [],
+            "inspectionData": {
+                "input": [7], "afterInputPath": [7], "afterItemsPath": [7], "maxConcurrency": 0,
+                "afterItemSelector": [{"item": {"Index": 0, "Value": 7, "Source": "STATE_DATA"}}],
+                "afterResultSelector": [], "afterResultPath": [],
+            },
+        }),
+    )
+    .await;
+    let alone =
+        "The JSONPath '$$.Map.Item' specified for the field 'item.$' could not be found in the input '[7]'";
+    check(
+        &server,
+        "a state that is in no Map",
+        pass,
+        json!({"input": [7], "inspectionLevel": "INFO"}),
+        json!({"status": "FAILED", "error": "States.Runtime", "cause": alone}),
+    )
+    .await;
     server.stop().await;
 }
 
@@ -492,38 +633,45 @@ async fn what_does_not_go_together_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mocked_result_has_the_shape_of_what_the_task_would_give() {
     let server = TestServer::start().await;
-    let build = json!({"Build": {"Id": "b", "BuildStatus": "DONE"}});
     let job = json!({
         "JobId": "i", "JobName": "n", "JobQueue": "q", "JobDefinition": "d", "StartedAt": 1, "Status": "SUCCEEDED",
     });
-    let job_with = |name: &str, value: Value| {
+    let jobs_with = |name: &str, value: Value| {
         let mut job = job.clone();
         job[name] = value;
-        job
+        json!({"Jobs": [job]})
     };
     // What is wrong with STRICT, and with PRESENT; none: nothing.
     let cases = [
+        // A job is compared with the answer of the call that looks at it, of which the task's result is a part.
+        ("batch:submitJob.sync", json!({"Jobs": [job.clone()]}), None, None),
         ("batch:submitJob.sync", job.clone(), None, None),
-        ("batch:submitJob.sync", json!({"JobId": "i"}), Some("Required field 'JobName' is missing"), None),
+        ("batch:submitJob.sync", json!({"Status": 7}), None, None),
         (
             "batch:submitJob.sync",
-            job_with("StartedAt", json!("now")),
+            json!({"Jobs": [{"JobId": "i"}]}),
+            Some("Required field 'JobName' is missing"),
+            None,
+        ),
+        (
+            "batch:submitJob.sync",
+            jobs_with("StartedAt", json!("now")),
             Some("Field 'StartedAt' must be a number"),
             Some("Field 'StartedAt' must be a number"),
         ),
         (
             "batch:submitJob.sync",
-            job_with("Status", json!("DONE")),
+            jobs_with("Status", json!("DONE")),
             Some("Field 'Status' is not an expected value"),
             Some("Field 'Status' is not an expected value"),
         ),
         // The answer of the call that submits the job has other fields.
         ("batch:submitJob", json!({"JobId": "i"}), Some("Required field 'JobName' is missing"), None),
         ("batch:submitJob", json!({"JobId": "i", "JobName": "n", "Status": 7}), None, None),
-        ("ecs:runTask.sync", json!({"TaskArn": "a", "Containers": [{"ExitCode": 0}]}), None, None),
+        ("ecs:runTask.sync", json!({"TaskArn": "a", "Containers": [{"ExitCode": "0"}]}), None, None),
         (
             "ecs:runTask.sync",
-            json!({"Containers": [{"ExitCode": 0}, {"ExitCode": "0"}]}),
+            json!({"Tasks": [{"Containers": [{"ExitCode": 0}, {"ExitCode": "0"}]}]}),
             Some("Field 'ExitCode' must be a number"),
             Some("Field 'ExitCode' must be a number"),
         ),
@@ -535,7 +683,7 @@ async fn a_mocked_result_has_the_shape_of_what_the_task_would_give() {
         ),
         (
             "glue:startJobRun.sync",
-            json!({"JobRunState": "RUNNING", "Attempt": "1"}),
+            json!({"JobRun": {"JobRunState": "RUNNING", "Attempt": "1"}}),
             Some("Field 'Attempt' must be a number"),
             Some("Field 'Attempt' must be a number"),
         ),
@@ -547,12 +695,11 @@ async fn a_mocked_result_has_the_shape_of_what_the_task_would_give() {
         ),
         (
             "codebuild:startBuild.sync",
-            build,
+            json!({"Builds": [{"Id": "b", "BuildStatus": "DONE"}]}),
             Some("Field 'BuildStatus' is not an expected value"),
             Some("Field 'BuildStatus' is not an expected value"),
         ),
         ("codebuild:startBuild.sync", json!({"Build": {"BuildStatus": "SUCCEEDED"}}), None, None),
-        ("codebuild:startBuild.sync", json!({"Builds": [{"BuildStatus": 1}]}), None, None),
         (
             "elasticmapreduce:addStep",
             json!({"StepId": 1}),
