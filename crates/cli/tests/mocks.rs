@@ -41,6 +41,12 @@ fn a_run_takes_the_answers_of_a_case() {
     let unknown = at(&["mocks.json", "--mock-case", "happy"]).expect(3);
     assert!(unknown.stderr.contains("(did you mean 'Happy'?)"), "{}", unknown.stderr);
     at(&["mocks.json"]).expect(2);
+    let nowhere = stepwell(project.path(), &["run", "order.asl.json", "--mock-case", "Happy"]).expect(2);
+    assert!(
+        nowhere.stderr.contains("--mock-case needs a mock file: name it with --mock-config"),
+        "{}",
+        nowhere.stderr
+    );
     let mut variable = command(project.path());
     let variable = variable.args(["run", "order.asl.json", "--mock-case", "Happy"]);
     finish(variable.env("SFN_MOCK_CONFIG", "mocks.json")).expect(0);
