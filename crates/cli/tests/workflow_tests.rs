@@ -277,6 +277,7 @@ fn results_are_there_for_ci_servers() {
         "<testcase name=\"&lt;an &amp; order&gt;\" classname=\"order\" file=\"bad/order.test.yaml\" line=\"3\"",
         "<failure message=\"output: 3 differences\">bad/order.test.yaml:6:7: output: 3 differences\n",
         "<skipped message=\"not there yet\"/>",
+        "<testsuite name=\"order\" file=\"wrong/order.test.yaml\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0.000000\">",
         "<error message=\"the file can't be used\">wrong/order.test.yaml:3:5: error: ",
     ] {
         assert!(xml.contains(part), "{part}\n{xml}");
