@@ -145,11 +145,12 @@ async fn a_distributed_map_shows_its_items_on_their_way() {
         }),
     )
     .await;
-    check(
+    for items in [json!("{% $states.input.all %}"), json!({"a": 1, "b": "{% $states.input.all.b %}"})] {
+        check(
         &server,
         "an object as dataset",
         map(json!({
-            "Items": "{% $states.input.all %}",
+            "Items": items,
             "ItemSelector": ["{% $states.context.Map.Item.Key %}", "{% $states.context.Map.Item.Value %}"],
         })),
         json!({"input": {"all": {"a": 1, "b": 2}}, "mock": result(json!([]))}),
@@ -161,6 +162,7 @@ async fn a_distributed_map_shows_its_items_on_their_way() {
         }),
     )
     .await;
+    }
     for (data, config, cause) in [
         ("5", json!({"InputType": "JSON"}), "Attempting to map over non-iterable node."),
         ("[]", json!({"InputType": "JSON", "ItemsPointer": "/x"}), "The ItemsPointer '/x' leads nowhere."),
