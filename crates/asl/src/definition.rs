@@ -466,7 +466,8 @@ pub enum Payload {
 pub enum Items {
     /// `ItemsPath`: over the effective input, or into the context object or a variable.
     Path(Path),
-    /// `Items`: an array with expressions inside, or an expression that gives an array.
+    /// `Items`: an array with expressions inside, or an expression that gives an array; in distributed mode also an
+    /// object.
     Jsonata(JsonataTemplate),
 }
 

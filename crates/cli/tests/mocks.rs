@@ -41,6 +41,12 @@ fn a_run_takes_the_answers_of_a_case() {
     let unknown = at(&["mocks.json", "--mock-case", "happy"]).expect(3);
     assert!(unknown.stderr.contains("(did you mean 'Happy'?)"), "{}", unknown.stderr);
     at(&["mocks.json"]).expect(2);
+    let nowhere = stepwell(project.path(), &["run", "order.asl.json", "--mock-case", "Happy"]).expect(2);
+    assert!(
+        nowhere.stderr.contains("--mock-case needs a mock file: name it with --mock-config"),
+        "{}",
+        nowhere.stderr
+    );
     let mut variable = command(project.path());
     let variable = variable.args(["run", "order.asl.json", "--mock-case", "Happy"]);
     finish(variable.env("SFN_MOCK_CONFIG", "mocks.json")).expect(0);
@@ -64,6 +70,13 @@ fn faults_of_the_file_stop_the_command_with_their_places() {
 fn a_server_tests_states_and_starts_cases() {
     let project = project();
     write(project.path(), "stepwell.toml", "[mock]\nfile = \"mocks.json\"\n");
+    write(project.path(), "lone.json", r#"{"Type": "Succeed"}"#);
+    let inner = r#"{"StartAt": "Inner", "States": {"Inner": {"Type": "Succeed"}}}"#;
+    let fork = format!(r#"{{"Fork": {{"Type": "Parallel", "Branches": [{inner}], "End": true}}}}"#);
+    let map = format!(
+        r#"{{"Type": "Map", "ItemProcessor": {{"StartAt": "Fork", "States": {fork}}}, "End": true}}"#
+    );
+    write(project.path(), "deep.json", &format!(r#"{{"StartAt": "Map", "States": {{"Map": {map}}}}}"#));
     let server = Server::start(project.path(), &["--memory"]);
     let call = |arguments: &[&str]| server.client(arguments);
     call(&["create", "order.asl.json"]).expect(0);
@@ -91,6 +104,26 @@ fn a_server_tests_states_and_starts_cases() {
     );
     test(&["--mock-result", "{\"StatusCode\": \"x\"}"]).expect(3);
     test(&["--mock-result", "{\"StatusCode\": \"x\"}", "--validation", "none"]).expect(1);
-    let whole = call(&["test-state", "order.asl.json"]).expect(2);
-    assert!(whole.stderr.contains("name the state to test with --state (it has Charge)"), "{}", whole.stderr);
+    for (arguments, told) in [
+        (
+            &["order.asl.json"][..],
+            "order.asl.json is a whole state machine: name the state to test with --state (it has Charge)",
+        ),
+        (
+            &["order.asl.json", "--state", "Chrge"],
+            "order.asl.json has no state \"Chrge\"; did you mean \"Charge\"?",
+        ),
+        (&["deep.json", "--state", "Zzz"], "deep.json has no state \"Zzz\" (it has Map, Fork, Inner)"),
+        (
+            &["lone.json", "--state", "Lone"],
+            "lone.json is a single state, not a state machine: leave --state out",
+        ),
+    ] {
+        let ended = call(&[&["test-state"], arguments].concat()).expect(2);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+    assert_eq!(
+        call(&["test-state", "deep.json", "--state", "Inner", "--input", "7"]).expect(0).stdout,
+        "7\n"
+    );
 }

@@ -46,6 +46,8 @@ fn project() -> tempfile::TempDir {
         ("wrong/order.asl.json", &order),
         ("wrong/order.test.yaml", "cases:\n  - name: a\n    moks:\n      Charge: {result: 1}\n"),
         ("alone/alone.test.json", r#"{"cases": []}"#),
+        ("empty/order.asl.json", &order),
+        ("empty/order.test.yaml", "\n"),
         (
             "elsewhere/of.test.json",
             r#"{"definition": "../good/untested.asl.json", "cases": [{"name": "a"}]}"#,
@@ -67,8 +69,14 @@ fn project() -> tempfile::TempDir {
         ),
         (
             "unknown.json",
-            r#"{"StateMachines": {"order": {"TestCases": {"A": {"Chrge": "P"}}}}, "MockedResponses": {"P": {"0": {"Return": 1}}}}"#,
+            r#"{"StateMachines": {"order": {"TestCases": {"A": {"Chrge": "P"}, "B": {"Sorry": "P"}, "Z": {}}}},
+                "MockedResponses": {"P": {"0": {"Return": 1}}}}"#,
         ),
+        (
+            "nothing.json",
+            r#"{"StateMachines": {"order": {"TestCases": {"A": {}}}}, "MockedResponses": {"P": {"0": {"Return": 1}}}}"#,
+        ),
+        ("orders.asl.json", &order),
         ("plain/order.asl.json", &order),
         ("named/order.asl.json", &order),
         (
@@ -176,7 +184,43 @@ fn commands_end_with_the_codes_and_texts_they_promise() {
         ("test named --mock-config mocks.json", 1, "mocks.json\n  ✓ Busy\n  ✓ Paid\n", ""),
         ("test named", 2, "", "\"mockCase\" needs a mock file"),
         ("test plain --mock-config slip.json", 2, "", "slip.json:2:17: error: "),
+        (
+            "test plain --mock-config unknown.json",
+            2,
+            "",
+            "unknown.json:1:50: error: the definition plain/order.asl.json has no state \"Chrge\"\n",
+        ),
         ("test plain --mock-config unknown.json", 2, "", "did you mean Charge?"),
+        (
+            "test plain --mock-config unknown.json",
+            2,
+            "",
+            "unknown.json:1:71: error: Sorry is a Fail state; only Task states make calls\n",
+        ),
+        (
+            "test good/untested.asl.json --mock-config mocks.json",
+            2,
+            "",
+            "error: the mock file mocks.json has no cases for untested; it has some for order, other\n",
+        ),
+        (
+            "test orders.asl.json --mock-config mocks.json",
+            2,
+            "",
+            "error: the mock file mocks.json has no cases for orders; did you mean order?\n",
+        ),
+        (
+            "test plain --mock-config nothing.json",
+            1,
+            "add to the test case: \"Charge\": \"NAME\", with a response of that name\n",
+            "",
+        ),
+        (
+            "test empty",
+            2,
+            "",
+            "empty/order.test.yaml:1:1: error: the file is empty; a test file is an object with \"cases\"\n",
+        ),
         ("test plain --mock-config none.json", 2, "", "can't read none.json"),
         ("test --schema", 0, "\"title\": \"Stepwell test file\"", ""),
         ("test --help", 0, "--coverage-min", ""),
@@ -233,6 +277,7 @@ fn results_are_there_for_ci_servers() {
         "<testcase name=\"&lt;an &amp; order&gt;\" classname=\"order\" file=\"bad/order.test.yaml\" line=\"3\"",
         "<failure message=\"output: 3 differences\">bad/order.test.yaml:6:7: output: 3 differences\n",
         "<skipped message=\"not there yet\"/>",
+        "<testsuite name=\"order\" file=\"wrong/order.test.yaml\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0.000000\">",
         "<error message=\"the file can't be used\">wrong/order.test.yaml:3:5: error: ",
     ] {
         assert!(xml.contains(part), "{part}\n{xml}");

@@ -84,8 +84,11 @@ impl<'a> StateRoots<'a> {
             return match &self.item {
                 None => given.clone(),
                 Some(item) => {
+                    // The item of a Map state around this one gives way to its own.
                     let members = given.as_object().into_iter().flat_map(Object::iter);
-                    let members = members.map(|(key, value)| (key.clone(), value.clone()));
+                    let members = members
+                        .filter(|(key, _)| &***key != "Map")
+                        .map(|(key, value)| (key.clone(), value.clone()));
                     let map = std::iter::once((Arc::from("Map"), item.to_value()));
                     Value::Object(Object::from_entries(members.chain(map).collect()))
                 }

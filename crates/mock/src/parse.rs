@@ -6,6 +6,7 @@ use stepwell_asl::nearest;
 use stepwell_json::{
     Payload,
     spanned::{self, LineIndex, Member, Node, Span},
+    without_source,
 };
 
 use crate::{
@@ -18,6 +19,10 @@ const RESPONSES: &str = "MockedResponses";
 const CASES: &str = "TestCases";
 
 pub(crate) fn parse(text: &str) -> Result<MockFile, Vec<Fault>> {
+    if text.trim().is_empty() {
+        let message = format!("the file is empty; a mock file is an object with '{MACHINES}'");
+        return Err(vec![Fault { line: 1, column: 1, pointer: String::new(), message }]);
+    }
     let (root, errors) = spanned::parse(text);
     // What is left of a broken text would give faults that are none.
     if !errors.is_empty() {
@@ -25,7 +30,7 @@ pub(crate) fn parse(text: &str) -> Result<MockFile, Vec<Fault>> {
             line: error.line,
             column: error.column,
             pointer: String::new(),
-            message: error.message,
+            message: without_source(&error.message, text),
         };
         return Err(errors.into_iter().map(fault).collect());
     }

@@ -92,6 +92,14 @@ fn check_faults(text: &str, expected: &[&str]) {
 fn every_fault_is_found_with_its_place() {
     for (text, expected) in [
         ("[]", &["line 1, column 1: a mock file must be an object, but is an array"][..]),
+        (" \n", &["line 1, column 1: the file is empty; a mock file is an object with 'StateMachines'"]),
+        (
+            "{",
+            &[
+                "line 1, column 2: Unexpected end-of-input: expected close marker for Object (start marker at line 1, \
+               column 1)",
+            ],
+        ),
         ("{}", &["line 1, column 1: 'StateMachines' is missing"]),
         (
             "{\"StateMachine\": {}}",

@@ -139,7 +139,14 @@ async fn test_state_shows_request_and_response_at_trace() {
             continue;
         };
         assert_eq!((&data["request"]["method"], &data["request"]["url"]), (&json!("GET"), &json!(url)));
-        assert!(data["request"]["headers"].as_str().unwrap().contains(&format!("x-key: {shown}")), "{data}");
+        assert_eq!(
+            (&data["request"]["protocol"], &data["response"]["protocol"]),
+            (&json!("http"), &json!("http"))
+        );
+        assert!(
+            data["request"]["headers"].as_str().unwrap().contains(&format!("X-Key: {shown}, User-Agent: ")),
+            "{data}"
+        );
         assert_eq!(
             (&data["response"]["statusCode"], &data["response"]["statusMessage"]),
             (&json!("200"), &json!("OK"))

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+#[path = "test_state/maps.rs"]
+mod maps;
 
 use common::{ROLE, TestServer};
 use serde_json::{Value, json};
@@ -113,195 +115,6 @@ async fn every_stage_of_the_data_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_distributed_map_shows_its_items_on_their_way() {
-    let server = TestServer::start().await;
-    let map = |more: Value| {
-        let mut state = json!({
-            "Type": "Map", "End": true, "QueryLanguage": "JSONata",
-            "ItemProcessor": {
-                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}},
-            },
-        });
-        state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        state
-    };
-    let reader = |config: Value| {
-        json!({
-            "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config,
-            "Arguments": {"Bucket": "b", "Key": "{% $states.input.key %}"},
-        })
-    };
-    check(
-        &server,
-        "a JSON file with a pointer, a selector and a batcher",
-        map(json!({
-            "ItemReader": reader(json!({"InputType": "JSON", "ItemsPointer": "/a~1b/rows", "MaxItems": 3})),
-            "ItemSelector": {
-                "i": "{% $states.context.Map.Item.Index %}", "v": "{% $states.context.Map.Item.Value %}",
-                "from": "{% $states.context.Map.Item.Source %}",
-            },
-            "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"key": "{% $states.input.key %}"}},
-            "ToleratedFailurePercentage": 50, "MaxConcurrency": 7,
-        })),
-        json!({
-            "input": {"key": "k"}, "mock": result(json!([1, 2])),
-            "stateConfiguration": {
-                "mapItemReaderData": "{\"a/b\": {\"rows\": [10, 20, 30, 40]}}", "mapIterationFailureCount": 1,
-            },
-        }),
-        json!({
-            "status": "SUCCEEDED", "output": [1, 2],
-            "inspectionData": {
-                "input": {"key": "k"}, "maxConcurrency": 7, "toleratedFailurePercentage": 50.0,
-                "afterItemsPointer": [10, 20, 30, 40],
-                "afterItemSelector": [
-                    {"i": 0, "v": 10, "from": "S3://b/k"}, {"i": 1, "v": 20, "from": "S3://b/k"},
-                    {"i": 2, "v": 30, "from": "S3://b/k"},
-                ],
-                "afterItemBatcher": [
-                    {"BatchInput": {"key": "k"}, "Items": [
-                        {"i": 0, "v": 10, "from": "S3://b/k"}, {"i": 1, "v": 20, "from": "S3://b/k"},
-                    ]},
-                    {"BatchInput": {"key": "k"}, "Items": [{"i": 2, "v": 30, "from": "S3://b/k"}]},
-                ],
-            },
-        }),
-    )
-    .await;
-    check(
-        &server,
-        "lines of JSON, and a share of failures that is too large",
-        map(json!({
-            "ItemReader": reader(json!({"InputType": "JSONL"})), "ItemSelector": "{% $states.context.Map.Item.Value.n %}",
-            "ToleratedFailurePercentage": "{% 40 %}",
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Handle", "Output": "{% $states.errorOutput.Error %}"}],
-        })),
-        json!({
-            "input": {"key": "k"}, "mock": result(json!([1, 2])),
-            "stateConfiguration": {"mapItemReaderData": "{\"n\": 1}\n\n{\"n\": 2}\n", "mapIterationFailureCount": 1},
-        }),
-        json!({
-            "status": "CAUGHT_ERROR", "nextState": "Handle", "output": "States.ExceedToleratedFailureThreshold",
-            "error": "States.ExceedToleratedFailureThreshold",
-            "cause": "The specified tolerated failure threshold was exceeded",
-            "inspectionData": {
-                "input": {"key": "k"}, "maxConcurrency": 0, "toleratedFailurePercentage": 40.0,
-                "afterItemSelector": [1, 2], "errorDetails": {"catchIndex": 0},
-            },
-        }),
-    )
-    .await;
-    let csv = |more: Value| {
-        let mut config = json!({"InputType": "CSV"});
-        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        config
-    };
-    for (about, config, data, items) in [
-        (
-            "a CSV file with a header",
-            csv(json!({"CSVHeaderLocation": "FIRST_ROW", "MaxItems": 2})),
-            "a,b\n1,\"x,\"\"y\"\"\"\n2\n3,4\n",
-            json!([{"a": "1", "b": "x,\"y\""}, {"a": "2", "b": ""}]),
-        ),
-        (
-            "a CSV file with given headers and bars",
-            csv(json!({"CSVHeaderLocation": "GIVEN", "CSVHeaders": ["a"], "CSVDelimiter": "PIPE"})),
-            "1,5|2\n\\||",
-            json!([{"a": "1,5"}, {"a": "|"}]),
-        ),
-    ] {
-        check(
-            &server,
-            about,
-            map(json!({
-                "ItemReader": reader(config), "ItemSelector": "{% $states.context.Map.Item.Value %}",
-            })),
-            json!({
-                "input": {"key": "k"}, "mock": result(json!([])),
-                "stateConfiguration": {"mapItemReaderData": data},
-            }),
-            json!({
-                "status": "SUCCEEDED", "output": [],
-                "inspectionData": {"input": {"key": "k"}, "maxConcurrency": 0, "afterItemSelector": items},
-            }),
-        )
-        .await;
-    }
-    check(
-        &server,
-        "an object as dataset",
-        map(json!({
-            "Items": "{% $states.input.all %}",
-            "ItemSelector": ["{% $states.context.Map.Item.Key %}", "{% $states.context.Map.Item.Value %}"],
-        })),
-        json!({"input": {"all": {"a": 1, "b": 2}}, "mock": result(json!([]))}),
-        json!({
-            "status": "SUCCEEDED", "output": [],
-            "inspectionData": {
-                "input": {"all": {"a": 1, "b": 2}}, "maxConcurrency": 0, "afterItemSelector": [["a", 1], ["b", 2]],
-            },
-        }),
-    )
-    .await;
-    for (data, config, cause) in [
-        ("5", json!({"InputType": "JSON"}), "Attempting to map over non-iterable node."),
-        ("[]", json!({"InputType": "JSON", "ItemsPointer": "/x"}), "The ItemsPointer '/x' leads nowhere."),
-        (
-            "a,a\n1,2",
-            csv(json!({"CSVHeaderLocation": "FIRST_ROW"})),
-            "CSV headers cannot contain duplicates.",
-        ),
-    ] {
-        check(
-            &server,
-            "data that no reader could use",
-            map(json!({"ItemReader": reader(config)})),
-            json!({
-                "input": {"key": "k"}, "mock": result(json!([])), "inspectionLevel": "INFO",
-                "stateConfiguration": {"mapItemReaderData": data},
-            }),
-            json!({"status": "FAILED", "error": "States.ItemReaderFailed", "cause": cause}),
-        )
-        .await;
-    }
-    // Many columns times many rows.
-    let columns: Vec<String> = (0..2_000).map(|number| number.to_string()).collect();
-    let data = format!("{}{}", columns.join(","), "\n".repeat(200_000));
-    check(
-        &server,
-        "a small file with many values",
-        map(json!({"ItemReader": reader(csv(json!({"CSVHeaderLocation": "FIRST_ROW"})))})),
-        json!({
-            "input": {"key": "k"}, "mock": result(json!([])), "inspectionLevel": "INFO",
-            "stateConfiguration": {"mapItemReaderData": data},
-        }),
-        json!({
-            "status": "FAILED", "error": "States.Runtime",
-            "cause": "The ItemReader makes more than 8388608 bytes of items, which is more than the test of a state may.",
-        }),
-    )
-    .await;
-    for (config, problem) in [
-        (json!({"InputType": "PARQUET"}), "PARQUET can't be read yet; CSV, JSON and JSONL can"),
-        (json!({"InputType": "MANIFEST"}), "the files that a MANIFEST lists can't be given"),
-        (
-            csv(json!({"ManifestType": "ATHENA_DATA", "CSVHeaderLocation": "FIRST_ROW"})),
-            "the files that a manifest lists can't be given",
-        ),
-    ] {
-        let request = json!({
-            "definition": map(json!({"ItemReader": reader(config)})).to_string(), "mock": result(json!([])),
-            "input": "{\"key\": \"k\"}", "stateConfiguration": {"mapItemReaderData": "a"},
-        });
-        let (code, message) = server.error("TestState", request).await;
-        let expected = format!("MapItemReaderData is not supported for this ItemReader: {problem}.");
-        assert_eq!((code.as_str(), message), ("ValidationException", expected));
-    }
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_meet_retriers_and_catchers_as_in_an_execution() {
     let server = TestServer::start().await;
     let task = json!({
@@ -332,19 +145,28 @@ async fn errors_meet_retriers_and_catchers_as_in_an_execution() {
         ),
         ("Unknown", 0, json!({"status": "FAILED", "details": null})),
     ] {
-        let request = json!({
-            "definition": task.to_string(), "input": "{\"x\": 1}", "mock": error(name), "inspectionLevel": "DEBUG",
-            "stateConfiguration": {"retrierRetryCount": retries},
-        });
-        let answer = unfolded(&server.call("TestState", request).await);
-        let shown = json!({
-            "status": answer["status"], "details": answer["inspectionData"]["errorDetails"],
-            "next": answer["nextState"], "output": answer["output"],
-        });
-        let mut whole = json!({"next": null, "output": null});
-        whole.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
-        assert_eq!(shown, whole, "{name} after {retries}");
-        assert_eq!((&answer["error"], &answer["cause"]), (&json!(name), &json!("why")));
+        // The context object may say how many retries there were; the configuration wins.
+        let context = |retries: i32| json!({"State": {"RetryCount": retries}}).to_string();
+        let configuration = json!({"retrierRetryCount": retries});
+        for more in [
+            json!({"stateConfiguration": configuration}),
+            json!({"context": context(retries)}),
+            json!({"stateConfiguration": configuration, "context": context(7)}),
+        ] {
+            let mut request = json!({
+                "definition": task.to_string(), "input": "{\"x\": 1}", "mock": error(name), "inspectionLevel": "DEBUG",
+            });
+            request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let answer = unfolded(&server.call("TestState", request).await);
+            let shown = json!({
+                "status": answer["status"], "details": answer["inspectionData"]["errorDetails"],
+                "next": answer["nextState"], "output": answer["output"],
+            });
+            let mut whole = json!({"next": null, "output": null});
+            whole.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
+            assert_eq!(shown, whole, "{name} with {more}");
+            assert_eq!((&answer["error"], &answer["cause"]), (&json!(name), &json!("why")));
+        }
     }
     server.stop().await;
 }
@@ -484,6 +306,17 @@ async fn what_does_not_go_together_is_refused() {
     let request = json!({"definition": both.to_string(), "stateName": "T", "roleArn": ROLE});
     let (code, message) = server.error("TestState", request).await;
     assert_eq!(code, "InvalidDefinition", "{message}");
+    // What can be tested with a mock is not among the faults.
+    let mut broken = map.clone();
+    broken["MaxConcurrency"] = json!("many");
+    broken["ItemProcessor"]["ProcessorConfig"] = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let request = json!({"definition": broken.to_string(), "mock": result(json!([]))});
+    let expected = "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: Expected value of type Integer at \
+                    /States/StateName/MaxConcurrency'";
+    assert_eq!(
+        server.error("TestState", request).await,
+        ("InvalidDefinition".to_owned(), expected.to_owned())
+    );
     server.stop().await;
 }
 
@@ -492,38 +325,45 @@ async fn what_does_not_go_together_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mocked_result_has_the_shape_of_what_the_task_would_give() {
     let server = TestServer::start().await;
-    let build = json!({"Build": {"Id": "b", "BuildStatus": "DONE"}});
     let job = json!({
         "JobId": "i", "JobName": "n", "JobQueue": "q", "JobDefinition": "d", "StartedAt": 1, "Status": "SUCCEEDED",
     });
-    let job_with = |name: &str, value: Value| {
+    let jobs_with = |name: &str, value: Value| {
         let mut job = job.clone();
         job[name] = value;
-        job
+        json!({"Jobs": [job]})
     };
     // What is wrong with STRICT, and with PRESENT; none: nothing.
     let cases = [
+        // A job is compared with the answer of the call that looks at it, of which the task's result is a part.
+        ("batch:submitJob.sync", json!({"Jobs": [job.clone()]}), None, None),
         ("batch:submitJob.sync", job.clone(), None, None),
-        ("batch:submitJob.sync", json!({"JobId": "i"}), Some("Required field 'JobName' is missing"), None),
+        ("batch:submitJob.sync", json!({"Status": 7}), None, None),
         (
             "batch:submitJob.sync",
-            job_with("StartedAt", json!("now")),
+            json!({"Jobs": [{"JobId": "i"}]}),
+            Some("Required field 'JobName' is missing"),
+            None,
+        ),
+        (
+            "batch:submitJob.sync",
+            jobs_with("StartedAt", json!("now")),
             Some("Field 'StartedAt' must be a number"),
             Some("Field 'StartedAt' must be a number"),
         ),
         (
             "batch:submitJob.sync",
-            job_with("Status", json!("DONE")),
+            jobs_with("Status", json!("DONE")),
             Some("Field 'Status' is not an expected value"),
             Some("Field 'Status' is not an expected value"),
         ),
         // The answer of the call that submits the job has other fields.
         ("batch:submitJob", json!({"JobId": "i"}), Some("Required field 'JobName' is missing"), None),
         ("batch:submitJob", json!({"JobId": "i", "JobName": "n", "Status": 7}), None, None),
-        ("ecs:runTask.sync", json!({"TaskArn": "a", "Containers": [{"ExitCode": 0}]}), None, None),
+        ("ecs:runTask.sync", json!({"TaskArn": "a", "Containers": [{"ExitCode": "0"}]}), None, None),
         (
             "ecs:runTask.sync",
-            json!({"Containers": [{"ExitCode": 0}, {"ExitCode": "0"}]}),
+            json!({"Tasks": [{"Containers": [{"ExitCode": 0}, {"ExitCode": "0"}]}]}),
             Some("Field 'ExitCode' must be a number"),
             Some("Field 'ExitCode' must be a number"),
         ),
@@ -535,7 +375,7 @@ async fn a_mocked_result_has_the_shape_of_what_the_task_would_give() {
         ),
         (
             "glue:startJobRun.sync",
-            json!({"JobRunState": "RUNNING", "Attempt": "1"}),
+            json!({"JobRun": {"JobRunState": "RUNNING", "Attempt": "1"}}),
             Some("Field 'Attempt' must be a number"),
             Some("Field 'Attempt' must be a number"),
         ),
@@ -547,12 +387,11 @@ async fn a_mocked_result_has_the_shape_of_what_the_task_would_give() {
         ),
         (
             "codebuild:startBuild.sync",
-            build,
+            json!({"Builds": [{"Id": "b", "BuildStatus": "DONE"}]}),
             Some("Field 'BuildStatus' is not an expected value"),
             Some("Field 'BuildStatus' is not an expected value"),
         ),
         ("codebuild:startBuild.sync", json!({"Build": {"BuildStatus": "SUCCEEDED"}}), None, None),
-        ("codebuild:startBuild.sync", json!({"Builds": [{"BuildStatus": 1}]}), None, None),
         (
             "elasticmapreduce:addStep",
             json!({"StepId": 1}),

@@ -37,6 +37,8 @@ pub struct Case {
     pub name: Arc<str>,
     /// Where it stands.
     pub span: Span,
+    /// Whether it stands in a mock file rather than in a test file.
+    pub is_of_mock_file: bool,
     /// Why it is not run.
     pub skip: Option<String>,
     /// The execution's input.
@@ -165,6 +167,7 @@ impl Case {
         Self {
             name: name.into(),
             span,
+            is_of_mock_file: true,
             skip: None,
             input: Payload::from_value(Value::empty_object()),
             context: Context::new(state_machine_name),

@@ -91,6 +91,10 @@ fn stopped(machine: &Machine, case: &Case, ran: &Ran, stop: &Stop) -> Mismatch {
                 Missing::Mock(Some(mocks)) => {
                     (*mocks, "no mock answers it".to_owned(), format!("add to \"mocks\": {key}: {answer}"))
                 }
+                Missing::Mock(None) if case.is_of_mock_file => {
+                    let hint = format!("add to the test case: {key}: \"NAME\", with a response of that name");
+                    (case.span, "no mock answers it".to_owned(), hint)
+                }
                 Missing::Mock(None) => {
                     let hint = format!("add to the case: \"mocks\": {{{key}: {answer}}}");
                     (case.span, "no mock answers it".to_owned(), hint)

@@ -120,7 +120,7 @@ output! {
 output! {
     /// The request of an HTTP Task. What a connection adds is hidden unless secrets are to be revealed.
     InspectionDataRequest {
-        /// `HTTP/1.1`.
+        /// `https`, or `http` where that is allowed.
         protocol "protocol": Option<Arc<str>>,
         /// The method.
         method "method": Option<Arc<str>>,
@@ -136,7 +136,7 @@ output! {
 output! {
     /// The answer to an HTTP Task.
     InspectionDataResponse {
-        /// `HTTP/1.1`.
+        /// As in the request.
         protocol "protocol": Option<Arc<str>>,
         /// The status.
         status_code "statusCode": Option<Arc<str>>,

@@ -1,5 +1,7 @@
 //! Map.
 
+use stepwell_json::document::{Kind, Node};
+
 use super::Reader;
 use super::fields::{Fields, PROCESSOR_CONFIG};
 use super::jsonata::{self, Available};
@@ -16,6 +18,16 @@ use crate::jsonata::JsonataTemplate;
 const LABEL_CHARACTERS_MAX: usize = 40;
 /// Characters that a `Label` can't have, besides white space and control characters.
 const LABEL_REFUSED: &str = "?*<>{}[]:;,\\|^~$#%&`\"";
+
+/// `ItemProcessor` or `Iterator`; with both, which is a finding, the first.
+fn processor_node<'a>(fields: &Fields<'a>) -> Option<Node<'a>> {
+    fields.get("ItemProcessor").or_else(|| fields.get("Iterator"))
+}
+
+fn is_distributed(fields: &Fields<'_>) -> bool {
+    let mode = processor_node(fields).and_then(|node| node.get("ProcessorConfig")?.get("Mode"));
+    mode.is_some_and(|mode| matches!(mode.kind(), Kind::String("DISTRIBUTED")))
+}
 
 impl<'a> Reader<'a> {
     pub(super) fn map(&mut self, fields: &Fields<'a>, context: &mut Context) -> Option<Map> {
@@ -57,10 +69,11 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// `Items`: an array with expressions inside, or an expression.
+    /// `Items`: an array with expressions inside, or an expression; in distributed mode also an object (documented).
     fn items_field(&mut self, fields: &Fields<'a>) -> Option<JsonataTemplate> {
         let node = fields.get("Items")?;
-        if !jsonata::is_expression(node) && node.items().is_none() {
+        let is_object = node.members().is_some() && is_distributed(fields);
+        if !jsonata::is_expression(node) && node.items().is_none() && !is_object {
             self.invalid("Expected value of type Array", node);
             return None;
         }
@@ -78,10 +91,8 @@ impl<'a> Reader<'a> {
         self.template_field(fields, field).map(ItemSelector::JsonPath)
     }
 
-    /// `ItemProcessor` or `Iterator`; with both, which is a finding, the first is read.
     fn processor(&mut self, fields: &Fields<'a>) -> (Option<SubMachine>, ProcessorConfig) {
-        let name = if fields.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
-        let Some(node) = fields.get(name) else {
+        let Some(node) = processor_node(fields) else {
             return (None, ProcessorConfig::default());
         };
         let mut config = ProcessorConfig::default();

@@ -87,6 +87,15 @@ pub(crate) fn run(arguments: &RunArguments, format: Format) -> Result<(), Failur
     crate::log::for_run();
     let wait_scale =
         if arguments.skip_waits { 0.0 } else { server::wait_scale(&environment).map_err(Failure::Usage)? };
+    // Without a case nothing is taken from the file, and its faults are of no interest.
+    let mock_file = match &arguments.mock_case {
+        None => None,
+        Some(_) => {
+            Some(mock::file(arguments.mock_config.as_deref(), &environment, &config).ok_or_else(|| {
+                Failure::usage("--mock-case needs a mock file: name it with --mock-config or SFN_MOCK_CONFIG")
+            })?)
+        }
+    };
     let plan = Plan {
         config: &config,
         environment: &environment,
@@ -97,11 +106,7 @@ pub(crate) fn run(arguments: &RunArguments, format: Format) -> Result<(), Failur
         allow_unauthenticated: false,
         retention_days: RETENTION_DAYS,
         wait_scale,
-        // Without a case nothing is taken from the file, and its faults are of no interest.
-        mock_file: arguments
-            .mock_case
-            .as_ref()
-            .and_then(|_| mock::file(arguments.mock_config.as_deref(), &environment, &config)),
+        mock_file,
     };
     let settings = plan.settings()?;
     let store = host::open_store(arguments.data_dir.as_deref(), Durability::Commit)?;

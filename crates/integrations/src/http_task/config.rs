@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::address::Exception;
@@ -170,12 +170,27 @@ impl std::fmt::Debug for Connection {
 /// What a connection adds to a request. It wins over what the task says.
 #[derive(Clone, Default)]
 pub(super) struct Additions {
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// What authorizes comes first.
+    pub(super) headers: Vec<Header>,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Vec<(String, String)>,
 }
 
+/// A header, and its name as it was written.
+#[derive(Clone)]
+pub(super) struct Header {
+    pub(super) name: HeaderName,
+    pub(super) spelling: String,
+    pub(super) value: HeaderValue,
+}
+
 impl Additions {
+    /// Adds what authorizes, which wins over a header of the same name.
+    fn authorize(&mut self, header: Header) {
+        self.headers.retain(|other| other.name != header.name);
+        self.headers.insert(0, header);
+    }
+
     /// The same with every value hidden.
     pub(super) fn masked(&self) -> Self {
         let hide = |pairs: &[(String, String)]| {
@@ -183,7 +198,11 @@ impl Additions {
         };
         let hidden = HeaderValue::from_static(HIDDEN);
         Self {
-            headers: self.headers.iter().map(|(name, _)| (name.clone(), hidden.clone())).collect(),
+            headers: self
+                .headers
+                .iter()
+                .map(|header| Header { value: hidden.clone(), ..header.clone() })
+                .collect(),
             query: hide(&self.query),
             body: hide(&self.body),
         }
@@ -245,9 +264,9 @@ impl ConnectionSection {
                 let password =
                     settings.secret("password", self.password.as_ref(), self.password_env.as_ref())?;
                 let both = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-                additions.headers.push(settings.header(
+                additions.authorize(settings.header(
                     "password",
-                    AUTHORIZATION.as_str(),
+                    "Authorization",
                     &format!("Basic {both}"),
                 )?);
             }
@@ -255,7 +274,7 @@ impl ConnectionSection {
                 let header = settings.needed("key_name", self.key_name.as_ref())?;
                 let value =
                     settings.secret("key_value", self.key_value.as_ref(), self.key_value_env.as_ref())?;
-                additions.headers.push(settings.header("key_value", header, &value)?);
+                additions.authorize(settings.header("key_value", header, &value)?);
             }
             ConnectionKind::Oauth2 => {
                 let url = settings.needed("token_url", self.token_url.as_ref())?;
@@ -355,12 +374,13 @@ impl Settings<'_> {
         given.iter().map(|(name, parameter)| Ok((name.clone(), value(name, parameter)?))).collect()
     }
 
-    fn header(&self, key: &str, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ConfigError> {
+    fn header(&self, key: &str, name: &str, value: &str) -> Result<Header, ConfigError> {
+        let spelling = name.to_owned();
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| self.wrong(key, format!("{name:?} is no name of a header")))?;
         let mut value = HeaderValue::from_str(value)
             .map_err(|_| self.wrong(key, "the value can't be sent in an HTTP header"))?;
         value.set_sensitive(true);
-        Ok((name, value))
+        Ok(Header { name, spelling, value })
     }
 }

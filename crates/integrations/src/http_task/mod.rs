@@ -13,7 +13,7 @@ mod token;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use stepwell_aws_model::DirectTarget;
 use stepwell_json::Value;
 
@@ -71,6 +71,7 @@ pub struct Trace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the AWS API reference")]
 pub struct TracedRequest {
+    pub protocol: String,
     pub method: String,
     pub url: String,
     pub headers: String,
@@ -81,6 +82,7 @@ pub struct TracedRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the AWS API reference")]
 pub struct TracedResponse {
+    pub protocol: String,
     pub status_code: String,
     pub status_message: String,
     pub headers: String,
@@ -191,7 +193,7 @@ impl HttpTask {
             }
             let response = self.send(&prepared).await?;
             if let Some(trace) = trace.as_deref_mut() {
-                trace.response = Some(traced_response(&response));
+                trace.response = Some(traced_response(&prepared, &response));
             }
             // A token can end before its time; a new one that is refused too is no better the third time.
             match kept_token {
@@ -256,26 +258,37 @@ fn not_authorized(name: &str, reason: &str) -> TaskError {
     )
 }
 
+/// The scheme of the URL is what AWS calls the protocol (documented).
+fn protocol(prepared: &Prepared) -> String {
+    prepared.uri.scheme_str().unwrap_or_default().to_owned()
+}
+
 fn traced_request(prepared: &Prepared) -> TracedRequest {
+    let shown = prepared.shown_headers.iter();
+    let headers = shown.flat_map(|(name, spelling)| {
+        prepared.headers.get_all(name).iter().map(move |value| (spelling.as_str(), value))
+    });
     TracedRequest {
+        protocol: protocol(prepared),
         method: prepared.method.to_string(),
         url: prepared.uri.to_string(),
-        headers: traced_headers(&prepared.headers),
+        headers: traced_headers(headers),
         body: String::from_utf8_lossy(&prepared.body).into_owned(),
     }
 }
 
-fn traced_response(response: &Response) -> TracedResponse {
+fn traced_response(prepared: &Prepared, response: &Response) -> TracedResponse {
     TracedResponse {
+        protocol: protocol(prepared),
         status_code: response.status.as_u16().to_string(),
         status_message: response.status.canonical_reason().unwrap_or_default().to_owned(),
-        headers: traced_headers(&response.headers),
+        headers: traced_headers(response.headers.iter().map(|(name, value)| (name.as_str(), value))),
         body: String::from_utf8_lossy(&response.body).into_owned(),
     }
 }
 
-fn traced_headers(headers: &HeaderMap) -> String {
+fn traced_headers<'h>(headers: impl Iterator<Item = (&'h str, &'h HeaderValue)>) -> String {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let shown: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    let shown: Vec<String> = headers.map(|(name, value)| format!("{name}: {}", text(value))).collect();
     format!("[{}]", shown.join(", "))
 }

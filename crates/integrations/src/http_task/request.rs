@@ -8,7 +8,7 @@ use hyper::{
 use stepwell_json::{Object, Value};
 
 use super::{
-    config::{Additions, HIDDEN},
+    config::{Additions, HIDDEN, Header},
     form::{self, ArrayFormat, join},
 };
 use crate::{
@@ -65,6 +65,9 @@ pub(super) struct Prepared {
     /// The host is one of the exceptions to the rules for addresses.
     pub(super) is_excepted: bool,
     pub(super) headers: HeaderMap,
+    /// Names of headers in the order and spelling in which AWS shows them: those of the task, of the connection, and of
+    /// the service. The default content type is not among them.
+    pub(super) shown_headers: Vec<(HeaderName, String)>,
     pub(super) body: Bytes,
 }
 
@@ -110,7 +113,22 @@ pub(super) fn prepare(
         Refusal::Invalid(cause) => unusable(cause),
         Refusal::Forbidden(cause) => TaskError::new("States.TaskFailed", cause),
     })?;
-    let mut headers = task_headers(parameters.value("Headers"))?;
+    let given = parameters.value("Headers");
+    let mut headers = task_headers(given)?;
+    let mut shown_headers = Vec::new();
+    let mut show = |name: HeaderName, spelling: &str| {
+        if !shown_headers.iter().any(|(shown, _)| *shown == name) {
+            shown_headers.push((name, spelling.to_owned()));
+        }
+    };
+    for (spelling, _) in given.and_then(Value::as_object).into_iter().flat_map(Object::iter) {
+        if let Ok(name) = HeaderName::from_bytes(spelling.as_bytes())
+            && !OWN_HEADERS.contains(&name)
+        {
+            show(name, spelling);
+        }
+    }
+    show(AUTHORIZATION, "Authorization");
     let body = body(parameters, additions, &headers)?;
     if !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
@@ -118,11 +136,14 @@ pub(super) fn prepare(
     let agent = format!("Amazon|StepFunctions|HttpInvoke|{region}");
     headers.insert(USER_AGENT, HeaderValue::from_str(&agent).map_err(|error| unusable(error.to_string()))?);
     headers.insert(RANGE, HeaderValue::from_static("bytes=0-262144"));
-    for (name, value) in &additions.headers {
+    for Header { name, spelling, value } in &additions.headers {
         headers.insert(name.clone(), value.clone());
+        show(name.clone(), spelling);
     }
+    show(USER_AGENT, "User-Agent");
+    show(RANGE, "Range");
     let uri = with_query(place.uri, parameters.value("QueryParameters"), additions)?;
-    Ok(Prepared { method, uri, is_excepted: place.is_excepted, headers, body })
+    Ok(Prepared { method, uri, is_excepted: place.is_excepted, headers, shown_headers, body })
 }
 
 fn task_headers(given: Option<&Value>) -> Result<HeaderMap, TaskError> {

@@ -445,6 +445,40 @@ async fn secrets_are_in_no_error_and_hidden_in_traces() {
     }
 }
 
+/// Names keep their spelling; those of the task come first, then the connection's, then the service's (documented).
+#[tokio::test]
+async fn a_trace_shows_the_request_as_aws_does() {
+    let server = Server::start(|_, _| answer("200 OK", "x-one: 1\r\n", "{}")).await;
+    let basic = "type = \"basic\"\nusername = \"u\"\npassword = \"p\"\nheaders = { CustomHeader1 = \"c\", \"X-Both\" = \"mine\" }";
+    let key = "type = \"api_key\"\nkey_name = \"X-Key\"\nkey_value = \"k\"\nheaders = { x-key = \"other\" }";
+    let own = "User-Agent: Amazon|StepFunctions|HttpInvoke|us-east-1, Range: bytes=0-262144]";
+    for (connection, headers, expected) in [
+        (
+            basic,
+            r#""definitionHeader":"h1","x-both":"theirs""#,
+            "[definitionHeader: h1, x-both: mine, Authorization: Basic dTpw, CustomHeader1: c, ",
+        ),
+        (
+            key,
+            r#""Content-Type":"text/plain","X-Two":["a","b"]"#,
+            "[Content-Type: text/plain, X-Two: a, X-Two: b, X-Key: k, ",
+        ),
+        (NO_AUTH, r#""User-Agent":"me""#, "["),
+    ] {
+        let task = HttpTask::new(config(connection));
+        let mut trace = Trace::default();
+        let parameters = parameters(&server, "/api?a=1", &format!(r#""Headers":{{{headers}}}"#));
+        let outcome = task.call(&parameters, "us-east-1", Some(&mut trace), true).await;
+        assert!(matches!(outcome, HttpOutcome::Answered(_)));
+        let request = trace.request.expect("a request");
+        assert_eq!(request.headers, format!("{expected}{own}"));
+        assert_eq!((&*request.protocol, request.url.contains("/api?a=1")), ("http", true), "{request:?}");
+        let response = trace.response.expect("an answer");
+        assert!(response.headers.contains("x-one: 1"), "{response:?}");
+        assert_eq!((&*response.protocol, &*response.status_message), ("http", "OK"));
+    }
+}
+
 #[tokio::test]
 async fn names_are_connected_to_at_the_address_that_was_checked() {
     // 127.0.0.1 stands for a public address here, 127.0.0.2 for one within; the name moves from one to the other.

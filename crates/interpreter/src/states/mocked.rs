@@ -49,14 +49,13 @@ pub(super) fn map(
     let distributed = map.distributed.as_deref();
     let reader = distributed.and_then(|fields| fields.item_reader.as_ref());
     let dataset = match reader {
-        Some(reader) => read(stepper, frame, reader, effective, inspection)?,
-        None => {
-            let items = map::items(stepper, frame, state, map, effective)?.value().clone();
-            if matches!(state.flow, DataFlow::JsonPath(_)) {
-                stepper.note(|seen| seen.after_items_path = Some(items.clone()));
-            }
-            Some(Dataset { items, source: Cow::Borrowed(map::STATE_DATA) })
-        }
+        Some(reader) => match read(stepper, frame, reader, effective, inspection)? {
+            // The input may have what was read, where ItemsPath leads (documented). An execution ignores an ItemsPath
+            // beside an ItemReader, so one that leads nowhere is no error.
+            None if map.items.is_some() => items_of_state(stepper, frame, (state, map), effective).ok(),
+            dataset => dataset,
+        },
+        None => Some(items_of_state(stepper, frame, (state, map), effective)?),
     };
     let concurrency = map::concurrency(stepper, frame, map, effective)?;
     stepper.note(|seen| seen.max_concurrency = Some(concurrency.unwrap_or(0)));
@@ -122,6 +121,20 @@ impl Dataset {
             _ => Vec::new(),
         }
     }
+}
+
+/// Items from the state's input, as ItemsPath or Items says.
+fn items_of_state(
+    stepper: &Stepper<'_>,
+    frame: FrameIndex,
+    (state, map): (&State, &MapState),
+    effective: &Stored,
+) -> Progress<Dataset> {
+    let items = map::items(stepper, frame, state, map, effective)?.value().clone();
+    if matches!(state.flow, DataFlow::JsonPath(_)) {
+        stepper.note(|seen| seen.after_items_path = Some(items.clone()));
+    }
+    Ok(Dataset { items, source: Cow::Borrowed(map::STATE_DATA) })
 }
 
 /// Items from what the ItemReader is taken to have read; none when nothing is given.

@@ -79,6 +79,10 @@ pub trait Files {
 /// # Errors
 /// All problems with that.
 pub fn header(text: &str) -> Result<(Node, Header), Vec<Problem>> {
+    if text.trim().is_empty() {
+        let message = "the file is empty; a test file is an object with \"cases\"".to_owned();
+        return Err(vec![Problem { span: Span::default(), message, suggestion: None }]);
+    }
     let (root, errors) = spanned::parse(text);
     if !errors.is_empty() {
         return Err(errors
@@ -307,6 +311,7 @@ impl Reader<'_> {
         let mut case = Case {
             name: "".into(),
             span: start(node.span),
+            is_of_mock_file: false,
             skip: None,
             input: Payload::from_value(stepwell_json::Value::empty_object()),
             context: defaults.context.clone(),

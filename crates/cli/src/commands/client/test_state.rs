@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
+use stepwell_asl::nearest;
 
 use super::create::ROLE_DEFAULT;
 use super::{ServerArgument, block_on, text};
@@ -120,9 +121,7 @@ fn request(arguments: &TestStateArguments) -> Result<Value, Failure> {
         report::note(&arguments.file, &source, &[finding]);
         Failure::InvalidDefinition
     })?;
-    if arguments.state.is_none() {
-        refuse_machine(&file)?;
-    }
+    check_state(&file, arguments.state.as_deref())?;
     let level = match arguments.inspection_level {
         Level::Info => "INFO",
         Level::Debug => "DEBUG",
@@ -180,16 +179,38 @@ fn mock(arguments: &TestStateArguments) -> Result<Option<Value>, Failure> {
     Ok(Some(mock))
 }
 
-/// A whole machine needs the name of a state; the server would only find fields that no state has.
-fn refuse_machine(file: &DefinitionFile) -> Result<(), Failure> {
+/// A whole machine needs the name of a state of it, and a single state has none; the server would only find fields that
+/// don't fit, or no state.
+fn check_state(file: &DefinitionFile, state: Option<&str>) -> Result<(), Failure> {
     let definition: Value = serde_json::from_str(&file.json).unwrap_or_default();
-    let Some(states) = definition.get("States").and_then(Value::as_object) else { return Ok(()) };
-    let names: Vec<&str> = states.keys().map(String::as_str).collect();
-    Err(Failure::Usage(format!(
-        "{} is a whole state machine: name the state to test with --state (it has {})",
-        file.path.display(),
-        names.join(", ")
-    )))
+    let mut names = Vec::new();
+    names_in(&definition, &mut names);
+    let path = file.path.display();
+    let problem = match (definition.get("States"), state) {
+        (Some(_), None) => format!(
+            "{path} is a whole state machine: name the state to test with --state (it has {})",
+            names.join(", ")
+        ),
+        (Some(_), Some(state)) if !names.contains(&state) => match nearest(state, names.iter().copied()) {
+            Some(near) => format!("{path} has no state {state:?}; did you mean {near:?}?"),
+            None => format!("{path} has no state {state:?} (it has {})", names.join(", ")),
+        },
+        (None, Some(_)) if definition.get("Type").is_some() => {
+            format!("{path} is a single state, not a state machine: leave --state out")
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::Usage(problem))
+}
+
+/// The names of all states of a machine, however deep they are.
+fn names_in<'d>(machine: &'d Value, names: &mut Vec<&'d str>) {
+    for (name, state) in machine.get("States").and_then(Value::as_object).into_iter().flatten() {
+        names.push(name);
+        let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
+        let processors = ["ItemProcessor", "Iterator"].into_iter().filter_map(|field| state.get(field));
+        branches.chain(processors).for_each(|inner| names_in(inner, names));
+    }
 }
 
 /// The stages in the order in which the data goes through them, and their names in the API.

@@ -1,6 +1,7 @@
 //! Results as JUnit XML, which CI servers read.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use super::load::{Content, Lines};
 use super::outcome::{CaseRun, Report, SuiteRun, Verdict};
@@ -30,7 +31,8 @@ pub(super) fn document(report: &Report) -> String {
 
 fn suite(xml: &mut String, run: &SuiteRun) {
     let count = |verdict| run.cases.iter().filter(|case| case.verdict() == verdict).count();
-    let seconds: f64 = run.cases.iter().map(|case| case.elapsed.as_secs_f64()).sum();
+    let elapsed: Duration = run.cases.iter().map(|case| case.elapsed).sum();
+    let seconds = elapsed.as_secs_f64();
     let (path, errors) = (run.path.display().to_string(), usize::from(run.invalid.is_some()));
     let _ = writeln!(
         xml,

@@ -6,8 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use stepwell_asl::{MachineType, Options, analyse};
+use stepwell_asl::{MachineType, Options, analyse, nearest};
 use stepwell_interpreter::compile;
+use stepwell_interpreter::program::{State, StateKind};
 use stepwell_json::spanned::{self, LineIndex, Node, Span};
 use stepwell_json::{Payload, without_source};
 use stepwell_mock::{Fault, MockFile, TestCase};
@@ -119,6 +120,13 @@ impl MockConfig {
     }
 }
 
+/// Where the key of a member stands, and its value. A key that stands twice has the value of the last.
+fn member<'n>(object: Option<&'n Node>, key: &str) -> (Span, Option<&'n Node>) {
+    let members = object.and_then(Node::members).unwrap_or_default();
+    let found = members.iter().rev().find(|member| &*member.key == key);
+    found.map(|member| (member.key_span, Some(&member.value))).unwrap_or_default()
+}
+
 /// The byte at a line and a column, both from 1, the column in characters.
 fn offset_of(text: &str, line: u32, column: u32) -> usize {
     let lines = text.split_inclusive('\n').take(line.saturating_sub(1) as usize);
@@ -206,31 +214,60 @@ impl Library {
     ) -> Result<Content, Invalid> {
         let file = mock_config.file.clone();
         let (root, _) = spanned::parse(&file.json);
-        let span_of = |case: &str| {
-            let cases = root.as_ref().and_then(|root| {
-                root.get("StateMachines")?.get(machine_name)?.get("TestCases").and_then(Node::members)
-            });
-            let member = cases.unwrap_or_default().iter().rev().find(|member| &*member.key == case);
-            member.map(|member| member.key_span).unwrap_or_default()
-        };
+        let of_machine =
+            root.as_ref().and_then(|root| root.get("StateMachines")?.get(machine_name)?.get("TestCases"));
         let key = (definition.to_path_buf(), MachineType::Standard);
         let machine = &self.load_definition(&key)?.machine;
         let mut problems = Vec::new();
         let mut suite = Suite { machine_type: MachineType::Standard, cases: Vec::new() };
         for (name, case) in cases {
-            let span = span_of(name);
-            for state in case.states().filter(|state| machine.find(state).is_none()) {
-                let suggestion = machine.nearest(state).map(str::to_owned);
-                let message = format!("the definition {} has no state {state:?}", definition.display());
-                problems.push(Problem { span, message, suggestion });
+            let (span, states) = member(of_machine, name);
+            for state in case.states() {
+                let found = machine.find(state).and_then(|index| machine.program.get(index));
+                let (message, suggestion) = match found {
+                    Some(State { kind: StateKind::Task(_), .. }) => continue,
+                    Some(other) => {
+                        let kind = other.type_name();
+                        (format!("{state} is a {kind} state; only Task states make calls"), None)
+                    }
+                    None => {
+                        let message =
+                            format!("the definition {} has no state {state:?}", definition.display());
+                        (message, machine.nearest(state).map(str::to_owned))
+                    }
+                };
+                problems.push(Problem { span: member(states, state).0, message, suggestion });
             }
             suite.cases.push(Case::of_mock_file(name, span, Arc::clone(case), machine_name));
         }
         if problems.is_empty() {
             Ok(Content { file, definition: key, suite })
         } else {
+            problems.sort_by_key(|problem| problem.span.start);
             Err(invalid(&file, problems))
         }
+    }
+
+    /// A text for people: the mock file has cases for none of these definitions.
+    pub(super) fn unused_mock_file(&self, definitions: &[PathBuf]) -> Option<String> {
+        let mock_config = self.mock_config.as_ref()?;
+        let names: Vec<String> =
+            definitions.iter().map(|path| crate::definition::machine_name(path)).collect();
+        let wanted = match names.as_slice() {
+            [] => return None,
+            [name] => name.clone(),
+            names => format!("any of the {} definitions found", names.len()),
+        };
+        let mut known: Vec<&str> = mock_config.mocks.cases().map(|(machine, _, _)| machine).collect();
+        known.sort_unstable();
+        known.dedup();
+        let near = names.iter().find_map(|name| nearest(name, known.iter().copied()));
+        let hint = match near {
+            Some(near) => format!("; did you mean {near}?"),
+            None if known.is_empty() => String::new(),
+            None => format!("; it has some for {}", known.join(", ")),
+        };
+        Some(format!("the mock file {} has no cases for {wanted}{hint}", mock_config.file.path.display()))
     }
 
     fn content(&mut self, path: &Path) -> Result<Content, Invalid> {

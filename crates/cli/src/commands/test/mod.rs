@@ -77,7 +77,8 @@ pub(crate) fn run(arguments: &TestArguments, format: Format) -> Result<(), Failu
     let mut library = Library::new(mock_config)?;
     let suites = library.suites(&found);
     if suites.is_empty() {
-        return Err(Failure::Usage(nothing_found(&paths)));
+        let unused = library.unused_mock_file(&found.definitions);
+        return Err(Failure::Usage(unused.unwrap_or_else(|| nothing_found(&paths))));
     }
     let filter = arguments.filter.as_deref();
     let mut runs = Vec::new();

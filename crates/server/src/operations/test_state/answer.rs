@@ -59,18 +59,17 @@ impl Test {
         let variables =
             variables.filter(|variables| variables.as_object().is_some_and(|all| !all.is_empty()));
         let trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-        let protocol = || Some("HTTP/1.1".into());
         let shown = |text: String| Some(text.into());
         InspectionData {
             request: trace.request.map(|request| InspectionDataRequest {
-                protocol: protocol(),
+                protocol: shown(request.protocol),
                 method: shown(request.method),
                 url: shown(request.url),
                 headers: shown(request.headers),
                 body: shown(request.body),
             }),
             response: trace.response.map(|response| InspectionDataResponse {
-                protocol: protocol(),
+                protocol: shown(response.protocol),
                 status_code: shown(response.status_code),
                 status_message: shown(response.status_message),
                 headers: shown(response.headers),

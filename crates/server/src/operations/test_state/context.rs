@@ -10,7 +10,7 @@ use stepwell_interpreter::{
 };
 use stepwell_json::{Object, Value};
 
-use super::subject::{Pattern, pattern};
+use super::subject::{Around, Pattern, pattern};
 use crate::random;
 
 /// What a field must be.
@@ -90,8 +90,21 @@ fn has_token(state: &State) -> bool {
         if matches!(pattern(&task.resource), Some(Pattern::Sync | Pattern::WaitForTaskToken)))
 }
 
-/// The context object when none is given. The state has the same name whatever it is called (recorded).
-pub(super) fn default(about: &About, input: &Value, state: &State, retries_made: u32) -> Value {
+/// State.RetryCount of a context object that is given.
+pub(super) fn retry_count(context: &Value) -> Option<u32> {
+    let count = context.get("State")?.get("RetryCount")?.as_i64()?;
+    u32::try_from(count).ok()
+}
+
+/// The context object when none is given. The state has the same name whatever it is called (recorded). A state inside a
+/// Map state is in its first iteration, and its input is the item (documented).
+pub(super) fn default(
+    about: &About,
+    input: &Value,
+    state: &State,
+    around: Option<&Around>,
+    retries_made: u32,
+) -> Value {
     let text = |text: &str| Value::from(text);
     let now = about.start_time.to_iso();
     let role = if about.role_arn.is_empty() { Value::Null } else { text(&about.role_arn) };
@@ -111,6 +124,16 @@ pub(super) fn default(about: &About, input: &Value, state: &State, retries_made:
     if has_token(state) {
         // Nothing waits for it: the state is mocked.
         context.push(("Task", object([("Token", text(&random::uuid().to_string()))])));
+    }
+    if let Some(map) = around {
+        let mut item = vec![("Index", Value::from(0_i64)), ("Value", input.clone())];
+        if map.may_have_keys {
+            item.push(("Key", text("key")));
+        }
+        if let Some(source) = map.source {
+            item.push(("Source", text(source)));
+        }
+        context.push(("Map", object([("Item", object(item))])));
     }
     object(context)
 }

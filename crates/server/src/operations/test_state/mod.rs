@@ -143,7 +143,6 @@ impl Test {
         if reader_data.is_some() {
             subject.check_reader()?;
         }
-        let retries_made = configuration.and_then(|given| given.retrier_retry_count).map_or(0, count);
         let state = subject.state();
         let given = match &request.context {
             Some(_) if !is_mocked => {
@@ -154,6 +153,12 @@ impl Test {
             Some(text) => Some(context::read(text, state)?),
             None => None,
         };
+        // A context object may say how many retries there were, too (documented).
+        let retries_made = configuration
+            .and_then(|given| given.retrier_retry_count)
+            .map(count)
+            .or_else(|| given.as_ref().and_then(context::retry_count))
+            .unwrap_or(0);
         let outcome = match &request.mock {
             Some(mock) => Some(outcome(mock, &subject)?),
             None => None,
@@ -162,7 +167,7 @@ impl Test {
         let variables = variables(request.variables.as_deref())?;
         let mut inspection = Inspection::new(match given {
             Some(given) => given,
-            None => context::default(&about, input.value(), state, retries_made),
+            None => context::default(&about, input.value(), state, subject.around.as_ref(), retries_made),
         });
         inspection.retries_made = retries_made;
         inspection.failed_iterations = failed_iterations;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use stepwell_api::ApiError;
 use stepwell_asl::{
-    self as asl, Code, InputType, LONE_STATE_NAME, Resource, analyse_for_test, analyse_lone_state,
-    invalid_definition_message,
+    self as asl, Code, InputType, LONE_STATE_NAME, ProcessorMode, Resource, analyse_for_test,
+    analyse_lone_state, invalid_definition_message,
 };
 use stepwell_interpreter::{
     Program, compile,
@@ -19,8 +19,34 @@ pub(super) struct Subject {
     pub(super) index: StateIndex,
     /// Names of the states inside it.
     pub(super) inner_states: Vec<String>,
+    /// The innermost Map state around it.
+    pub(super) around: Option<Around>,
     /// What InvalidDefinition says when the state is to be run, because it uses what this version can't run.
     cannot_run: Option<String>,
+}
+
+/// A Map state, as one of its iterations would see it.
+pub(super) struct Around {
+    /// Whether the items may have keys: a JSON file may hold an object.
+    pub(super) may_have_keys: bool,
+    /// Where the items are from; none in inline mode.
+    pub(super) source: Option<&'static str>,
+}
+
+impl Around {
+    fn of(map: &asl::Map) -> Self {
+        let reader = map.distributed.item_reader.as_ref();
+        let is_distributed = map.processor_config.mode == ProcessorMode::Distributed;
+        Self {
+            may_have_keys: is_distributed
+                && reader.is_some_and(|reader| reader.input_type == Some(InputType::Json)),
+            source: is_distributed.then(|| match reader {
+                None => "STATE_DATA",
+                Some(reader) if reader.input_type.is_none() => "S3://bucket",
+                Some(_) => "S3://bucket/key",
+            }),
+        }
+    }
 }
 
 impl Subject {
@@ -30,11 +56,18 @@ impl Subject {
             Some(_) => analyse_for_test(definition),
             None => analyse_lone_state(definition),
         };
-        let invalid =
-            || ApiError::new("InvalidDefinition", invalid_definition_message(&analysis.diagnostics));
+        // What this version can't run yet does not make a definition invalid: a mock may test it.
+        let invalid = || {
+            let mut findings = analysis.diagnostics.clone();
+            if findings.iter().any(|finding| finding.code != Code::NotYetSupported) {
+                findings.retain(|finding| finding.code != Code::NotYetSupported);
+            }
+            ApiError::new("InvalidDefinition", invalid_definition_message(&findings))
+        };
         let Some(mut parsed) = analysis.definition.clone() else { return Err(invalid()) };
         let name = name.unwrap_or(LONE_STATE_NAME);
-        let Some(state) = find(&parsed.states, name) else { return Err(not_found()) };
+        let Some((state, map)) = find(&parsed.states, name, None) else { return Err(not_found()) };
+        let around = map.map(Around::of);
         let span = state.span.clone();
         let mut inner_states = Vec::new();
         names_inside(state, &mut inner_states);
@@ -52,7 +85,7 @@ impl Subject {
         let Some(index) = position.and_then(|position| StateIndex::try_from(position).ok()) else {
             return Err(not_found());
         };
-        Ok(Self { program: Arc::new(program), index, inner_states, cannot_run })
+        Ok(Self { program: Arc::new(program), index, inner_states, around, cannot_run })
     }
 
     pub(super) fn state(&self) -> &State {
@@ -158,13 +191,21 @@ pub(super) fn not_found() -> ApiError {
     ApiError::validation("State not found in definition")
 }
 
-/// A state by its name, which is unique, at any depth.
-fn find<'d>(states: &'d [asl::State], name: &str) -> Option<&'d asl::State> {
+/// A state by its name, which is unique, at any depth, and the innermost Map state around it.
+fn find<'d>(
+    states: &'d [asl::State],
+    name: &str,
+    around: Option<&'d asl::Map>,
+) -> Option<(&'d asl::State, Option<&'d asl::Map>)> {
     states.iter().find_map(|state| {
         if &*state.name == name {
-            return Some(state);
+            return Some((state, around));
         }
-        scopes_of(state).into_iter().find_map(|states| find(states, name))
+        let around = match &state.kind {
+            asl::StateKind::Map(map) => Some(&**map),
+            _ => around,
+        };
+        scopes_of(state).into_iter().find_map(|states| find(states, name, around))
     })
 }
 
