@@ -453,7 +453,9 @@ fn everything_that_is_not_known_is_asked_for_at_once() {
 
 /// Template, its file name, and a part of what is told.
 const REFUSED: &[(&str, &str, &str)] = &[
-    ("a.yaml", "Resources:\n  M: !Nonsense x\n", "a.yaml:2:"),
+    ("a.yaml", "Resources:\n  M: !Nonsense x\n", "a.yaml:2:6:"),
+    ("a.yaml", "Resources:\n  M: !Nonsense\n  N: 1\n", "a.yaml:2:6:"),
+    ("a.yaml", "Resources:\n  M: !Nonsense [a]\n", "a.yaml:2:6:"),
     ("a.yaml", "Resources:\n  M: !Nonsense x\n", "the tag !Nonsense has no meaning in a template"),
     ("a.yaml", "Parameters: {}\n", "is not a CloudFormation template"),
     ("a.yaml", "Resources: {Q: {Type: AWS::SQS::Queue}}\n", "has no state machines"),
@@ -505,6 +507,52 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "a.yaml",
         "Resources:\n  A: &m\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: same, DefinitionUri: pass.asl.json}\n  B: *m\n",
         "A of a and B of a would both be the state machine same",
+    ),
+    // What the server would refuse, when a part of the template was deployed.
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n      StateMachineName: two words\n      DefinitionString: x\n",
+        "a.yaml:5:25: \"two words\" can't be a name: a name has up to 80 characters",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  A: {Type: AWS::StepFunctions::Activity, Properties: {Name: a/b}}\n",
+        "a.yaml:2:62: \"a/b\" can't be a name",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Role: admin, DefinitionUri: pass.asl.json}\n",
+        "a.yaml:4:24: \"admin\" is not the ARN of a role",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Tags: x, DefinitionUri: pass.asl.json}\n",
+        "a.yaml:4:24: tags are a list of Key and Value",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties: {Definition: {}, DefinitionString: x}\n",
+        "a.yaml:4:30: M has DefinitionString and Definition; only one of them can be its definition",
+    ),
+    (
+        "a.yaml",
+        "Parameters:\n  Stage: {Type: String, AllowedValues: [dev, prod], Default: test}\nResources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: !Ref Stage, DefinitionUri: pass.asl.json}\n",
+        "a.yaml:2:10: the parameter Stage is \"test\", which is none of its AllowedValues: dev, prod",
+    ),
+    (
+        "a.yaml",
+        "Conditions: {No: !Equals [a, b]}\nResources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: !Select [0, [!Ref AWS::NoValue]], DefinitionUri: pass.asl.json}\n",
+        "a.yaml:4:5: M can't be read: a part that it needs is AWS::NoValue",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  A:\n    Type: AWS::StepFunctions::StateMachineAlias\n    Properties:\n      Name: live\n      RoutingConfiguration: [{StateMachineVersionArn: 'arn:1', Weight: 90}]\n",
+        "a.yaml:6:29: the weights of the versions must be 100 together, and are 90",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  A:\n    Type: AWS::StepFunctions::StateMachineAlias\n    Properties:\n      Name: 12\n      RoutingConfiguration: [{StateMachineVersionArn: 'arn:1', Weight: 100}]\n",
+        "a.yaml:5:13: \"12\" can't be the name of an alias",
     ),
     // Versions and aliases.
     (
@@ -573,6 +621,87 @@ fn what_can_not_be_deployed_is_refused_with_its_place() {
         nothing.contains("has no template: looked for manifest.json, cdk.out/manifest.json"),
         "{nothing}"
     );
+}
+
+#[test]
+fn properties_that_are_no_value_are_as_if_they_were_absent() {
+    let (directory, server) = server("");
+    write(
+        directory.path(),
+        "t.yaml",
+        "{Conditions: {No: !Equals [a, b]}, Resources: {
+  Named: {Type: AWS::Serverless::StateMachine, Properties: {
+    Name: !If [No, other, !Ref AWS::NoValue],
+    Type: !If [No, EXPRESS, !Ref AWS::NoValue],
+    Role: !If [No, x, !Ref AWS::NoValue],
+    Tags: !If [No, x, {team: orders, none: !Ref AWS::NoValue}],
+    Logging: !Ref AWS::NoValue,
+    DefinitionUri: !Ref AWS::NoValue,
+    DefinitionSubstitutions: {A: !Ref AWS::NoValue},
+    Definition: {StartAt: P, States: {P: {Type: Succeed}}}}},
+  Work: {Type: AWS::StepFunctions::Activity, Properties: {
+    Name: !Ref AWS::NoValue,
+    Tags: [!If [No, {Key: a, Value: b}, !Ref AWS::NoValue], {Key: team, Value: work}]}}}}",
+    );
+    let deployed = server.client(&["deploy", "t.yaml"]).expect(0);
+    assert_eq!(deployed.stdout, "Named: created\nactivity Work: created\n", "{deployed:?}");
+    let named = server.client(&["describe", "Named", "--output", "json"]).expect(0).json();
+    assert_eq!(named["type"], "STANDARD");
+    assert_eq!(named["roleArn"], "arn:aws:iam::000000000000:role/NamedRole");
+    let arn = "arn:aws:states:us-east-1:000000000000";
+    for (resource, team) in [("stateMachine:Named", "orders"), ("activity:Work", "work")] {
+        let tags = list_tags(&server, &format!("{arn}:{resource}"));
+        assert_eq!(tags, json!([{"key": "team", "value": team}]), "{resource}");
+    }
+    assert_eq!(server.client(&["deploy", "t.yaml"]).expect(0).stdout, "Named: unchanged\n");
+}
+
+#[test]
+fn activities_become_what_the_template_says() {
+    let (directory, server) = server("");
+    let deploy = |more: &str| {
+        let text = format!(
+            "Resources:\n  Work: {{Type: AWS::StepFunctions::Activity, Properties: {{Name: work{more}}}}}\n"
+        );
+        write(directory.path(), "t.yaml", &text);
+        server.client(&["deploy", "t.yaml"])
+    };
+    let arn = "arn:aws:states:us-east-1:000000000000:activity:work";
+    let encrypted = ", EncryptionConfiguration: {Type: CUSTOMER_MANAGED_KMS_KEY, KmsKeyId: alias/a, KmsDataKeyReusePeriodSeconds: 300}";
+    let tagged = format!("{encrypted}, Tags: [{{Key: a, Value: b}}]");
+    assert_eq!(deploy(&tagged).expect(0).stdout, "activity work: created\n");
+    assert_eq!(list_tags(&server, arn), json!([{"key": "a", "value": "b"}]));
+    assert_eq!(deploy(&tagged).expect(0).stdout, "");
+    assert_eq!(deploy(encrypted).expect(0).stdout, "activity work: updated (tags)\n");
+    assert_eq!(list_tags(&server, arn), json!([]));
+    let refused = deploy("").expect(2).stderr;
+    assert!(refused.contains("the activity work is to be encrypted otherwise than it is"), "{refused}");
+}
+
+#[test]
+fn what_has_no_effect_is_told() {
+    let (directory, server) = server("");
+    write(
+        directory.path(),
+        "t.yaml",
+        "Resources:
+  M:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineTyp: EXPRESS
+      Colour: red
+      Definition: {StartAt: P, States: {P: {Type: Succeed}}}
+  Fn::ForEach::All: [Name, [A, B], {'${Name}': {Type: AWS::StepFunctions::Activity}}]
+",
+    );
+    let told = server.client(&["deploy", "t.yaml", "--diff"]).expect(1).stderr;
+    for line in [
+        "warning: StateMachineTyp of M is not known and has no effect; did you mean StateMachineType?\n",
+        "warning: Colour of M is not known and has no effect\n",
+        "warning: Fn::ForEach::All is left out: what makes resources is not evaluated; write them themselves\n",
+    ] {
+        assert!(told.contains(line), "{line}\nnot in\n{told}");
+    }
 }
 
 #[test]
