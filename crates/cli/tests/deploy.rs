@@ -531,6 +531,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "a.yaml",
+        "Resources:\n  A:\n    Type: AWS::StepFunctions::Activity\n    Properties: {Tags: [{Key: 'a!', Value: b}]}\n",
+        "a.yaml:4:24: The tag 'a!' has the character '!'",
+    ),
+    (
+        "a.yaml",
+        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {AutoPublishAlias: a b, DefinitionUri: pass.asl.json}\n",
+        "a.yaml:4:36: \"a b\" can't be the name of an alias",
+    ),
+    (
+        "a.yaml",
         "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties: {Definition: {}, DefinitionString: x}\n",
         "a.yaml:4:30: M has DefinitionString and Definition; only one of them can be its definition",
     ),

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 use stepwell_api::arn::check_role;
+use stepwell_api::types::tag::{Tag, check_tags};
 use stepwell_json::Value;
 use stepwell_json::spanned::{Node, NodeKind};
 
@@ -160,6 +161,10 @@ pub(super) fn tags(resolver: &mut Resolver<'_>, logical_id: &str) -> Option<Vec<
         _ => return resolver.error(node, "tags are a list of Key and Value"),
     }
     tags.sort();
+    let as_sent = tags.iter().map(|(key, value)| Tag { key: Some(key.clone()), value: Some(value.clone()) });
+    if let Err(error) = check_tags(&as_sent.collect::<Vec<_>>()) {
+        return resolver.error(node, &error.message);
+    }
     Some(tags)
 }
 

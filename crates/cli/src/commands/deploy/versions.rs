@@ -125,6 +125,7 @@ pub(super) fn auto_publish(
     let template = resolver.template;
     let node = resolver.property(logical_id, "AutoPublishAlias")?;
     let name = resolver.text(node)?;
+    let name = checked_alias_name(resolver, name, node)?;
     if let Some(node) = resolver.property(logical_id, "DeploymentPreference") {
         left_out.extend(gradual(resolver, logical_id, node));
     }
@@ -150,10 +151,14 @@ pub(super) fn auto_publish(
 /// The name of an alias, if there can be one of that name.
 fn alias_name(resolver: &mut Resolver<'_>, logical_id: &str, resource: &Node) -> Option<String> {
     let (name, _) = physical::name(resolver, logical_id, "Name")?;
+    let node = resolver.template.property(logical_id, "Name").unwrap_or(resource);
+    checked_alias_name(resolver, name, node)
+}
+
+fn checked_alias_name(resolver: &mut Resolver<'_>, name: String, node: &Node) -> Option<String> {
     if is_alias_name(&name) {
         return Some(name);
     }
-    let node = resolver.template.property(logical_id, "Name").unwrap_or(resource);
     let text = format!(
         "{name:?} can't be the name of an alias: it has up to 80 letters, digits and -_. and is not a number"
     );
