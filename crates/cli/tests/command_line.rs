@@ -344,7 +344,14 @@ fn input_comes_from_standard_input_too() {
 #[test]
 fn definitions_come_from_standard_input_too() {
     let project = project();
+    // YAML may begin with a brace as JSON does.
+    let flow =
+        "{\n  StartAt: First,\n  States: {First: {Type: Pass, Next: Secnd}, Second: {Type: Succeed}}\n}\n";
+    std::fs::write(project.path().join("flow.yaml"), flow).unwrap();
+    std::fs::write(project.path().join("comma.json"), r#"{"StartAt": "P", "States": {},}"#).unwrap();
     for (source, arguments, code, told) in [
+        ("flow.yaml", &["validate", "-"][..], 2, "<stdin>:3:38: error: Missing 'Next' target: Secnd"),
+        ("comma.json", &["validate", "-"], 2, "<stdin>:1:32: error: Unexpected character ('}'"),
         ("typo.asl.json", &["validate", "-"][..], 2, "<stdin>:4:39: error: Missing 'Next' target: Secnd"),
         ("typo.asl.yaml", &["validate", "-"], 2, "<stdin>:5:11: error: Missing 'Next' target: Secnd"),
         ("bad.json", &["validate", "-"], 2, "<stdin>:2:1: error: "),

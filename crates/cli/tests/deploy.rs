@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{PASS, Server, stepwell, write};
+use common::{PASS, Server, write};
 use serde_json::{Value, json};
 
 fn fixtures() -> PathBuf {
@@ -451,128 +451,85 @@ fn everything_that_is_not_known_is_asked_for_at_once() {
     assert_eq!(server.client(&["list", "machines"]).expect(0).stdout, "", "nothing was created");
 }
 
-/// Template, its file name, and a part of what is told.
-const REFUSED: &[(&str, &str, &str)] = &[
-    ("a.yaml", "Resources:\n  M: !Nonsense x\n", "a.yaml:2:"),
-    ("a.yaml", "Resources:\n  M: !Nonsense x\n", "the tag !Nonsense has no meaning in a template"),
-    ("a.yaml", "Parameters: {}\n", "is not a CloudFormation template"),
-    ("a.yaml", "Resources: {Q: {Type: AWS::SQS::Queue}}\n", "has no state machines"),
-    ("a.json", "{\"Resources\": \n", "a.json:2:1: this is not JSON"),
-    (
-        "a.yaml",
-        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties: {}\n",
-        "a.yaml:3:5: M has no definition; it needs one of DefinitionString, Definition, DefinitionS3Location",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      DefinitionUri: none.asl.json\n",
-        "can't read none.asl.json: no such file",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Type: FAST\n      DefinitionUri: pass.asl.json\n",
-        "a.yaml:5:13: \"FAST\" is neither STANDARD nor EXPRESS",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Name: !Cidr [a]\n      DefinitionUri: pass.asl.json\n",
-        "a.yaml:5:",
-    ),
-    // A finding in an object of the template is shown there.
-    (
-        "a.yaml",
-        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      Definition:\n        StartAt: First\n        States:\n          First: {Type: Pass, Next: Secnd}\n          Second: {Type: Succeed}\n",
-        "a.yaml:8:37: error: Missing 'Next' target: Secnd",
-    ),
-    // In a text of the template, the place in the text is shown.
-    (
-        "a.yaml",
-        "Resources:\n  M:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n      DefinitionString: !Sub |\n        {\"Comment\": \"${AWS::StackName} ${!x}\", \"StartAt\": \"First\",\n        \"States\": {\"First\": {\"Type\": \"Pass\", \"Next\": \"Secnd\"},\n        \"Second\": {\"Type\": \"Succeed\"}}}\n",
-        "a.yaml:7:54: error: Missing 'Next' target: Secnd",
-    ),
-    (
-        "a.json",
-        "{\"Resources\": {\"M\": {\"Type\": \"AWS::StepFunctions::StateMachine\", \"Properties\": {\n\"DefinitionString\": \"{\\\"StartAt\\\": \\\"é\\\",\\n\\\"States\\\": {\\\"P\\\": {\\\"Type\\\": \\\"Succeed\\\"}}}\"}}}}\n",
-        "a.json:2:36: error: ",
-    ),
-    // One in a file is shown there, where it is before placeholders are replaced.
-    (
-        "a.yaml",
-        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      DefinitionUri: typo.asl.json\n      DefinitionSubstitutions: {Long: a long long comment}\n",
-        "typo.asl.json:1:89: error: Missing 'Next' target: Secnd",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  A: &m\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: same, DefinitionUri: pass.asl.json}\n  B: *m\n",
-        "A of a and B of a would both be the state machine same",
-    ),
-    // Versions and aliases.
-    (
-        "a.yaml",
-        "Resources:\n  V: {Type: AWS::StepFunctions::StateMachineVersion, Properties: {Description: x}}\n",
-        "a.yaml:2:6: V has no StateMachineArn",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  V:\n    Type: AWS::StepFunctions::StateMachineVersion\n    Properties:\n      StateMachineArn: arn\n      StateMachineRevisionId: abc\n",
-        "a.yaml:6:31: only Fn::GetAtt of a state machine's StateMachineRevisionId can be used here",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  V:\n    Type: AWS::StepFunctions::StateMachineVersion\n    Properties: {StateMachineArn: 'arn:aws:states:us-east-1:000000000000:stateMachine:none'}\n",
-        "V is a version of arn:aws:states:us-east-1:000000000000:stateMachine:none, which is neither in the template nor on the server",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  A: {Type: AWS::StepFunctions::StateMachineAlias, Properties: {Name: live}}\n",
-        "A needs RoutingConfiguration or DeploymentPreference, and not both",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  A:\n    Type: AWS::StepFunctions::StateMachineAlias\n    Properties:\n      RoutingConfiguration: [{StateMachineVersionArn: arn, Weight: all}]\n",
-        "a.yaml:5:55: \"arn\" is not the ARN of a version",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  A:\n    Type: AWS::StepFunctions::StateMachineAlias\n    Properties:\n      RoutingConfiguration: [{StateMachineVersionArn: 'arn:1', Weight: all}]\n",
-        "\"all\" is no weight: a whole number is needed here",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref B}}\n  B: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref A}}\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: !Ref A, DefinitionUri: pass.asl.json}\n",
-        "these references lead in a circle",
-    ),
-    (
-        "a.yaml",
-        "Resources:\n  M:\n    Type: AWS::Serverless::StateMachine\n    Properties: {Name: !Ref Nmae, DefinitionUri: pass.asl.json}\nParameters: {Name: {Type: String}}\n",
-        "Nmae: the template has nothing of this name; did you mean Name?",
-    ),
-];
-
 #[test]
-fn what_can_not_be_deployed_is_refused_with_its_place() {
+fn properties_that_are_no_value_are_as_if_they_were_absent() {
     let (directory, server) = server("");
-    write(directory.path(), "pass.asl.json", PASS);
     write(
         directory.path(),
-        "typo.asl.json",
-        r#"{"Comment": "${Long}", "StartAt": "First", "States": {"First": {"Type": "Pass", "Next": "Secnd"}, "Second": {"Type": "Succeed"}}}"#,
+        "t.yaml",
+        "{Conditions: {No: !Equals [a, b]}, Resources: {
+  Named: {Type: AWS::Serverless::StateMachine, Properties: {
+    Name: !If [No, other, !Ref AWS::NoValue],
+    Type: !If [No, EXPRESS, !Ref AWS::NoValue],
+    Role: !If [No, x, !Ref AWS::NoValue],
+    Tags: !If [No, x, {team: orders, none: !Ref AWS::NoValue}],
+    Logging: !Ref AWS::NoValue,
+    DefinitionUri: !Ref AWS::NoValue,
+    DefinitionSubstitutions: {A: !Ref AWS::NoValue},
+    Definition: {StartAt: P, States: {P: {Type: Succeed}}}}},
+  Work: {Type: AWS::StepFunctions::Activity, Properties: {
+    Name: !Ref AWS::NoValue,
+    Tags: [!If [No, {Key: a, Value: b}, !Ref AWS::NoValue], {Key: team, Value: work}]}}}}",
     );
-    for (name, template, expected) in REFUSED {
-        write(directory.path(), name, template);
-        let refused = server.client(&["deploy", name]).expect(2);
-        assert!(refused.stderr.contains(expected), "{expected}\nnot in\n{}\n{template}", refused.stderr);
+    let deployed = server.client(&["deploy", "t.yaml"]).expect(0);
+    assert_eq!(deployed.stdout, "Named: created\nactivity Work: created\n", "{deployed:?}");
+    let named = server.client(&["describe", "Named", "--output", "json"]).expect(0).json();
+    assert_eq!(named["type"], "STANDARD");
+    assert_eq!(named["roleArn"], "arn:aws:iam::000000000000:role/NamedRole");
+    let arn = "arn:aws:states:us-east-1:000000000000";
+    for (resource, team) in [("stateMachine:Named", "orders"), ("activity:Work", "work")] {
+        let tags = list_tags(&server, &format!("{arn}:{resource}"));
+        assert_eq!(tags, json!([{"key": "team", "value": team}]), "{resource}");
     }
-    assert_eq!(server.client(&["list", "machines"]).expect(0).stdout, "", "nothing was created");
-    let outside =
-        stepwell(directory.path(), &["deploy", "pass.asl.json", "--endpoint-url", "http://127.0.0.1:1"]);
-    assert!(outside.expect(2).stderr.contains("is not a CloudFormation template"));
-    let empty = tempfile::tempdir().unwrap();
-    let nothing = stepwell(empty.path(), &["deploy"]).expect(2).stderr;
-    assert!(
-        nothing.contains("has no template: looked for manifest.json, cdk.out/manifest.json"),
-        "{nothing}"
+    assert_eq!(server.client(&["deploy", "t.yaml"]).expect(0).stdout, "Named: unchanged\n");
+}
+
+#[test]
+fn activities_become_what_the_template_says() {
+    let (directory, server) = server("");
+    let deploy = |more: &str| {
+        let text = format!(
+            "Resources:\n  Work: {{Type: AWS::StepFunctions::Activity, Properties: {{Name: work{more}}}}}\n"
+        );
+        write(directory.path(), "t.yaml", &text);
+        server.client(&["deploy", "t.yaml"])
+    };
+    let arn = "arn:aws:states:us-east-1:000000000000:activity:work";
+    let encrypted = ", EncryptionConfiguration: {Type: CUSTOMER_MANAGED_KMS_KEY, KmsKeyId: alias/a, KmsDataKeyReusePeriodSeconds: 300}";
+    let tagged = format!("{encrypted}, Tags: [{{Key: a, Value: b}}]");
+    assert_eq!(deploy(&tagged).expect(0).stdout, "activity work: created\n");
+    assert_eq!(list_tags(&server, arn), json!([{"key": "a", "value": "b"}]));
+    assert_eq!(deploy(&tagged).expect(0).stdout, "");
+    assert_eq!(deploy(encrypted).expect(0).stdout, "activity work: updated (tags)\n");
+    assert_eq!(list_tags(&server, arn), json!([]));
+    let refused = deploy("").expect(2).stderr;
+    assert!(refused.contains("the activity work is to be encrypted otherwise than it is"), "{refused}");
+}
+
+#[test]
+fn what_has_no_effect_is_told() {
+    let (directory, server) = server("");
+    write(
+        directory.path(),
+        "t.yaml",
+        "Resources:
+  M:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineTyp: EXPRESS
+      Colour: red
+      Definition: {StartAt: P, States: {P: {Type: Succeed}}}
+  Fn::ForEach::All: [Name, [A, B], {'${Name}': {Type: AWS::StepFunctions::Activity}}]
+",
     );
+    let told = server.client(&["deploy", "t.yaml", "--diff"]).expect(1).stderr;
+    for line in [
+        "warning: StateMachineTyp of M is not known and has no effect; did you mean StateMachineType?\n",
+        "warning: Colour of M is not known and has no effect\n",
+        "warning: Fn::ForEach::All is left out: what makes resources is not evaluated; write them themselves\n",
+    ] {
+        assert!(told.contains(line), "{line}\nnot in\n{told}");
+    }
 }
 
 #[test]

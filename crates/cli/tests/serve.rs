@@ -133,6 +133,11 @@ fn clients_publish_versions_and_route_aliases() {
     assert!(refused.contains("must not be referenced by an alias"), "{refused}");
     server.client(&["delete", "m:live"]).expect(0);
     server.client(&["delete", "m:1"]).expect(0);
+    // What is gone, or was never there, is not said to be deleted.
+    for name in ["m:live", "m:1"] {
+        let refused = server.client(&["delete", name]).expect(3).stderr;
+        assert!(refused.contains("StateMachineDoesNotExist"), "{refused}");
+    }
     assert!(!server.client(&["list", "versions", "m"]).expect(0).stdout.contains(&arn("m:1")));
     server.client(&["start", "m:live"]).expect(3);
 }

@@ -32,6 +32,10 @@ async fn a_state_machine_is_created_described_updated_listed_and_deleted() {
             ("StateMachineAlreadyExists", format!("State Machine Already Exists: '{arn}'"))
         );
     }
+    // What is wrong with a definition is told before what it is in conflict with.
+    let mut invalid = create.clone();
+    invalid["definition"] = json!("{}");
+    assert_eq!(server.error("CreateStateMachine", invalid).await.0, "InvalidDefinition");
     let described = server.call("DescribeStateMachine", json!({"stateMachineArn": arn})).await;
     assert_eq!(described["definition"], definition);
     assert_eq!(described["status"], "ACTIVE");
@@ -328,6 +332,7 @@ async fn refusals_are_those_of_aws() {
     let express = server.express("x", pass(1)).await;
     let missing = machine.replace(":m", ":none");
     let execution = "arn:aws:states:us-east-1:000000000000:execution:m:none";
+    let map_run = "arn:aws:states:us-east-1:000000000000:mapRun:m/l:1";
     for (operation, request, code, message) in [
         ("StartExecution", json!({"stateMachineArn": missing}), "StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{missing}'")),
         ("StartExecution", json!({"stateMachineArn": format!("{machine}:2")}), "StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{machine}:2'")),
@@ -336,6 +341,9 @@ async fn refusals_are_those_of_aws() {
         ("StartExecution", json!({"stateMachineArn": machine, "input": ""}), "InvalidExecutionInput", "Invalid State Machine Execution Input: 'Invalid execution input.'".into()),
         ("StartExecution", json!({"stateMachineArn": machine, "input": "not json"}), "InvalidExecutionInput", "Invalid State Machine Execution Input: 'Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')'".into()),
         ("StartSyncExecution", json!({"stateMachineArn": machine}), "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine".into()),
+        ("ListExecutions", json!({"mapRunArn": map_run}), "ResourceNotFound", format!("Resource not found: '{map_run}'")),
+        ("ListExecutions", json!({"mapRunArn": "x"}), "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: x'".into()),
+        ("ListExecutions", json!({"mapRunArn": express}), "InvalidArn", "Invalid Arn: 'Resource type not valid in this context: stateMachine'".into()),
         ("ListExecutions", json!({"stateMachineArn": express}), "StateMachineTypeNotSupported", "This operation is not supported by this type of state machine".into()),
         ("DescribeExecution", json!({"executionArn": execution}), "ExecutionDoesNotExist", format!("Execution Does Not Exist: '{execution}'")),
         ("StopExecution", json!({"executionArn": execution}), "ExecutionDoesNotExist", format!("Execution Does Not Exist: '{execution}'")),

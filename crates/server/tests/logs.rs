@@ -249,19 +249,29 @@ async fn an_endpoint_gets_a_stream_for_each_machine_although_it_stumbles() {
     };
     let server = TestServer::with(settings, Arc::new(MemoryStore::new())).await;
     // A group that is not there is refused at the creation.
-    let request = json!({
-        "name": "none", "definition": failing().to_string(), "roleArn": ROLE,
-        "loggingConfiguration": {"level": "ALL", "destinations": [
-            {"cloudWatchLogsLogGroup": {"logGroupArn": group_arn("other")}}]},
-    });
-    let refused = server.error("CreateStateMachine", request).await;
-    assert_eq!(
-        refused,
-        (
-            "InvalidLoggingConfiguration".to_owned(),
-            "Invalid Logging Configuration: Log Destination not found.".to_owned()
-        )
-    );
+    // So it is with a definition that has to wait for its turn; and before anything is said of a definition.
+    let mut long = failing();
+    long["Comment"] = json!("long ".repeat(10_000));
+    for definition in [failing(), long.clone(), json!({})] {
+        let mut request = json!({
+            "name": "none", "definition": definition.to_string(), "roleArn": ROLE,
+            "loggingConfiguration": {"level": "ALL", "destinations": [
+                {"cloudWatchLogsLogGroup": {"logGroupArn": group_arn("other")}}]},
+        });
+        let refused = server.error("CreateStateMachine", request.clone()).await;
+        assert_eq!(
+            refused,
+            (
+                "InvalidLoggingConfiguration".to_owned(),
+                "Invalid Logging Configuration: Log Destination not found.".to_owned()
+            )
+        );
+        request["loggingConfiguration"]["destinations"] =
+            json!([{"cloudWatchLogsLogGroup": {"logGroupArn": group_arn("g")}}]);
+        if definition == long {
+            server.call("CreateStateMachine", request).await;
+        }
+    }
     for name in ["one", "two"] {
         let machine = machine(&server, name, "STANDARD", "ALL", true, &failing()).await;
         for _ in 0..3 {

@@ -49,6 +49,10 @@ impl LogsSection {
     /// # Errors
     /// The first setting that can't be used.
     pub(crate) fn check(&self) -> Result<(), Problem> {
+        if let Some(name) = self.groups.keys().find(|name| name.contains(':')) {
+            let message = "is not the name of a log group; in an ARN it stands between log-group: and :*";
+            return Err(Problem { setting: format!("logs.groups.{name}"), message: message.to_owned() });
+        }
         let named = self.groups.iter().map(|(name, section)| (format!("logs.groups.{name}"), section));
         let default = self.default.iter().map(|section| ("logs.default".to_owned(), section));
         for (path, section) in default.chain(named) {
@@ -182,6 +186,7 @@ mod tests {
     fn sections_that_do_not_say_where_to_are_refused() {
         for (text, setting) in [
             ("[default]", "logs.default"),
+            ("[groups.\"arn:g:*\"]\nto = \"off\"", "logs.groups.arn:g:*"),
             ("[groups.g]\nfile = \"a\"\nto = \"off\"", "logs.groups.g.to"),
             ("[groups.g]\nto = \"off\"\nmax_megabytes = 1", "logs.groups.g.max_megabytes"),
             ("[default]\nfile = \"a\"\nmax_megabytes = 0", "logs.default.max_megabytes"),

@@ -69,7 +69,7 @@ impl DefinitionFile {
         DefinitionFile::from_source(path, source, Dialect::Definition)
     }
 
-    /// Reads the file that an argument names; `-` is standard input, YAML unless it is JSON.
+    /// Reads the file that an argument names; `-` is standard input, YAML unless it begins like JSON.
     ///
     /// # Errors
     /// As [`DefinitionFile::load`].
@@ -84,7 +84,7 @@ impl DefinitionFile {
         DefinitionFile::from_text(shown(path), source, Dialect::Definition, is_json)
     }
 
-    /// Reads a CloudFormation template. It is YAML unless it is JSON, whatever its name says.
+    /// Reads a CloudFormation template. It is YAML unless it begins like JSON, whatever its name says.
     ///
     /// # Errors
     /// As [`DefinitionFile::load`].
@@ -144,9 +144,14 @@ pub(crate) fn shown(path: &Path) -> &Path {
     if is_standard_input(path) { Path::new("<stdin>") } else { path }
 }
 
-/// Whether a text that may be YAML is to be read as JSON.
+/// Whether a text that may be YAML is to be read as JSON, and told of its faults in JSON's words: its first key is in
+/// quotation marks. A flow mapping of YAML (`{StartAt: First, …}`) begins with a brace too.
 fn is_json_object(source: &str) -> bool {
-    source.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{')
+    const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+    let members = source.trim_start_matches(SPACE).strip_prefix('{');
+    members
+        .map(|members| members.trim_start_matches(SPACE))
+        .is_some_and(|members| members.is_empty() || members.starts_with(['"', '}']))
 }
 
 /// The name of a file without `.asl.json` and the like.
@@ -250,6 +255,25 @@ mod tests {
             ("v1.2.asl.json", "v1.2"),
         ] {
             assert_eq!(machine_name(Path::new(path)), name);
+        }
+    }
+
+    #[test]
+    fn a_text_is_json_when_its_first_key_is_in_quotation_marks() {
+        for (text, is_json) in [
+            ("{\"StartAt\": \"A\"}", true),
+            ("\r\n\t {\n  \"StartAt\": A,}", true),
+            ("{}", true),
+            ("{ ", true),
+            ("{StartAt: A}", false),
+            ("{\n  StartAt: A\n}", false),
+            ("{'StartAt': A}", false),
+            ("{ # a comment\n  \"StartAt\": A}", false),
+            ("StartAt: A", false),
+            ("\"StartAt\": A", false),
+            ("", false),
+        ] {
+            assert_eq!(is_json_object(text), is_json, "{text:?}");
         }
     }
 

@@ -18,9 +18,14 @@ pub(super) fn core_tag(tag: &Tag) -> Option<&str> {
     tag.is_yaml_core_schema().then_some(tag.suffix.as_str())
 }
 
+/// A tag as it is written.
+pub(super) fn tag_name(tag: &Tag) -> String {
+    format!("{}{}", tag.handle, tag.suffix)
+}
+
 /// What is said of a tag that nobody knows.
 pub(super) fn unknown_tag(tag: Option<&Tag>, dialect: Dialect) -> String {
-    let name = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)).unwrap_or_default();
+    let name = tag.map(tag_name).unwrap_or_default();
     format!("the tag {name} has no meaning in a {}; write the value itself", dialect.name())
 }
 

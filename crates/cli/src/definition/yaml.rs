@@ -10,7 +10,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use stepwell_json::write_escaped_str;
 
 use super::places::Places;
-use super::scalar::{Scalar, core_tag, scalar, unknown_tag};
+use super::scalar::{Scalar, core_tag, scalar, tag_name, unknown_tag};
 
 /// Deeper nesting is an error here; the validator would refuse it too, in its own words.
 const DEPTH_MAX: usize = 200;
@@ -182,7 +182,9 @@ impl<'a> Reader<'a> {
                     let kind = match scalar(text, style, tag, self.dialect) {
                         Ok(Scalar::String(text)) => Kind::String(text, style),
                         Ok(Scalar::Word(word)) => Kind::Word(word),
-                        Err(message) => return wrong(&message),
+                        Err(message) => {
+                            return Err(YamlError { message, span: self.tag_or(tag, span) });
+                        }
                     };
                     // Blank lines behind a block belong to nobody.
                     let end = self
@@ -198,7 +200,8 @@ impl<'a> Reader<'a> {
                     let function = tag.as_deref().and_then(|tag| self.dialect.function(tag));
                     let is_known = |tag: &Tag| matches!(core_tag(tag), Some("seq" | "map"));
                     if function.is_none() && !tag.as_deref().is_none_or(is_known) {
-                        return wrong(&unknown_tag(tag.as_deref(), self.dialect));
+                        let message = unknown_tag(tag.as_deref(), self.dialect);
+                        return Err(YamlError { message, span: self.tag_or(tag.as_deref(), span) });
                     }
                     self.open(
                         &mut open,
@@ -218,6 +221,16 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(root)
+    }
+
+    /// Where a tag is written that belongs to what stands at `span`; that place for a tag of YAML's own or none.
+    fn tag_or(&self, tag: Option<&Tag>, span: Range<usize>) -> Range<usize> {
+        let name = tag.filter(|tag| core_tag(tag).is_none()).map(tag_name);
+        let found = name.and_then(|name| {
+            let start = self.source.get(..span.end)?.rfind(&name)?;
+            Some(start..start + name.len())
+        });
+        found.unwrap_or(span)
     }
 
     fn add(&mut self, span: Range<usize>, kind: Kind) -> NodeId {
@@ -435,8 +448,8 @@ mod tests {
     #[test]
     fn what_json_can_not_say_is_an_error_with_its_place() {
         for (yaml, message, place) in [
-            ("A: !GetAtt F.Arn\n", "the tag !GetAtt has no meaning", "F.Arn"),
-            ("A: !Ref\n  x: 1\n", "the tag !Ref has no meaning", ""),
+            ("A: !GetAtt F.Arn\n", "the tag !GetAtt has no meaning", "!GetAtt"),
+            ("A: !Ref\n  x: 1\n", "the tag !Ref has no meaning", "!Ref"),
             ("A: .inf\n", "JSON has no number .inf", ".inf"),
             ("A: !!int x\n", "is not what its tag !!int says", "x"),
             ("? [1]\n: 2\n", "a key must be a text", ""),

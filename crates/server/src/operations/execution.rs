@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stepwell_api::{
     ApiError, Operation, Timestamp,
-    arn::ExecutionArn,
+    arn::{ExecutionArn, MapRunArn},
     identity::Identity,
     name::check_name,
     pagination::PageScope,
@@ -360,7 +360,10 @@ impl Operations {
     ) -> Result<ListExecutionsResponse, ApiError> {
         let given = match (&request.state_machine_arn, &request.map_run_arn) {
             (Some(given), None) => given,
-            (None, Some(map_run)) => return Err(ApiError::resource_not_found(map_run)),
+            (None, Some(map_run)) => {
+                MapRunArn::parse(map_run)?;
+                return Err(ApiError::resource_not_found(map_run));
+            }
             _ => {
                 return Err(ApiError::validation(
                     "Exactly one of stateMachineArn and mapRunArn must be specified",

@@ -25,7 +25,7 @@ use stepwell_asl::Analysis;
 use super::{
     Operations,
     configuration::{CheckedSettings, check_settings, encryption_configuration, logging_configuration},
-    definition::analyse_for,
+    definition::{analyse_for, out_of_turn},
     internal,
     tag::merge_tags,
     target::Named,
@@ -69,12 +69,13 @@ impl Operations {
             version: (request.publish == Some(true))
                 .then(|| CreatedVersionRecord { description: request.version_description.clone() }),
         };
-        // A repeated creation need not be analysed again: what was accepted is accepted.
-        if let Some(response) = self.created_before(&arn, &creation)? {
+        // A repeated creation need not be analysed again: what was accepted is accepted. One that is in conflict with
+        // the first is told so when nothing is wrong with itself.
+        if let Ok(Some(response)) = self.created_before(&arn, &creation) {
             return Ok(response);
         }
+        out_of_turn(self.logs.check_destination(&settings.logging)).await?;
         let (analysis, program) = analyse_for(&request.definition, creation.express)?;
-        self.logs.check_destination(&settings.logging).await?;
 
         let mut writer = self.catalogue.write().await;
         if let Some(response) = self.created_before(&arn, &creation)? {
@@ -198,13 +199,13 @@ impl Operations {
             check_role(role)?;
         }
         let found = found?;
+        if sets_logging {
+            out_of_turn(self.logs.check_destination(&settings.logging)).await?;
+        }
         let analysed = match &request.definition {
             Some(definition) => Some(analyse_for(definition, found.is_express())?),
             None => None,
         };
-        if sets_logging {
-            self.logs.check_destination(&settings.logging).await?;
-        }
         self.admit()?;
 
         let mut writer = self.catalogue.write().await;

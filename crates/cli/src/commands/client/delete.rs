@@ -31,6 +31,10 @@ pub(crate) fn run(arguments: &DeleteArguments, format: Format) -> Result<(), Fai
             true => names::machine(&client, &arguments.name).await?,
             false => names::machine_or_activity(&client, &arguments.name).await?,
         };
+        // The server takes the deletion of a version or an alias that is not there for done.
+        if names::qualifier(&arn).is_some() {
+            client.call("DescribeStateMachine", &json!({"stateMachineArn": arn})).await?;
+        }
         let (operation, key) = if arn.contains(":activity:") {
             ("DeleteActivity", "activityArn")
         } else {

@@ -41,11 +41,19 @@ pub(super) fn read(
     properties: &[&str],
     resource: &Node,
 ) -> Option<Definition> {
-    let template = resolver.template;
-    let found = properties.iter().find_map(|name| Some((*name, template.property(logical_id, name)?)));
-    let Some((property, node)) = found else {
-        let text = format!("{logical_id} has no definition; it needs one of {}", properties.join(", "));
-        return resolver.error(resource, &text);
+    let found = properties.iter().filter_map(|name| Some((*name, resolver.property(logical_id, name)?)));
+    let found: Vec<(&str, &Node)> = found.collect();
+    let (property, node) = match found[..] {
+        [found] => found,
+        [] => {
+            let text = format!("{logical_id} has no definition; it needs one of {}", properties.join(", "));
+            return resolver.error(resource, &text);
+        }
+        [(first, _), (second, node), ..] => {
+            let text =
+                format!("{logical_id} has {first} and {second}; only one of them can be its definition");
+            return resolver.error(node, &text);
+        }
     };
     let values = substitutions(resolver, logical_id);
     let (text, origin) = match property {
@@ -82,7 +90,7 @@ fn text(resolver: &mut Resolver<'_>, node: &Node) -> Option<(String, Origin)> {
 
 /// DefinitionSubstitutions: names and what is put in their place.
 fn substitutions(resolver: &mut Resolver<'_>, logical_id: &str) -> Option<Vec<(String, String)>> {
-    let Some(node) = resolver.template.property(logical_id, "DefinitionSubstitutions") else {
+    let Some(node) = resolver.property(logical_id, "DefinitionSubstitutions") else {
         return Some(Vec::new());
     };
     let Some(members) = node.members() else {
@@ -90,11 +98,14 @@ fn substitutions(resolver: &mut Resolver<'_>, logical_id: &str) -> Option<Vec<(S
     };
     let values: Vec<Option<(String, String)>> = members
         .iter()
-        .map(|member| {
-            let value = resolver.resolve(&member.value)?;
+        .filter_map(|member| Some((&member.key, resolver.present(&member.value)?)))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|(key, node)| {
+            let value = resolver.resolve(node)?;
             // Objects and lists are written as JSON.
             let text = scalar_text(&value).unwrap_or_else(|| value.to_text());
-            Some((member.key.to_string(), text))
+            Some((key.to_string(), text))
         })
         .collect();
     values.into_iter().collect()

@@ -21,13 +21,7 @@ pub(super) fn call(resolver: &mut Resolver<'_>, function: &str, argument: &Node)
         "Fn::Select" => select(resolver, argument),
         "Fn::Split" => split(resolver, argument),
         "Fn::If" => {
-            let Some([condition, yes, no]) = list(argument) else {
-                return resolver.error(argument, "Fn::If needs a condition and two values");
-            };
-            let Some(name) = condition.as_str() else {
-                return resolver.error(condition, "Fn::If needs the name of a condition");
-            };
-            let chosen = if named_condition(resolver, name, condition)? { yes } else { no };
+            let chosen = chosen(resolver, argument)?;
             resolver.resolve(chosen)
         }
         "Fn::FindInMap" => find_in_map(resolver, argument),
@@ -45,6 +39,17 @@ pub(super) fn call(resolver: &mut Resolver<'_>, function: &str, argument: &Node)
             ),
         ),
     }
+}
+
+/// The value of `Fn::If` that its condition chooses; none when that is not known, which is noted then.
+pub(super) fn chosen<'n>(resolver: &mut Resolver<'_>, argument: &'n Node) -> Option<&'n Node> {
+    let Some([condition, yes, no]) = list(argument) else {
+        return resolver.error(argument, "Fn::If needs a condition and two values");
+    };
+    let Some(name) = condition.as_str() else {
+        return resolver.error(condition, "Fn::If needs the name of a condition");
+    };
+    Some(if named_condition(resolver, name, condition)? { yes } else { no })
 }
 
 fn text(text: &str) -> Value {
@@ -132,7 +137,8 @@ fn join(resolver: &mut Resolver<'_>, argument: &Node) -> Option<Value> {
     // Each part is looked at, so that all that is unknown is told.
     let texts: Option<Vec<String>> = match &parts.kind {
         NodeKind::Array(parts) => {
-            let texts: Vec<Option<String>> = parts.iter().map(|part| resolver.text(part)).collect();
+            let parts: Vec<&Node> = parts.iter().filter_map(|part| resolver.present(part)).collect();
+            let texts: Vec<Option<String>> = parts.into_iter().map(|part| resolver.text(part)).collect();
             texts.into_iter().collect()
         }
         _ => {
@@ -243,6 +249,9 @@ Parameters:
   Names: {Type: CommaDelimitedList, Default: 'a, b'}
   Open: {Type: String}
   Stored: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /a}
+  Wrong: {Type: Number, Default: x}
+  Far: {Type: String, AllowedValues: [moon, 3], Default: mars}
+  Near: {Type: String, AllowedValues: [moon, 3], Default: '3'}
 Mappings: {Limits: {dev: {Seconds: 5, Of: [1, 2]}}}
 Conditions:
   IsDev: !Equals [!Ref Stage, dev]
@@ -295,6 +304,7 @@ Expression: ";
             ("!Ref Stage", "\"dev\""),
             ("!Ref Count", "3"),
             ("!Ref Names", "[\"a\",\"b\"]"),
+            ("!Ref Near", "\"3\""),
             ("!Ref AWS::Region", "\"eu-west-1\""),
             ("!Ref AWS::NoValue", "absent"),
             ("{a: !Ref AWS::NoValue, b: 1}", "{\"b\":1}"),
@@ -322,6 +332,7 @@ Expression: ";
             ("!GetAtt Role.Arn", "\"arn:aws:iam::111122223333:role/Role\""),
             ("!Join [':', [a, !Ref Stage, 1, true]]", "\"a:dev:1:true\""),
             ("!Join ['', !Split ['-', 'a-b']]", "\"ab\""),
+            ("!Join ['-', [a, !Ref AWS::NoValue, !If [IsDev, !Ref AWS::NoValue, b], c]]", "\"a-c\""),
             ("!Select [1, !Ref Names]", "\"b\""),
             ("!Select ['0', [x, !Ref Open]]", "\"x\""),
             ("!FindInMap [Limits, !Ref Stage, Seconds]", "5"),
@@ -346,6 +357,14 @@ Expression: ";
             ("!Ref Stored", "Stored: a parameter whose value is in AWS's parameter store"),
             ("!Ref Machin", "Machin: the template has nothing of this name; did you mean Machine?"),
             ("!Ref Other", "Other: what Ref gives for Custom::Thing"),
+            ("!Ref AWS::StackId", "AWS::StackId: a pseudo parameter that has no value here"),
+            ("!Ref AWS::Regoin", "AWS::Regoin: there is no such pseudo parameter; did you mean AWS::Region?"),
+            ("!Ref AWS::Colour", "AWS::Colour: there is no such pseudo parameter\n"),
+            ("!Ref Wrong", "stack.yaml:8:10: the parameter Wrong is \"x\", which is not a number"),
+            (
+                "!Ref Far",
+                "stack.yaml:9:8: the parameter Far is \"mars\", which is none of its AllowedValues: moon, 3",
+            ),
             ("!GetAtt Queue.Colour", "Queue.Colour: an attribute of AWS::SQS::Queue"),
             ("!GetAtt Nothing.Arn", "Nothing.Arn: the template has no resource Nothing"),
             ("!Sub '${Open} ${Stored}'", "2 values are not known"),

@@ -1,8 +1,10 @@
 //! The state machines of a template, ready to be created.
 
 use serde_json::{Map, Value as Json, json};
+use stepwell_api::arn::check_role;
+use stepwell_api::types::tag::{Tag, check_tags};
 use stepwell_json::Value;
-use stepwell_json::spanned::Node;
+use stepwell_json::spanned::{Node, NodeKind};
 
 use super::definition::{self, Definition};
 use super::physical;
@@ -31,6 +33,9 @@ const STATE_MACHINES: [PropertyNames; 2] = [
         definitions: &["Definition", "DefinitionUri"],
     },
 ];
+/// What the property is called of all that can be encrypted.
+pub(super) const ENCRYPTION: &str = "EncryptionConfiguration";
+
 struct PropertyNames {
     resource_type: &'static str,
     name: &'static str,
@@ -81,11 +86,9 @@ fn machine(
     names: &PropertyNames,
     resource: &Node,
 ) -> Option<Machine> {
-    let template = resolver.template;
-    let property = |name: &str| template.property(logical_id, name);
     // Everything is looked at before anything is given up, so that all that is unknown is told.
-    let name = physical::name(resolver, logical_id, names.name);
-    let machine_type = match property(names.machine_type) {
+    let name = physical::own_name(resolver, logical_id, names.name, resource);
+    let machine_type = match resolver.property(logical_id, names.machine_type) {
         None => Some(TypeName::Standard),
         Some(node) => match resolver.text(node).as_deref() {
             Some("STANDARD") => Some(TypeName::Standard),
@@ -94,8 +97,13 @@ fn machine(
             None => None,
         },
     };
-    let role_arn = match property(names.role) {
-        Some(node) => resolver.text(node),
+    let role_arn = match resolver.property(logical_id, names.role) {
+        Some(node) => match resolver.text(node) {
+            Some(role) if check_role(&role).is_err() => {
+                resolver.error(node, &format!("{role:?} is not the ARN of a role"))
+            }
+            role => role,
+        },
         None if names.resource_type == "AWS::Serverless::StateMachine" => {
             // SAM makes a role of this name.
             let destination = resolver.destination;
@@ -104,16 +112,15 @@ fn machine(
         }
         None => Some(ROLE_DEFAULT.to_owned()),
     };
-    let mut setting = |name: &str| property(name).and_then(|node| resolver.resolve(node)).map(api_form);
-    let logging = setting(names.logging);
-    let tracing = setting(names.tracing);
-    let encryption = setting("EncryptionConfiguration");
-    let tags = property("Tags").map_or(Some(Vec::new()), |node| tags(resolver, node));
+    let logging = setting(resolver, logical_id, names.logging);
+    let tracing = setting(resolver, logical_id, names.tracing);
+    let encryption = setting(resolver, logical_id, ENCRYPTION);
+    let tags = tags(resolver, logical_id);
     let definition = definition::read(resolver, logical_id, names.definitions, resource);
     Some(Machine {
         logical_id: logical_id.to_owned(),
-        stack: template.stack.clone(),
-        name: name?.0,
+        stack: resolver.template.stack.clone(),
+        name: name?,
         machine_type: machine_type?,
         role_arn: role_arn?,
         definition: definition?,
@@ -124,25 +131,40 @@ fn machine(
     })
 }
 
-/// A list of `Key` and `Value`, or SAM's object.
-fn tags(resolver: &mut Resolver<'_>, node: &Node) -> Option<Vec<(String, String)>> {
-    let mut tags: Vec<(String, String)> = if let Some(members) = node.members() {
-        let tag = |member: &stepwell_json::spanned::Member| {
-            Some((member.key.to_string(), resolver.text(&member.value)?))
-        };
-        members.iter().map(tag).collect::<Option<_>>()?
-    } else {
-        let items = node.items().unwrap_or_default();
-        let tag = |item: &Node| match (item.get("Key"), item.get("Value")) {
-            (Some(key), Some(value)) => {
-                let (key, value) = (resolver.text(key), resolver.text(value));
-                Some((key?, value?))
+/// A property as the API has it; none when the template says nothing.
+pub(super) fn setting(resolver: &mut Resolver<'_>, logical_id: &str, name: &str) -> Option<Json> {
+    let node = resolver.property(logical_id, name)?;
+    resolver.resolve(node).map(api_form)
+}
+
+/// The tags of a resource, by key: a list of `Key` and `Value`, or SAM's object.
+pub(super) fn tags(resolver: &mut Resolver<'_>, logical_id: &str) -> Option<Vec<(String, String)>> {
+    let Some(node) = resolver.property(logical_id, "Tags") else { return Some(Vec::new()) };
+    let mut tags = Vec::new();
+    match &node.kind {
+        NodeKind::Object(members) => {
+            for member in members {
+                let Some(value) = resolver.present(&member.value) else { continue };
+                tags.push((member.key.to_string(), resolver.text(value)?));
             }
-            _ => resolver.error(item, "a tag needs Key and Value"),
-        };
-        items.iter().map(tag).collect::<Option<_>>()?
-    };
+        }
+        NodeKind::Array(items) => {
+            for item in items {
+                let Some(item) = resolver.present(item) else { continue };
+                let (Some(key), Some(value)) = (item.get("Key"), item.get("Value")) else {
+                    return resolver.error(item, "a tag needs Key and Value");
+                };
+                let (key, value) = (resolver.text(key), resolver.text(value));
+                tags.push((key?, value?));
+            }
+        }
+        _ => return resolver.error(node, "tags are a list of Key and Value"),
+    }
     tags.sort();
+    let as_sent = tags.iter().map(|(key, value)| Tag { key: Some(key.clone()), value: Some(value.clone()) });
+    if let Err(error) = check_tags(&as_sent.collect::<Vec<_>>()) {
+        return resolver.error(node, &error.message);
+    }
     Some(tags)
 }
 

@@ -1,5 +1,6 @@
 //! `stepwell deploy [TEMPLATE]`: the state machines of a CDK app, a SAM or a CloudFormation template on this server.
 
+mod activity;
 mod cloud_assembly;
 mod contents;
 mod definition;
@@ -22,9 +23,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
-use self::contents::{Activity, Contents};
+use self::activity::ActivityPlan;
+use self::contents::Contents;
 use self::given::Given;
 use self::plan::{Action, Plan};
 use self::publish::{AliasPlan, VersionPlan};
@@ -150,8 +151,10 @@ impl<'a> Work<'a> {
         client: &Client,
         format: Format,
     ) -> Result<BTreeMap<VersionKey, String>, Failure> {
-        for activity in self.activities.iter().filter(|activity| activity.action == Action::Create) {
-            client.call("CreateActivity", &json!({"name": activity.activity.name})).await?;
+        for plan in &self.activities {
+            let name = &plan.activity.name;
+            let refused = |error| Failure::Refused(format!("activity {name}: {error}"));
+            plan.carry_out(client).await.map_err(refused)?;
         }
         for plan in &self.machines {
             let name = &plan.machine.name;
@@ -215,27 +218,4 @@ fn check(templates: &[Template], contents: &Contents) -> Result<(), Failure> {
         }
     }
     if are_valid { Ok(()) } else { Err(Failure::InvalidDefinition) }
-}
-
-/// What is to be done about one activity.
-struct ActivityPlan<'a> {
-    activity: &'a Activity,
-    arn: String,
-    action: Action,
-}
-
-impl<'a> ActivityPlan<'a> {
-    async fn plan(
-        client: &Client,
-        destination: &Destination,
-        activity: &'a Activity,
-    ) -> Result<Self, Failure> {
-        let arn = destination.arn("states", &format!("activity:{}", activity.name));
-        let action = match client.call("DescribeActivity", &json!({"activityArn": arn})).await {
-            Ok(_) => Action::Nothing,
-            Err(error) if error.is("ActivityDoesNotExist") => Action::Create,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(ActivityPlan { activity, arn, action })
-    }
 }

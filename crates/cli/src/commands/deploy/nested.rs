@@ -31,7 +31,7 @@ pub(super) fn open(
     let template = resolver.template;
     let resource_type = template.type_of(logical_id)?;
     let (_, property) = STACKS.iter().find(|(stack, _)| *stack == resource_type)?;
-    let Some(node) = template.property(logical_id, property) else {
+    let Some(node) = resolver.property(logical_id, property) else {
         return resolver.error(resource, &format!("{logical_id} has no {property}"));
     };
     if template.depth >= DEPTH_MAX {
@@ -66,7 +66,7 @@ pub(super) fn open(
         }
         (None, None) => template.relative(&location),
     };
-    let parameters = template.property(logical_id, "Parameters").and_then(Node::members).unwrap_or_default();
+    let parameters = resolver.property(logical_id, "Parameters").and_then(Node::members).unwrap_or_default();
     let parameters = parameters
         .iter()
         .filter_map(|member| Some((member.key.to_string(), resolver.resolve(&member.value)?)))

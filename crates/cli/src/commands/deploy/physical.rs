@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use stepwell_api::name::check_name;
 use stepwell_json::Value;
 use stepwell_json::spanned::Node;
 
@@ -33,6 +34,9 @@ enum Form {
 
 /// Where the name of a resource comes from for which AWS would make one up.
 pub(super) const FROM_LOGICAL_ID: &str = "its logical id";
+
+/// Characters that the name of a state machine or an activity may have.
+const NAME_LENGTH_MAX: usize = 80;
 
 use Form::{Arn, BucketArn, GlobalArn, Name, QueueUrl};
 
@@ -93,15 +97,33 @@ pub(super) fn name(
     logical_id: &str,
     property: &str,
 ) -> Option<(String, String)> {
-    let template = resolver.template;
     let key = format!("{logical_id}.Name");
     if let Some(given) = resolver.given(&key) {
         return Some((given.as_str().unwrap_or_default().to_owned(), key));
     }
-    match template.property(logical_id, property) {
+    match resolver.property(logical_id, property) {
         Some(node) => Some((resolver.text(node)?, format!("its {property}"))),
         None => Some((logical_id.to_owned(), format!("{FROM_LOGICAL_ID}, as it has no {property}"))),
     }
+}
+
+/// The name of a state machine or an activity, if there can be one of that name.
+pub(super) fn own_name(
+    resolver: &mut Resolver<'_>,
+    logical_id: &str,
+    property: &str,
+    resource: &Node,
+) -> Option<String> {
+    let (name, _) = name(resolver, logical_id, property)?;
+    if check_name(&name).is_ok() && name.chars().count() <= NAME_LENGTH_MAX {
+        return Some(name);
+    }
+    let node = resolver.template.property(logical_id, property).unwrap_or(resource);
+    let text = format!(
+        "{name:?} can't be a name: a name has up to {NAME_LENGTH_MAX} characters, no white space and none of \
+         <>{{}}[]?*\"#%\\^|~`$&,;:/"
+    );
+    resolver.error(node, &text)
 }
 
 /// What `Ref` gives for a resource.
@@ -157,9 +179,8 @@ fn missing(resolver: &Resolver<'_>, logical_id: &str) -> String {
 
 /// The ARN of the function with the alias behind it.
 fn lambda_alias(resolver: &mut Resolver<'_>, logical_id: &str, node: &Node) -> Option<Value> {
-    let template = resolver.template;
-    let property = |name: &str| template.property(logical_id, name);
-    let (Some(function), Some(alias)) = (property("FunctionName"), property("Name")) else {
+    let properties = ["FunctionName", "Name"].map(|name| resolver.property(logical_id, name));
+    let [Some(function), Some(alias)] = properties else {
         return resolver.error(node, &format!("{logical_id} has no FunctionName and Name"));
     };
     let (function, alias) = (resolver.text(function)?, resolver.text(alias)?);

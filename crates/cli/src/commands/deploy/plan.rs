@@ -117,14 +117,14 @@ fn tracing(configuration: &Json) -> Json {
     json!({"enabled": configuration["enabled"].as_bool().unwrap_or(false)})
 }
 
-fn encryption(configuration: &Json) -> Json {
+pub(super) fn encryption(configuration: &Json) -> Json {
     match configuration {
         Json::Object(_) => configuration.clone(),
         _ => json!({"type": "AWS_OWNED_KEY"}),
     }
 }
 
-fn sorted_tags(tags: &Json) -> Json {
+pub(super) fn sorted_tags(tags: &Json) -> Json {
     let tags = tags.as_array().into_iter().flatten();
     let mut tags: Vec<(String, String)> =
         tags.map(|tag| (text(tag, "key").to_owned(), text(tag, "value").to_owned())).collect();
@@ -167,24 +167,24 @@ impl Plan<'_> {
             client.call("UpdateStateMachine", &update).await?;
         }
         if let Some(change) = self.changes.iter().find(|change| change.what == "tags") {
-            self.update_tags(client, change).await?;
+            update_tags(client, &self.arn, change).await?;
         }
         Ok(())
     }
+}
 
-    async fn update_tags(&self, client: &Client, change: &Change) -> Result<(), CallError> {
-        let has_key = |tags: &Json, key: &Json| {
-            tags.as_array().is_some_and(|tags| tags.iter().any(|tag| tag["key"] == *key))
-        };
-        let before = change.before.as_array().into_iter().flatten();
-        let gone: Vec<&Json> =
-            before.map(|tag| &tag["key"]).filter(|key| !has_key(&change.after, key)).collect();
-        if !gone.is_empty() {
-            client.call("UntagResource", &json!({"resourceArn": self.arn, "tagKeys": gone})).await?;
-        }
-        if change.after.as_array().is_some_and(|tags| !tags.is_empty()) {
-            client.call("TagResource", &json!({"resourceArn": self.arn, "tags": change.after})).await?;
-        }
-        Ok(())
+/// Gives a state machine or an activity the tags that it is to have, and takes away the others.
+pub(super) async fn update_tags(client: &Client, arn: &str, change: &Change) -> Result<(), CallError> {
+    let has_key = |tags: &Json, key: &Json| {
+        tags.as_array().is_some_and(|tags| tags.iter().any(|tag| tag["key"] == *key))
+    };
+    let before = change.before.as_array().into_iter().flatten();
+    let gone: Vec<&Json> = before.map(|tag| &tag["key"]).filter(|key| !has_key(&change.after, key)).collect();
+    if !gone.is_empty() {
+        client.call("UntagResource", &json!({"resourceArn": arn, "tagKeys": gone})).await?;
     }
+    if change.after.as_array().is_some_and(|tags| !tags.is_empty()) {
+        client.call("TagResource", &json!({"resourceArn": arn, "tags": change.after})).await?;
+    }
+    Ok(())
 }

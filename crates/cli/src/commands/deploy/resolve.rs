@@ -18,6 +18,18 @@ use crate::nearest::nearest;
 /// References that lead to each other before the chain is given up as a circle.
 pub(super) const CHAIN_MAX: usize = 32;
 
+/// All pseudo parameters that AWS has.
+const PSEUDO_PARAMETERS: [&str; 8] = [
+    "AWS::AccountId",
+    "AWS::NoValue",
+    "AWS::NotificationARNs",
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::StackId",
+    "AWS::StackName",
+    "AWS::URLSuffix",
+];
+
 /// Where machines are deployed.
 #[derive(Debug, Clone)]
 pub(super) struct Destination {
@@ -69,7 +81,7 @@ pub(super) struct Resolver<'a> {
     pub(super) chain: usize,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
     /// A resolver of a stack within this one.
     pub(super) fn inside<'n>(&'n mut self, template: &'n Template) -> Resolver<'n> {
         Resolver {
@@ -109,6 +121,27 @@ impl Resolver<'_> {
         })
     }
 
+    /// A property of a resource that is there: as if it were absent when it is `AWS::NoValue`.
+    pub(super) fn property(&mut self, logical_id: &str, name: &str) -> Option<&'a Node> {
+        let node = self.template.property(logical_id, name)?;
+        self.present(node)
+    }
+
+    /// What a node stands for: of `Fn::If` what is chosen; none for `AWS::NoValue`.
+    pub(super) fn present<'n>(&mut self, mut node: &'n Node) -> Option<&'n Node> {
+        while let Some([member]) = node.members() {
+            match &*member.key {
+                "Ref" if member.value.as_str() == Some("AWS::NoValue") => return None,
+                "Fn::If" => match functions::chosen(self, &member.value) {
+                    Some(chosen) => node = chosen,
+                    None => break,
+                },
+                _ => break,
+            }
+        }
+        Some(node)
+    }
+
     /// As [`Resolver::resolve`], where a text is wanted; numbers and booleans are written out.
     pub(super) fn text(&mut self, node: &Node) -> Option<String> {
         let value = self.resolve(node)?;
@@ -124,13 +157,13 @@ impl Resolver<'_> {
             return None;
         }
         if let Some(value) = self.given(name) {
-            return Some(self.typed(name, value));
+            return self.typed(name, value);
         }
         if let Some(value) = self.pseudo_parameter(name) {
             return Some(value);
         }
         if let Some(value) = self.template.parameters.get(name) {
-            return Some(self.typed(name, value.clone()));
+            return self.typed(name, value.clone());
         }
         if let Some(parameter) = self.template.entry("Parameters", name) {
             let kind = parameter.get("Type").and_then(Node::as_str).unwrap_or("String");
@@ -138,9 +171,17 @@ impl Resolver<'_> {
                 return self.ask(name, "a parameter whose value is in AWS's parameter store", None, node);
             }
             return match parameter.get("Default") {
-                Some(default) => Some(self.typed(name, default.to_value())),
+                Some(default) => self.typed(name, default.to_value()),
                 None => self.ask(name, "a parameter without a default", None, node),
             };
+        }
+        if name.starts_with("AWS::") {
+            let what = match nearest(name, PSEUDO_PARAMETERS) {
+                Some(known) if known == name => "a pseudo parameter that has no value here".to_owned(),
+                Some(nearest) => format!("there is no such pseudo parameter; did you mean {nearest}?"),
+                None => "there is no such pseudo parameter".to_owned(),
+            };
+            return self.ask(name, &what, None, node);
         }
         if self.template.entry("Resources", name).is_some() {
             return self.enter(node, |resolver| physical::reference(resolver, name, node));
@@ -189,18 +230,28 @@ impl Resolver<'_> {
         })))
     }
 
-    /// The value of a parameter in its type: lists are written with commas.
-    fn typed(&self, name: &str, value: Value) -> Value {
-        let kind =
-            self.template.entry("Parameters", name).and_then(|parameter| parameter.get("Type")?.as_str());
-        let is_list = kind.is_some_and(|kind| kind == "CommaDelimitedList" || kind.starts_with("List<"));
-        match value.as_str() {
-            Some(text) if is_list => {
-                let items = text.split(',').map(|item| Value::String(item.trim().into()));
-                Value::Array(Array::new(items.collect()))
-            }
-            _ => value,
+    /// The value of a parameter in its type, if the parameter takes it: lists are written with commas.
+    fn typed(&mut self, name: &str, value: Value) -> Option<Value> {
+        let Some(parameter) = self.template.entry("Parameters", name) else { return Some(value) };
+        let kind = parameter.get("Type").and_then(Node::as_str).unwrap_or("String");
+        let Some(text) = scalar_text(&value) else { return Some(value) };
+        if kind == "CommaDelimitedList" || kind.starts_with("List<") {
+            let items = text.split(',').map(|item| Value::String(item.trim().into()));
+            return Some(Value::Array(Array::new(items.collect())));
         }
+        if kind == "Number" && text.parse::<f64>().is_err() {
+            return self
+                .error(parameter, &format!("the parameter {name} is {text:?}, which is not a number"));
+        }
+        let allowed = parameter.get("AllowedValues").and_then(Node::items).unwrap_or_default();
+        let allowed: Vec<String> = allowed.iter().filter_map(|item| scalar_text(&item.to_value())).collect();
+        if !allowed.is_empty() && !allowed.contains(&text) {
+            let allowed = allowed.join(", ");
+            let problem =
+                format!("the parameter {name} is {text:?}, which is none of its AllowedValues: {allowed}");
+            return self.error(parameter, &problem);
+        }
+        Some(value)
     }
 
     /// What the user gave under a key.
@@ -217,6 +268,14 @@ impl Resolver<'_> {
         let example = format!("{:?}", example.unwrap_or("…"));
         self.findings.unknowns.ask(key, what, &example, used);
         None
+    }
+
+    /// Notes that a resource could not be read, unless it is known why something could not.
+    pub(super) fn not_read(&mut self, logical_id: &str, node: &Node) {
+        if self.findings.unknowns.is_empty() {
+            let text = format!("{logical_id} can't be read: a part that it needs is AWS::NoValue");
+            self.error::<()>(node, &text);
+        }
     }
 
     /// Notes something that can't be evaluated.

@@ -67,7 +67,7 @@ fn others(work: &Work<'_>, version_name: impl Fn(&VersionPlan<'_>) -> String, on
         line(&format!("alias {name}"), plan.action, &plan.changes, only_look);
     }
     for plan in work.activities.iter().filter(|plan| plan.action != Action::Nothing) {
-        line(&format!("activity {}", plan.activity.name), plan.action, &[], only_look);
+        line(&format!("activity {}", plan.activity.name), plan.action, &plan.changes, only_look);
     }
 }
 
@@ -157,9 +157,14 @@ pub(super) fn json(
             "changes": changes(&plan.changes),
         })
     });
-    let activities = work.activities.iter().map(
-        |plan| json!({"name": plan.activity.name, "activityArn": plan.arn, "action": plan.action.word()}),
-    );
+    let activities = work.activities.iter().map(|plan| {
+        json!({
+            "name": plan.activity.name,
+            "activityArn": plan.arn,
+            "action": plan.action.word(),
+            "changes": changes(&plan.changes),
+        })
+    });
     let assumed = findings
         .assumed
         .iter()

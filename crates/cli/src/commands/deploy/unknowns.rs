@@ -44,6 +44,11 @@ impl Unknowns {
         }
     }
 
+    /// Whether nothing was noted yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.unknowns.is_empty() && self.errors.is_empty()
+    }
+
     /// All of it, for people; none when there is nothing.
     pub(super) fn text(&self) -> Option<String> {
         let mut text = String::new();

@@ -2,6 +2,7 @@
 //!
 //! A version's number is known only once it is published, so an alias keeps the logical id of a version until then.
 
+use stepwell_api::constraints::{ALIAS_NAME, Constraint};
 use stepwell_json::Value;
 use stepwell_json::spanned::Node;
 
@@ -10,6 +11,9 @@ use super::resolve::{Resolver, scalar_text};
 
 pub(super) const VERSION: &str = "AWS::StepFunctions::StateMachineVersion";
 pub(super) const ALIAS: &str = "AWS::StepFunctions::StateMachineAlias";
+
+/// Properties of an alias that say where it leads; one of them must be there.
+const WAYS: [&str; 2] = ["RoutingConfiguration", "DeploymentPreference"];
 
 /// Which version is meant: the stack and the logical id of its resource, or of the SAM machine that publishes it.
 pub(super) type VersionKey = (String, String);
@@ -54,14 +58,12 @@ pub(super) enum Target {
 
 /// Reads a version resource; what is unknown is noted.
 pub(super) fn version(resolver: &mut Resolver<'_>, logical_id: &str, resource: &Node) -> Option<Version> {
-    let template = resolver.template;
-    let property = |name: &str| template.property(logical_id, name);
-    let Some(machine) = property("StateMachineArn") else {
+    let Some(machine) = resolver.property(logical_id, "StateMachineArn") else {
         return resolver.error(resource, &format!("{logical_id} has no StateMachineArn"));
     };
     let machine_arn = resolver.text(machine);
-    let description = property("Description").map(|node| resolver.text(node));
-    let revision = property("StateMachineRevisionId");
+    let description = resolver.property(logical_id, "Description").map(|node| resolver.text(node));
+    let revision = resolver.property(logical_id, "StateMachineRevisionId");
     if let Some(node) = revision
         && !matches!(attribute_of(node), Some((_, "StateMachineRevisionId")))
     {
@@ -70,7 +72,7 @@ pub(super) fn version(resolver: &mut Resolver<'_>, logical_id: &str, resource: &
         return resolver.error(node, text);
     }
     Some(Version {
-        key: (template.stack.clone(), logical_id.to_owned()),
+        key: (resolver.template.stack.clone(), logical_id.to_owned()),
         machine_arn: machine_arn?,
         description: match description {
             Some(description) => Some(description?),
@@ -87,15 +89,14 @@ pub(super) fn alias(
     resource: &Node,
     left_out: &mut Vec<String>,
 ) -> Option<Alias> {
-    let template = resolver.template;
-    let property = |name: &str| template.property(logical_id, name);
-    let name = physical::name(resolver, logical_id, "Name");
-    let description = match property("Description") {
+    let name = alias_name(resolver, logical_id, resource);
+    let description = match resolver.property(logical_id, "Description") {
         Some(node) => resolver.text(node),
         None => Some(String::new()),
     };
     let machine_arn = machine_of_alias(resolver, logical_id, resource);
-    let routes = match (property("RoutingConfiguration"), property("DeploymentPreference")) {
+    let [routing, preference] = WAYS.map(|name| resolver.property(logical_id, name));
+    let routes = match (routing, preference) {
         (Some(node), None) => routes(resolver, node),
         (None, Some(node)) => {
             left_out.extend(gradual(resolver, logical_id, node));
@@ -105,10 +106,10 @@ pub(super) fn alias(
         _ => None,
     };
     Some(Alias {
-        stack: template.stack.clone(),
+        stack: resolver.template.stack.clone(),
         logical_id: logical_id.to_owned(),
         machine_arn: machine_arn?,
-        name: name?.0,
+        name: name?,
         description: description?,
         routes: routes?,
     })
@@ -122,8 +123,10 @@ pub(super) fn auto_publish(
     left_out: &mut Vec<String>,
 ) -> Option<(Version, Alias)> {
     let template = resolver.template;
-    let name = resolver.text(template.property(logical_id, "AutoPublishAlias")?)?;
-    if let Some(node) = template.property(logical_id, "DeploymentPreference") {
+    let node = resolver.property(logical_id, "AutoPublishAlias")?;
+    let name = resolver.text(node)?;
+    let name = checked_alias_name(resolver, name, node)?;
+    if let Some(node) = resolver.property(logical_id, "DeploymentPreference") {
         left_out.extend(gradual(resolver, logical_id, node));
     }
     let machine_arn = resolver.destination.arn("states", &format!("stateMachine:{machine_name}"));
@@ -145,6 +148,32 @@ pub(super) fn auto_publish(
     Some((version, alias))
 }
 
+/// The name of an alias, if there can be one of that name.
+fn alias_name(resolver: &mut Resolver<'_>, logical_id: &str, resource: &Node) -> Option<String> {
+    let (name, _) = physical::name(resolver, logical_id, "Name")?;
+    let node = resolver.template.property(logical_id, "Name").unwrap_or(resource);
+    checked_alias_name(resolver, name, node)
+}
+
+fn checked_alias_name(resolver: &mut Resolver<'_>, name: String, node: &Node) -> Option<String> {
+    if is_alias_name(&name) {
+        return Some(name);
+    }
+    let text = format!(
+        "{name:?} can't be the name of an alias: it has up to 80 letters, digits and -_. and is not a number"
+    );
+    resolver.error(node, &text)
+}
+
+fn is_alias_name(name: &str) -> bool {
+    match ALIAS_NAME {
+        Constraint::Pattern { min, max, matches, .. } => {
+            (min..=max).contains(&name.chars().count()) && matches(name)
+        }
+        _ => true,
+    }
+}
+
 /// What `Ref` gives for an alias.
 pub(super) fn alias_arn(resolver: &mut Resolver<'_>, logical_id: &str, node: &Node) -> Option<Value> {
     let machine = machine_of_alias(resolver, logical_id, node)?;
@@ -154,9 +183,8 @@ pub(super) fn alias_arn(resolver: &mut Resolver<'_>, logical_id: &str, node: &No
 
 /// The ARN of the state machine that an alias belongs to: that of the first version it leads to.
 fn machine_of_alias(resolver: &mut Resolver<'_>, logical_id: &str, resource: &Node) -> Option<String> {
-    let template = resolver.template;
-    let property = |name: &str| template.property(logical_id, name);
-    let version = match (property("RoutingConfiguration"), property("DeploymentPreference")) {
+    let [routing, preference] = WAYS.map(|name| resolver.property(logical_id, name));
+    let version = match (routing, preference) {
         (Some(node), None) => {
             match node.items().and_then(|items| items.first()?.get("StateMachineVersionArn")) {
                 Some(version) => version,
@@ -174,7 +202,7 @@ fn machine_of_alias(resolver: &mut Resolver<'_>, logical_id: &str, resource: &No
         }
     };
     match target(resolver, version)? {
-        Target::Version((_, version_id)) => match template.property(&version_id, "StateMachineArn") {
+        Target::Version((_, version_id)) => match resolver.property(&version_id, "StateMachineArn") {
             Some(machine) => resolver.text(machine),
             None => resolver.error(version, &format!("{version_id} has no StateMachineArn")),
         },
@@ -205,20 +233,32 @@ fn gradual(resolver: &mut Resolver<'_>, logical_id: &str, preference: &Node) -> 
 }
 
 fn routes(resolver: &mut Resolver<'_>, node: &Node) -> Option<Vec<Route>> {
-    let items = node.items().unwrap_or_default();
+    let items: Vec<&Node> = match node.items() {
+        Some(items) => items.iter().filter_map(|item| resolver.present(item)).collect(),
+        None => Vec::new(),
+    };
     let route = |item: &Node| {
         let (Some(version), Some(weight)) = (item.get("StateMachineVersionArn"), item.get("Weight")) else {
             return resolver.error(item, "a route needs StateMachineVersionArn and Weight");
         };
         let target = target(resolver, version);
         let text = resolver.resolve(weight).as_ref().and_then(scalar_text)?;
-        let Ok(weight) = text.parse() else {
+        let Ok(weight) = text.parse::<i32>() else {
             return resolver.error(weight, &format!("{text:?} is no weight: a whole number is needed here"));
         };
-        Some(Route { target: target?, weight })
+        Some(Route { target: target?, weight: weight.into() })
     };
-    let routes: Vec<Option<Route>> = items.iter().map(route).collect();
-    routes.into_iter().collect()
+    let routes: Vec<Option<Route>> = items.into_iter().map(route).collect();
+    let routes: Vec<Route> = routes.into_iter().collect::<Option<_>>()?;
+    let sum: i64 = routes.iter().map(|route| route.weight).sum();
+    if !matches!(routes.len(), 1 | 2) {
+        return resolver.error(node, "an alias leads to one version or two");
+    }
+    if sum != 100 || routes.iter().any(|route| route.weight < 0) {
+        return resolver
+            .error(node, &format!("the weights of the versions must be 100 together, and are {sum}"));
+    }
+    Some(routes)
 }
 
 /// A version of the template, unless the user says which ARN it has; else the ARN.

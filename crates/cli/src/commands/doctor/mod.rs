@@ -118,6 +118,7 @@ pub(crate) fn run(arguments: &DoctorArguments, format: Format) -> Result<(), Fai
     let profile = Profile::load(&environment);
     let (endpoint, mut findings) =
         settings::endpoint(arguments.server.endpoint_url.as_deref(), &environment, &profile);
+    findings.extend(settings::files(&environment, &profile));
     findings.extend(settings::credentials(&environment, &profile));
     findings.extend(settings::region(&environment, &profile));
     if let Some(endpoint) = &endpoint {

@@ -21,7 +21,12 @@ pub(super) struct Profile {
     entries: Vec<(String, String, Setting)>,
     /// The sections of either file.
     sections: Vec<String>,
+    /// What Python's clients give a file up for, and where.
+    pub(super) faults: Vec<Setting>,
 }
+
+/// Names that people give the section of Step Functions, or its variable, for `sfn`.
+pub(super) const WRONG_NAMES: [&str; 3] = ["stepfunctions", "step_functions", "states"];
 
 impl Profile {
     /// Reads the files that the environment names. Files that are not there have nothing to say.
@@ -51,34 +56,54 @@ impl Profile {
     }
 
     fn read(&mut self, text: &str, path: &str, is_config: bool) {
-        let mut section = String::new();
+        let (sections_before, entries_before) = (self.sections.len(), self.entries.len());
+        let mut section = None;
         let mut outer = String::new();
+        let mut outer_indent = 0;
         for (number, line) in text.lines().enumerate() {
             let content = line.trim();
             if content.is_empty() || content.starts_with(['#', ';']) {
                 continue;
             }
-            if let Some(name) = content.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-                let name = name.trim();
-                // In the credentials file, a section is the bare name of a profile.
-                section = match name.strip_prefix("profile ") {
-                    Some(profile) => format!("profile {}", profile.trim()),
-                    None if name == "default" || !is_config => format!("profile {name}"),
-                    None => name.to_owned(),
-                };
-                self.sections.push(section.clone());
+            let at =
+                |value: &str| Setting { value: value.to_owned(), place: format!("{path}:{}", number + 1) };
+            let indent = line.len() - line.trim_start().len();
+            let is_nested = indent > outer_indent && !outer.is_empty();
+            if let Some(rest) = content.strip_prefix('[').filter(|_| !is_nested) {
+                let name = rest.split(']').next().unwrap_or_default().trim();
+                if name.is_empty() || !rest.contains(']') {
+                    self.faults.push(at("this is not the name of a section in brackets"));
+                }
+                let name = section_name(name, is_config);
+                if self.sections.iter().skip(sections_before).any(|there| *there == name) {
+                    self.faults.push(at("this section stands twice"));
+                }
+                self.sections.push(name.clone());
+                section = Some(name);
                 outer.clear();
                 continue;
             }
-            let Some((key, value)) = content.split_once('=') else { continue };
+            let Some(section) = &section else {
+                self.faults.push(at("this stands before the first section"));
+                continue;
+            };
+            let Some((key, value)) = content.split_once(['=', ':']) else {
+                if !is_nested {
+                    self.faults.push(at("this is neither a section nor a setting with ="));
+                }
+                continue;
+            };
             let (key, value) = (key.trim().to_lowercase(), value.trim());
-            let is_nested = line.starts_with([' ', '\t']) && !outer.is_empty();
             let full = if is_nested { format!("{outer}.{key}") } else { key.clone() };
+            let is_twice = |(there, name, _): &(String, String, Setting)| there == section && *name == full;
+            if !is_nested && self.entries.iter().skip(entries_before).any(is_twice) {
+                self.faults.push(at("this setting stands twice in its section"));
+            }
             if !is_nested {
                 outer = key;
+                outer_indent = indent;
             }
-            let setting = Setting { value: value.to_owned(), place: format!("{path}:{}", number + 1) };
-            self.entries.push((section.clone(), full, setting));
+            self.entries.push((section.clone(), full, at(value)));
         }
     }
 
@@ -94,7 +119,23 @@ impl Profile {
 
     /// The endpoint that the profile's `services` section has for Step Functions.
     pub(super) fn service_endpoint(&self) -> Option<&Setting> {
-        self.find(&format!("services {}", self.get("services")?.value), "sfn.endpoint_url")
+        self.find(&self.services_section()?, "sfn.endpoint_url")
+    }
+
+    /// An endpoint that stands there under a name that no client looks for.
+    pub(super) fn misnamed_service_endpoint(&self) -> Option<&Setting> {
+        let section = self.services_section()?;
+        WRONG_NAMES.iter().find_map(|name| self.find(&section, &format!("{name}.endpoint_url")))
+    }
+
+    /// The setting that names a `services` section, when there is no such section.
+    pub(super) fn missing_services(&self) -> Option<&Setting> {
+        let section = self.services_section()?;
+        self.get("services").filter(|_| !self.sections.contains(&section))
+    }
+
+    fn services_section(&self) -> Option<String> {
+        Some(format!("services {}", self.get("services")?.value))
     }
 
     /// Whether either file has the profile.
@@ -103,9 +144,42 @@ impl Profile {
     }
 }
 
+/// What is called the same in both files is named the same: in the credentials file, a section is the bare name of a
+/// profile. A name may be quoted.
+fn section_name(name: &str, is_config: bool) -> String {
+    let bare = |name: &str| name.trim().trim_matches(['"', '\'']).to_owned();
+    match name.split_once([' ', '\t']) {
+        Some((kind @ ("profile" | "services"), name)) if is_config => format!("{kind} {}", bare(name)),
+        _ if name == "default" || !is_config => format!("profile {}", bare(name)),
+        _ => name.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_python_gives_a_file_up_for_is_found() {
+        for (text, faults) in [
+            ("; a\n# b\n\n[default] # c\n\tregion = x\n\toutput: json\n", &[][..]),
+            ("[a]\nregion = x\n  more\n  more = x\n  more = y\n[b]\nregion = x\n", &[]),
+            ("[a\nregion = x\n", &["f:1: this is not the name of a section in brackets"]),
+            ("[]\n", &["f:1: this is not the name of a section in brackets"]),
+            ("region = x\n[a]\n", &["f:1: this stands before the first section"]),
+            ("[a]\nregion\n", &["f:2: this is neither a section nor a setting with ="]),
+            ("[a]\nregion = x\nRegion = y\n", &["f:3: this setting stands twice in its section"]),
+            ("[a]\n[b]\n[a]\n", &["f:3: this section stands twice"]),
+        ] {
+            let mut profile = Profile::default();
+            // What stands in both files stands in neither twice.
+            profile.read("[a]\nregion = x\n", "other", false);
+            profile.read(text, "f", false);
+            let found: Vec<String> =
+                profile.faults.iter().map(|fault| format!("{}: {}", fault.place, fault.value)).collect();
+            assert_eq!(found, faults, "{text}");
+        }
+    }
 
     #[test]
     fn settings_of_the_profile_and_its_services_are_found() {

@@ -1,7 +1,7 @@
 //! What AWS's clients would use here: endpoint, credentials, region, proxy. Nothing is called.
 
 use super::Finding;
-use super::profile::Profile;
+use super::profile::{Profile, WRONG_NAMES};
 use crate::client::{ENDPOINT_DEFAULT, address};
 use crate::environment::Environment;
 
@@ -121,6 +121,38 @@ pub(super) fn endpoint(
     (endpoint, findings)
 }
 
+/// What the files and variables have that clients stumble over, or do not look at.
+pub(super) fn files(environment: &Environment, profile: &Profile) -> Vec<Finding> {
+    const CHECK: &str = "configuration";
+    let mut findings = Vec::new();
+    for fault in &profile.faults {
+        let text = format!("{}: boto3 and the AWS CLI refuse the whole file", fault.value);
+        findings.push(Finding::problem(CHECK, text).at(&fault.place));
+    }
+    if let Some(services) = profile.missing_services() {
+        let text =
+            format!("there is no section [services {}]: clients stop before they call", services.value);
+        findings.push(Finding::problem(CHECK, text).at(&services.place));
+    }
+    if let Some(endpoint) = profile.misnamed_service_endpoint() {
+        let text = format!("no client looks here for {}", endpoint.value);
+        findings
+            .push(Finding::warning(CHECK, text).at(&endpoint.place).advise("call the service sfn: `sfn =`"));
+    }
+    for name in WRONG_NAMES {
+        let name = format!("AWS_ENDPOINT_URL_{}", name.to_uppercase());
+        if let Some(url) = environment.get(&name) {
+            let advice = match environment.get("AWS_ENDPOINT_URL_SFN") {
+                Some(_) => format!("unset {name}"),
+                None => format!("export AWS_ENDPOINT_URL_SFN={url}"),
+            };
+            findings
+                .push(Finding::warning(CHECK, "no client looks at this variable").at(name).advise(advice));
+        }
+    }
+    findings
+}
+
 fn no_address(url: &str, place: &str) -> Finding {
     let text = match url.starts_with("https://") {
         true => format!("{url} is https, and the server speaks plain HTTP"),
@@ -184,6 +216,13 @@ pub(super) fn region(environment: &Environment, profile: &Profile) -> Vec<Findin
     const CHECK: &str = "region";
     let named = environment.get("AWS_REGION");
     let default = environment.get("AWS_DEFAULT_REGION");
+    let given = [(named, "AWS_REGION"), (default, "AWS_DEFAULT_REGION")];
+    let given = given.into_iter().filter_map(|(value, place)| Some((value?, place.to_owned())));
+    let given = given.chain(profile.get("region").map(|region| (&*region.value, region.place.clone())));
+    if let Some((region, place)) = given.into_iter().find(|(region, _)| !is_region(region)) {
+        let text = format!("{region:?} can't be the name of a region: clients refuse it");
+        return vec![Finding::problem(CHECK, text).at(place).advise("write one such as us-east-1")];
+    }
     let finding = match (named, default, profile.get("region")) {
         (Some(named), Some(default), _) if named != default => {
             let text = format!("boto3 uses {default} (AWS_DEFAULT_REGION), most others {named} (AWS_REGION)");
@@ -219,6 +258,15 @@ pub(super) fn region(environment: &Environment, profile: &Profile) -> Vec<Findin
             .advise("export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1"),
     };
     vec![finding]
+}
+
+/// Whether clients take a text for a region: it becomes a part of a host's name.
+fn is_region(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Clients send calls to a proxy unless they are told not to.
@@ -366,6 +414,22 @@ mod tests {
             ),
             (
                 &[
+                    ("AWS_ACCESS_KEY_ID", "a"),
+                    ("AWS_SECRET_ACCESS_KEY", "b"),
+                    ("AWS_REGION", "us-east-1"),
+                    ("AWS_DEFAULT_REGION", "us_east"),
+                ],
+                [
+                    (Good, "any are accepted"),
+                    (
+                        Problem,
+                        "\"us_east\" can't be the name of a region: clients refuse it @AWS_DEFAULT_REGION",
+                    ),
+                ],
+                None,
+            ),
+            (
+                &[
                     ("AWS_WEB_IDENTITY_TOKEN_FILE", "f"),
                     ("AWS_DEFAULT_REGION", "r"),
                     ("all_proxy", "http://p"),
@@ -387,6 +451,47 @@ mod tests {
             assert_eq!(found.len(), expected.len(), "{found:?}");
             for ((status, text), (expected, part)) in found.iter().zip(expected) {
                 assert!(*status == expected && text.contains(part), "{found:?} {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_clients_stumble_over_and_do_not_look_at_is_told() {
+        use Status::{Problem, Warning};
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config").display().to_string();
+        type Case = (&'static str, Option<(&'static str, &'static str)>, &'static [Expected]);
+        let cases: &[Case] = &[
+            ("[default]\nservices = a\n[services a]\nsfn =\n  endpoint_url = http://h\n", None, &[]),
+            (
+                "[default]\nservices = a\n",
+                None,
+                &[(Problem, "there is no section [services a]: clients stop before they call @FILE:2")],
+            ),
+            (
+                "[default]\nservices = a\n[services a]\nstepfunctions =\n  endpoint_url = http://h\n",
+                None,
+                &[(Warning, "no client looks here for http://h @FILE:5")],
+            ),
+            (
+                "[default\n",
+                Some(("AWS_ENDPOINT_URL_STEPFUNCTIONS", "http://h")),
+                &[
+                    (Problem, "in brackets: boto3 and the AWS CLI refuse the whole file @FILE:1"),
+                    (Warning, "no client looks at this variable @AWS_ENDPOINT_URL_STEPFUNCTIONS"),
+                ],
+            ),
+        ];
+        for (text, variable, expected) in cases {
+            std::fs::write(&path, text).unwrap();
+            let mut variables = vec![("AWS_CONFIG_FILE", path.as_str())];
+            variables.extend(*variable);
+            let environment = Environment::from_pairs(&variables);
+            let found = statuses(&files(&environment, &Profile::load(&environment)));
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            for ((status, text), (expected, part)) in found.iter().zip(*expected) {
+                let part = part.replace("FILE", &path);
+                assert!(status == expected && text.contains(&part), "{found:?} {part}");
             }
         }
     }
