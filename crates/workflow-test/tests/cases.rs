@@ -418,9 +418,16 @@ fn problems_of_a_test_file_have_their_places() {
     for (test, expected) in [
         ("[]", &["[]: a test file is an object, but this is an array"][..]),
         ("{}", &["{: \"cases\" is missing"]),
+        ("{\"cases\": []}", &["[]: \"cases\" is empty, so nothing is tested"]),
         ("{\"cases\": {}}", &["{}: \"cases\" is an array, but this is an object"]),
-        ("{\"cases\": [], \"cases\": []}", &["\"cases\": \"cases\" is here twice"]),
-        ("{\"cases\": [], \"mock\": {}}", &["\"mock\": a test file has no \"mock\" (mocks?)"]),
+        (
+            "{\"cases\": [{\"name\": \"a\"}], \"cases\": [{\"name\": \"a\"}]}",
+            &["\"cases\": \"cases\" is here twice"],
+        ),
+        (
+            "{\"cases\": [{\"name\": \"a\"}], \"mock\": {}}",
+            &["\"mock\": a test file has no \"mock\" (mocks?)"],
+        ),
         ("{\"type\": \"express\", \"cases\": []}", &["\"express\": \"type\" is \"STANDARD\" or \"EXPRESS\""]),
         ("{\"cases\": [{}]}", &["{: a case needs a \"name\""]),
         ("{\"cases\": [{\"name\": 1}]}", &["1: a string is expected, but this is 1"]),

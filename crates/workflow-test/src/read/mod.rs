@@ -280,6 +280,9 @@ impl Reader<'_> {
                 "cases" => {
                     has_cases = true;
                     match member.value.items() {
+                        Some([]) => {
+                            self.faults.note(member.value.span, "\"cases\" is empty, so nothing is tested")
+                        }
                         Some(items) => cases = items,
                         None => self.faults.note(
                             member.value.span,
