@@ -298,7 +298,7 @@ pub fn apply(program: &Program, execution: &mut Execution, event: &Event) {
         EventKind::ExecutionRedriven { count, client_token, input, definition, .. } => {
             let Some(mut root) = execution.stopped.take() else { return };
             if let Some(edit) = definition {
-                kept::renumber(&mut root, &edit.moved);
+                kept::renumber(&mut root, edit);
             }
             if let Some(edit) = input
                 && let Some(frame) = kept::frame_at(&mut root, &edit.place)

@@ -3,7 +3,7 @@
 
 use crate::{
     apply::add_child,
-    event::{ErrorOutput, FrameIndex, HistoryId, MovedState},
+    event::{DefinitionEdit, ErrorOutput, FrameIndex, HistoryId},
     execution::{Execution, Fork, ForkIndex, Frame, Phase},
 };
 
@@ -80,13 +80,17 @@ pub(crate) fn frame_at<'a>(root: &'a mut Frame, place: &[u32]) -> Option<&'a mut
     Some(frame)
 }
 
-/// Gives the states of all frames the numbers that they have in a new definition.
-pub(crate) fn renumber(frame: &mut Frame, moved: &[MovedState]) {
-    if let Some(moved) = moved.iter().find(|moved| moved.from == frame.state) {
+/// Gives the states of all frames the numbers that they have in a new definition. One that is of another type there is
+/// entered like any other state.
+pub(crate) fn renumber(frame: &mut Frame, edit: &DefinitionEdit) {
+    if let Some(moved) = edit.moved.iter().find(|moved| moved.from == frame.state) {
         frame.state = moved.to;
     }
+    if edit.retyped.as_ref().is_some_and(|retyped| retyped.contains(&frame.state)) {
+        frame.phase = Phase::Ready;
+    }
     for child in frame.kept.iter_mut().flat_map(|fork| &mut fork.kept) {
-        renumber(child, moved);
+        renumber(child, edit);
     }
 }
 

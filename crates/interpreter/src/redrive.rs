@@ -1,6 +1,6 @@
 //! RedriveExecution: which executions can be redriven, and with what input and definition they go on.
 
-use std::sync::Arc;
+use std::{mem::discriminant, sync::Arc};
 
 use crate::{
     command::{NewDefinition, RedriveRequest, Rejection},
@@ -11,7 +11,7 @@ use crate::{
         REDRIVE_PERIOD_SECONDS, REDRIVE_TOKEN_SECONDS,
     },
     payload::Stored,
-    program::{Program, StateKind},
+    program::{Program, State, StateKind},
     step::{Refusal, Stepper},
     time::Timestamp,
 };
@@ -100,7 +100,7 @@ pub(crate) fn redrive(stepper: &mut Stepper<'_>, request: RedriveRequest) -> Res
         );
         return Err(unfit(text).into());
     }
-    let moved = match &request.definition {
+    let changes = match &request.definition {
         // What is owed is known by the numbers of states in the present definition.
         Some(_) if !execution.debts.is_empty() => {
             let text = "Jobs of tasks that were given up are still being stopped, for which the present definition is \
@@ -108,11 +108,11 @@ pub(crate) fn redrive(stepper: &mut Stepper<'_>, request: RedriveRequest) -> Res
             return Err(unfit(text.to_owned()).into());
         }
         Some(new) => {
-            let mut moved = Vec::new();
-            fit(stepper.program, &new.program, root, None, &mut moved).map_err(unfit)?;
-            moved
+            let mut changes = Changes::default();
+            fit(stepper.program, &new.program, root, None, &mut changes).map_err(unfit)?;
+            changes
         }
-        None => Vec::new(),
+        None => Changes::default(),
     };
     let input = match request.input {
         Some(input) => {
@@ -121,15 +121,18 @@ pub(crate) fn redrive(stepper: &mut Stepper<'_>, request: RedriveRequest) -> Res
                 return Err(unfit(text).into());
             }
             let (place, state) = edited_state(stepper.program, root).map_err(unfit)?;
-            let state = moved.iter().find(|moved| moved.from == state).map_or(state, |moved| moved.to);
+            let state =
+                changes.moved.iter().find(|moved| moved.from == state).map_or(state, |moved| moved.to);
             Some(Box::new(InputEdit { place, state, input: Stored::new(input) }))
         }
         None => None,
     };
     let new = request.definition;
-    let definition = new
-        .as_ref()
-        .map(|NewDefinition { revision, .. }| Box::new(DefinitionEdit { revision: *revision, moved }));
+    let definition = new.as_ref().map(|NewDefinition { revision, .. }| {
+        let Changes { moved, retyped } = changes;
+        let retyped = (!retyped.is_empty()).then_some(retyped);
+        Box::new(DefinitionEdit { revision: *revision, moved, retyped })
+    });
     let (count, previous) = (execution.redrive_count + 1, execution.history_length);
     let client_token = request.client_token;
     stepper.emit(EventKind::ExecutionRedriven { count, client_token, input, definition, previous })?;
@@ -176,15 +179,24 @@ fn edited_state(program: &Program, root: &Frame) -> Result<(Vec<u32>, StateIndex
     Ok((place, frame.state))
 }
 
-/// Checks that a new definition has the states in which chains stand, and notes those whose number changes.
+/// What a new definition changes of the states in which chains stand.
+#[derive(Default)]
+struct Changes {
+    /// Those whose number changes.
+    moved: Vec<MovedState>,
+    /// Those whose type changes, by their new numbers.
+    retyped: Vec<StateIndex>,
+}
+
+/// Checks that a new definition has the states in which chains stand, and notes what it changes of them.
 fn fit(
     old: &Program,
     new: &Arc<Program>,
     frame: &Frame,
     within: Option<(StateIndex, u32)>,
-    moved: &mut Vec<MovedState>,
+    changes: &mut Changes,
 ) -> Result<(), String> {
-    let name = &old.state(frame.state).name;
+    let State { name, kind: old_kind, .. } = old.state(frame.state);
     let found = (0..).zip(&new.states).find(|(_, state)| state.name == *name && state.within == within);
     let Some((index, state)) = found else {
         let place = match within {
@@ -200,8 +212,11 @@ fn fit(
         ));
     };
     let change = MovedState { from: frame.state, to: index };
-    if change.from != change.to && !moved.contains(&change) {
-        moved.push(change);
+    if change.from != change.to && !changes.moved.contains(&change) {
+        changes.moved.push(change);
+    }
+    if discriminant(old_kind) != discriminant(&state.kind) && !changes.retyped.contains(&index) {
+        changes.retyped.push(index);
     }
     let Some(fork) = &frame.kept else { return Ok(()) };
     let length = fork.length as usize;
@@ -222,7 +237,7 @@ fn fit(
     let is_map = fork.items.is_some();
     for child in &fork.kept {
         let branch = if is_map { 0 } else { child.index };
-        fit(old, new, child, Some((index, branch)), moved)?;
+        fit(old, new, child, Some((index, branch)), changes)?;
     }
     Ok(())
 }

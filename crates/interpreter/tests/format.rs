@@ -131,6 +131,7 @@ fn kinds() -> Vec<EventKind> {
             definition: Some(Box::new(DefinitionEdit {
                 revision: 9,
                 moved: vec![MovedState { from: 4, to: 5 }],
+                retyped: None,
             })),
             previous: 24,
         },
@@ -140,6 +141,17 @@ fn kinds() -> Vec<EventKind> {
             input: None,
             definition: None,
             previous: 25,
+        },
+        EventKind::ExecutionRedriven {
+            count: 3,
+            client_token: None,
+            input: None,
+            definition: Some(Box::new(DefinitionEdit {
+                revision: 10,
+                moved: Vec::new(),
+                retyped: Some(vec![5]),
+            })),
+            previous: 26,
         },
     ]
 }

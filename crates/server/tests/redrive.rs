@@ -340,6 +340,45 @@ async fn an_edited_input_and_a_mended_definition_are_kept_and_shown() {
     fixture.server.stop().await;
 }
 
+#[tokio::test]
+async fn a_state_that_a_new_definition_has_with_another_type_is_entered_as_such() {
+    let server = TestServer::start().await;
+    let with = |broken: &Value| {
+        let mut states = json!({"First": {"Type": "Pass", "Next": "Broken"}, "Broken": broken});
+        if broken.get("Next").is_some() {
+            states["Last"] = json!({"Type": "Succeed"});
+        }
+        json!({"StartAt": "First", "States": states})
+    };
+    let (fail, succeed) = (json!({"Type": "Fail"}), json!({"Type": "Succeed"}));
+    let pass = json!({"Type": "Pass", "Next": "Last"});
+    let wrong_path = json!({"Type": "Pass", "InputPath": "$.missing", "Next": "Last"});
+    for (number, (before, after, expected)) in [
+        (&fail, &pass, ["PassStateEntered", "PassStateExited", "SucceedStateEntered"].as_slice()),
+        (&fail, &succeed, &["SucceedStateEntered", "SucceedStateExited", "ExecutionSucceeded"]),
+        (&wrong_path, &succeed, &["SucceedStateEntered", "SucceedStateExited", "ExecutionSucceeded"]),
+        (&wrong_path, &fail, &["FailStateEntered", "ExecutionFailed"]),
+        (&wrong_path, &pass, &["PassStateExited", "SucceedStateEntered", "SucceedStateExited"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let machine = server.machine(&format!("m{number}"), with(before)).await;
+        let execution = server.start_execution(&machine, json!({})).await;
+        server.end(&execution).await;
+        let edit = json!({"executionArn": execution, "withDefinition": with(after).to_string()});
+        server.call("RedriveExecution", edit).await;
+        server.end(&execution).await;
+        let types = types(&server.history(&execution).await);
+        let redriven = types.iter().position(|event| event.ends_with(" ExecutionRedriven")).unwrap();
+        assert!(types.len() > redriven + expected.len(), "{before} to {after}: {types:?}");
+        for (event, expected) in types[redriven + 1..].iter().zip(expected) {
+            assert!(event.ends_with(&format!(" {expected}")), "{before} to {after}: {types:?}");
+        }
+    }
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redriven_execution_with_another_definition_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();

@@ -28,6 +28,9 @@ pub struct DefinitionEdit {
     /// The states in which chains stand and whose number is another one now.
     #[n(1)]
     pub moved: Vec<MovedState>,
+    /// Those, by their present numbers, that are of another type now: their chains enter them once more.
+    #[n(2)]
+    pub retyped: Option<Vec<StateIndex>>,
 }
 
 /// A state that has another number in a new definition.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stepwell_asl::Jitter;
 use stepwell_interpreter::{
-    ErrorOutput, Event, EventKind, Program, Timestamp, event::MovedState, limits, program::StateKind,
+    ErrorOutput, Event, EventKind, Program, Timestamp, event::DefinitionEdit, limits, program::StateKind,
 };
 
 use super::{
@@ -324,7 +324,7 @@ impl<'a> Checker<'a> {
                 self.note(0, event);
                 self.has_ended = false;
                 self.report.was_rescued |= std::mem::take(&mut self.rescues);
-                self.redriven(definition.as_ref().map_or(&[], |edit| &edit.moved))?;
+                self.redriven(definition.as_deref())?;
             }
             EventKind::ExecutionAborted { .. } | EventKind::ExecutionTimedOut { .. } => {
                 ensure(previous == 0, || "the previous id should be 0".to_owned())?;
@@ -485,21 +485,24 @@ impl<'a> Checker<'a> {
 
     /// What had not come to its end goes on: the chains that ran and those that were kept, each with an index that is
     /// given anew.
-    fn redriven(&mut self, moved: &[MovedState]) -> Checked {
+    fn redriven(&mut self, edit: Option<&DefinitionEdit>) -> Checked {
         let mut chains = std::mem::take(&mut self.chains);
         self.indexes = FrameIndexes::default();
         let root = chains.remove(&0).ok_or("there is no root")?;
         let mut running: Vec<Chain> = chains.into_values().collect();
-        self.revive(root, &mut running, moved);
+        self.revive(root, &mut running, edit);
         ensure(running.is_empty(), || "a chain has no place any more".to_owned())
     }
 
-    fn revive(&mut self, mut chain: Chain, running: &mut Vec<Chain>, moved: &[MovedState]) {
+    fn revive(&mut self, mut chain: Chain, running: &mut Vec<Chain>, edit: Option<&DefinitionEdit>) {
+        let moved = edit.map_or(&[][..], |edit| &edit.moved);
         let new_number =
             |state: u32| moved.iter().find(|moved| moved.from == state).map_or(state, |moved| moved.to);
+        let retyped = edit.and_then(|edit| edit.retyped.as_deref()).unwrap_or_default();
         chain.state = new_number(chain.state);
         chain.place = match chain.place {
             Place::Before(state) => Place::Before(new_number(state)),
+            _ if retyped.contains(&chain.state) => Place::Before(chain.state),
             Place::Within
                 if matches!(self.program.get(chain.state).map(|s| &s.kind), Some(StateKind::Fail(_))) =>
             {
@@ -532,7 +535,7 @@ impl<'a> Checker<'a> {
                 chain.fork = Some(number);
                 self.chains.insert(frame, chain);
                 for child in children {
-                    self.revive(child, running, moved);
+                    self.revive(child, running, edit);
                 }
             }
             None => {
