@@ -251,11 +251,14 @@ impl<'a> Reader<'a> {
 
     /// As [`Reader::object`], with another place for what is found.
     pub(super) fn object_in(&mut self, node: Node<'a>, place: Place) -> Option<Fields<'a>> {
-        let Some(members) = node.members() else {
+        let Some(mut members) = node.members() else {
             self.invalid("Expected value of type Object", Spot::new(place, node.span()));
             return None;
         };
-        let mut kept: Vec<u32> = members.map(|member| member.start()).collect();
+        let mut kept: Vec<u32> = members.by_ref().take(COMPARED_MAX).map(|member| member.start()).collect();
+        // Of very many, growing bit by bit would take twice the room.
+        kept.reserve_exact(members.clone().count());
+        kept.extend(members.map(|member| member.start()));
         for repeated in resolve_repeated(node.document(), &mut kept) {
             let member = node.document().member_at(repeated);
             let message = format!("The field '{}' stands twice; the last one counts", member.key);

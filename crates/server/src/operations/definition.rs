@@ -1,6 +1,9 @@
 //! Work on definitions: a long one may not hold up requests, and many at once may not fill the memory.
 
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    pin::{Pin, pin},
+};
 
 use stepwell_api::ApiError;
 use stepwell_asl::{Analysis, MachineType, Options, analyse, invalid_definition_message};
@@ -58,11 +61,16 @@ pub(crate) async fn apart<T: Send + 'static>(
     spawn_blocking(work).await.map_err(internal)?
 }
 
-/// Asks another service, which may take long: a request with a long definition, of which nothing has been made yet, lets
-/// others take its turn meanwhile.
+/// Asks another service, which may take long: a request with a long definition, of which nothing but its text has been
+/// made yet, lets others take its turn meanwhile. When there is nothing to ask, it keeps its turn, or all that wait would
+/// have their texts in memory.
 pub(super) async fn out_of_turn(
     question: impl Future<Output = Result<(), ApiError>>,
 ) -> Result<(), ApiError> {
+    let mut question = pin!(question);
+    if let Some(answer) = if_ready(question.as_mut()).await {
+        return answer;
+    }
     let Ok(Some(turn)) = TURN.try_with(Cell::take) else { return question.await };
     let turn = match ASKING.try_acquire() {
         Ok(_place) => {
@@ -77,6 +85,15 @@ pub(super) async fn out_of_turn(
     };
     TURN.with(|place| place.set(Some(turn)));
     Ok(())
+}
+
+/// What a future gives at its next poll; none when it has to wait.
+async fn if_ready<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = std::future::ready(()) => None,
+    }
 }
 
 /// The turn of a definition; a short one needs none.
@@ -147,7 +164,7 @@ mod tests {
             begun.await.unwrap();
         }
         let long = " ".repeat(WORKED_ON_IN_PLACE_BYTES_MAX + 1);
-        let mut third = std::pin::pin!(turn_for(&long));
+        let mut third = pin!(turn_for(&long));
         assert!(if_ready(third.as_mut()).await.is_none());
         assert!(turn_for("{}").await.unwrap().is_none());
         let (ends, request) = requests.pop().unwrap();
@@ -164,14 +181,5 @@ mod tests {
     async fn a_bug_in_a_request_with_a_long_definition_is_an_internal_failure() {
         let result: Result<(), ApiError> = apart(|| {}, async || panic!("a bug")).await;
         assert_eq!(result.unwrap_err(), ApiError::internal_failure());
-    }
-
-    /// What a future gives at its next poll; none when it has to wait.
-    async fn if_ready<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
-        tokio::select! {
-            biased;
-            output = future => Some(output),
-            () = std::future::ready(()) => None,
-        }
     }
 }
