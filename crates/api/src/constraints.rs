@@ -67,6 +67,15 @@ pub enum Constraint {
     },
 }
 
+impl Constraint {
+    /// Whether a text satisfies it.
+    pub fn accepts(&self, text: &str) -> bool {
+        let mut violations = Violations::default();
+        violations.text(text, &Path::Root, self);
+        violations.count == 0
+    }
+}
+
 /// Shape `Name`. Its characters are checked by [`crate::name`].
 pub const NAME: Constraint = Constraint::Text { min: 1, max: 80 };
 /// Shape `Arn`.

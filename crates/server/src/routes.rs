@@ -12,10 +12,7 @@ use hyper::{
 use serde::{Deserialize, de::DeserializeOwned};
 use stepwell_api::{ApiError, identity::Identity};
 
-use crate::{
-    body::Place,
-    service::{Service, announced_length, failed, json},
-};
+use crate::service::{Service, failed, json};
 
 /// What `POST /backup` takes.
 #[derive(Debug, Deserialize)]
@@ -113,7 +110,7 @@ async fn read<T: DeserializeOwned>(service: &Service, request: Request<Incoming>
     if !is_json {
         return Err(ApiError::serialization("Send the request as JSON, with the header Content-Type."));
     }
-    let arrived = service.body(&head.headers, body, Place::Heap(announced_length(&head.headers))).await?;
+    let arrived = service.body(&head.headers, body, false).await?;
     serde_json::from_slice(&arrived.body.whole()).map_err(|error| ApiError::serialization(error.to_string()))
 }
 

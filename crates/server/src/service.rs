@@ -196,14 +196,9 @@ impl Service {
         let admission = &self.operations.admission;
         let announced = announced_length(&head.headers);
         admission.look(operation, announced)?;
-        // A body that doesn't say how long it is may be long.
-        let is_ordinary = (1..=ORDINARY_BYTES_MAX).contains(&announced);
-        let place = match is_ordinary && !is_long_definition(operation, announced) {
-            true => Place::Heap(announced),
-            false => Place::Pages(self.operations.settings.limits.request_bytes_max),
-        };
+        let is_read_elsewhere = is_long_definition(operation, announced);
         // Until the answer is there, its room is taken for what is made of it.
-        let Arrived { body, _room } = self.body(&head.headers, body, place).await?;
+        let Arrived { body, _room } = self.body(&head.headers, body, is_read_elsewhere).await?;
         let _place = admission.enter(operation, body.len())?;
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let caller = Identity::from_authorization(authorization, &self.operations.identity_defaults);
@@ -216,7 +211,7 @@ impl Service {
         &self,
         headers: &HeaderMap,
         incoming: Incoming,
-        place: Place,
+        is_read_elsewhere: bool,
     ) -> Result<Arrived<'_>, ApiError> {
         let limits = &self.operations.settings.limits;
         if let Some(encoding) = headers.get(CONTENT_ENCODING)
@@ -228,6 +223,12 @@ impl Service {
         if length > limits.request_bytes_max {
             return Err(ApiError::request_too_large(limits.request_bytes_max));
         }
+        // A body that doesn't say how long it is may be long.
+        let is_ordinary = (1..=ORDINARY_BYTES_MAX).contains(&length);
+        let place = match is_ordinary && !is_read_elsewhere {
+            true => Place::Heap(length),
+            false => Place::Pages(limits.request_bytes_max),
+        };
         let read = self.read_body(incoming, Body::new(place));
         tokio::time::timeout(limits.body_timeout, read).await.unwrap_or_else(|_| {
             Err(ApiError {
@@ -261,7 +262,7 @@ impl Service {
 }
 
 /// Bytes that a body is said to have; 0 when nothing is said.
-pub(crate) fn announced_length(headers: &HeaderMap) -> usize {
+fn announced_length(headers: &HeaderMap) -> usize {
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let length = length.and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
     usize::try_from(length).unwrap_or(usize::MAX)

@@ -19,7 +19,7 @@ use crate::diagnostic::{Code, Severity};
 #[derive(Default)]
 pub(super) struct Graph {
     scopes: u32,
-    /// The first bytes of the names of all states.
+    /// The first bytes of the names of all states, once there is more than one scope.
     names: Vec<u32>,
     /// What was found in scopes that have been read.
     findings: Vec<ScopeFinding>,
@@ -98,10 +98,6 @@ impl<'a> Reader<'a> {
     }
 
     fn check_names(&mut self, document: &'a Document<'a>) {
-        if self.graph.scopes < 2 {
-            // In one scope no name stands twice: of equal keys one counts.
-            return;
-        }
         let mut names = std::mem::take(&mut self.graph.names);
         // Scopes come in the order of their ends.
         names.sort_unstable();
@@ -121,11 +117,18 @@ impl<'a> Reader<'a> {
             return;
         };
         let document = tree.document();
-        self.graph.names.extend(scope.states.iter().map(|state| state.name));
+        // In one scope no name stands twice: of equal keys one counts.
+        if self.graph.scopes > 1 {
+            self.graph.names.extend(scope.states.iter().map(|state| state.name));
+        }
         let text = |name: u32| document.at(name).as_str().unwrap_or_default();
         let name_at = |position: u32| text(scope.states[position as usize].name);
-        let by_name = Texts::new(scope.states.len(), name_at);
-        let find = |name: &str| by_name.find(name, name_at).map(|position| position as usize);
+        // For the start alone it is not worth it.
+        let by_name = (!scope.targets.is_empty()).then(|| Texts::new(scope.states.len(), name_at));
+        let find = |name: &str| match &by_name {
+            Some(by_name) => by_name.find(name, name_at).map(|position| position as usize),
+            None => scope.states.iter().position(|state| text(state.name) == name),
+        };
         let start = scope.start_at.map(Node::start);
         for target in start.iter().chain(&scope.targets) {
             let name = text(*target);

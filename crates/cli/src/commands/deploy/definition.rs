@@ -96,18 +96,14 @@ fn substitutions(resolver: &mut Resolver<'_>, logical_id: &str) -> Option<Vec<(S
     let Some(members) = node.members() else {
         return resolver.error(node, "DefinitionSubstitutions must be an object");
     };
-    let values: Vec<Option<(String, String)>> = members
-        .iter()
-        .filter_map(|member| Some((&member.key, resolver.present(&member.value)?)))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|(key, node)| {
-            let value = resolver.resolve(node)?;
-            // Objects and lists are written as JSON.
-            let text = scalar_text(&value).unwrap_or_else(|| value.to_text());
-            Some((key.to_string(), text))
-        })
-        .collect();
+    let mut values = Vec::new();
+    for member in members {
+        let Some(node) = resolver.present(&member.value) else { continue };
+        // Objects and lists are written as JSON.
+        let text = |value: Value| scalar_text(&value).unwrap_or_else(|| value.to_text());
+        values.push(resolver.resolve(node).map(|value| (member.key.to_string(), text(value))));
+    }
+    // Each is looked at, so that all that is unknown is told.
     values.into_iter().collect()
 }
 

@@ -137,8 +137,10 @@ fn join(resolver: &mut Resolver<'_>, argument: &Node) -> Option<Value> {
     // Each part is looked at, so that all that is unknown is told.
     let texts: Option<Vec<String>> = match &parts.kind {
         NodeKind::Array(parts) => {
-            let parts: Vec<&Node> = parts.iter().filter_map(|part| resolver.present(part)).collect();
-            let texts: Vec<Option<String>> = parts.into_iter().map(|part| resolver.text(part)).collect();
+            let mut texts = Vec::new();
+            for part in parts {
+                texts.extend(resolver.present(part).map(|part| resolver.text(part)));
+            }
             texts.into_iter().collect()
         }
         _ => {

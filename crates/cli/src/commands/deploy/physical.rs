@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use stepwell_api::constraints::NAME;
 use stepwell_api::name::check_name;
 use stepwell_json::Value;
 use stepwell_json::spanned::Node;
@@ -34,9 +35,6 @@ enum Form {
 
 /// Where the name of a resource comes from for which AWS would make one up.
 pub(super) const FROM_LOGICAL_ID: &str = "its logical id";
-
-/// Characters that the name of a state machine or an activity may have.
-const NAME_LENGTH_MAX: usize = 80;
 
 use Form::{Arn, BucketArn, GlobalArn, Name, QueueUrl};
 
@@ -115,12 +113,12 @@ pub(super) fn own_name(
     resource: &Node,
 ) -> Option<String> {
     let (name, _) = name(resolver, logical_id, property)?;
-    if check_name(&name).is_ok() && name.chars().count() <= NAME_LENGTH_MAX {
+    if NAME.accepts(&name) && check_name(&name).is_ok() {
         return Some(name);
     }
     let node = resolver.template.property(logical_id, property).unwrap_or(resource);
     let text = format!(
-        "{name:?} can't be a name: a name has up to {NAME_LENGTH_MAX} characters, no white space and none of \
+        "{name:?} can't be a name: a name has up to 80 characters, no white space and none of \
          <>{{}}[]?*\"#%\\^|~`$&,;:/"
     );
     resolver.error(node, &text)

@@ -2,7 +2,7 @@
 //!
 //! A version's number is known only once it is published, so an alias keeps the logical id of a version until then.
 
-use stepwell_api::constraints::{ALIAS_NAME, Constraint};
+use stepwell_api::constraints::ALIAS_NAME;
 use stepwell_json::Value;
 use stepwell_json::spanned::Node;
 
@@ -156,22 +156,13 @@ fn alias_name(resolver: &mut Resolver<'_>, logical_id: &str, resource: &Node) ->
 }
 
 fn checked_alias_name(resolver: &mut Resolver<'_>, name: String, node: &Node) -> Option<String> {
-    if is_alias_name(&name) {
+    if ALIAS_NAME.accepts(&name) {
         return Some(name);
     }
     let text = format!(
         "{name:?} can't be the name of an alias: it has up to 80 letters, digits and -_. and is not a number"
     );
     resolver.error(node, &text)
-}
-
-fn is_alias_name(name: &str) -> bool {
-    match ALIAS_NAME {
-        Constraint::Pattern { min, max, matches, .. } => {
-            (min..=max).contains(&name.chars().count()) && matches(name)
-        }
-        _ => true,
-    }
 }
 
 /// What `Ref` gives for an alias.
